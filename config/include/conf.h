@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#ifndef CONF_H
+#define CONF_H
+
+/**
+ * @file
+ * The operator's file, checked whole.
+ *
+ * conf_load() reads a YAML file, collects every error with file, line, key, what was expected and the nearest known
+ * key, and gives a structure only if there was none. Names are resolved: a volume points at its group, and so on.
+ * Nothing here touches DPDK; stages and drives are known by the key tables handed in.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "conf_key.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum conf_idle { CONF_IDLE_ADAPTIVE, CONF_IDLE_SPIN };
+
+/** `appliance:` */
+struct conf_appliance {
+	const char *name;	  /**< default "strake" */
+	const char *control;	  /**< control socket; default /run/strake/NAME.sock */
+	unsigned int main_cpu;	  /**< default 0 */
+	unsigned int *data_cpus;  /**< default [1], or [0] where there is one CPU */
+	unsigned int n_data_cpus; /**< 1 to 31 */
+	bool huge;		  /**< default true */
+	uint64_t memory;	  /**< bytes for DPDK in all; default 1GiB */
+	uint64_t buffers;	  /**< bytes of it for data pages (the arena); default 256MiB */
+	unsigned int requests;	  /**< default 16384 */
+	enum conf_idle idle;	  /**< default adaptive */
+	uint64_t slab;		  /**< slab size, bytes, power of two; default 1GiB */
+};
+
+/** One of `ports:` */
+struct conf_port {
+	const char *name;
+	const char *device;	/**< PCI address, or devargs of a virtual device: "net_tap0,iface=strake0" */
+	unsigned int mtu;	/**< 576 to 65535; default 1500 */
+	unsigned int queues;	/**< RX/TX pairs wanted; 0: one for each data lcore as far as the port has them */
+	unsigned int vlan;	/**< 802.1Q id for all frames; 0: none */
+	const char *mac;	/**< to set, or NULL */
+	const char **addresses; /**< "10.0.0.2/24", "fd00::2/64" */
+	unsigned int n_addresses;
+	const char *gateway4, *gateway6; /**< or NULL */
+	const char *congestion;		 /**< "cubic" (default) or "newreno" */
+	unsigned int line;
+};
+
+/** One of `drives:` */
+struct conf_drive {
+	const char *name, *kind;
+	struct conf_values *values; /**< of the kind's key table */
+	unsigned int line;
+};
+
+enum conf_raid { CONF_RAID0, CONF_RAID1, CONF_RAID10 };
+
+/** One of `groups:` */
+struct conf_group {
+	const char *name;
+	enum conf_raid raid;	    /**< `raid: 0 | 1 | 10` */
+	uint64_t chunk;		    /**< bytes, power of two, 4KiB to 1MiB; default 64KiB */
+	struct conf_drive **drives; /**< `drives: [names]` */
+	unsigned int n_drives;
+	uint64_t region; /**< size of a dirty region, bytes; default 64MiB */
+	bool create;	 /**< blank drives may be made members; default true */
+	unsigned int line;
+};
+
+/** One of a volume's `stages:`; either a bare name or `name: {keys}`. */
+struct conf_stage {
+	const char *name;
+	struct conf_values *values; /**< of the stage's key table, without `lcore` */
+	int cpu;		    /**< `lcore: N`: data lcore index (1-based) it has alone; -1 none */
+	unsigned int line;
+};
+
+/** One of `volumes:` */
+struct conf_volume {
+	const char *name;
+	struct conf_group *group;
+	uint64_t size;	  /**< bytes */
+	unsigned int lba; /**< 512 or 4096; default 4096 */
+	bool read_only;
+	const char *uuid; /**< to set, or NULL: made at creation and kept on the drives */
+	struct conf_stage *stages;
+	unsigned int n_stages;
+	unsigned int line;
+};
+
+/** One of a subsystem's `namespaces:` */
+struct conf_namespace {
+	unsigned int nsid; /**< 1.. ; default: its place in the list */
+	struct conf_volume *volume;
+	unsigned int line;
+};
+
+/** One of `subsystems:` */
+struct conf_subsystem {
+	const char *nqn;
+	const char *serial; /**< up to 20 characters; default made from the NQN */
+	const char *model;  /**< default "Strake" */
+	bool any_host;	    /**< `hosts: any` */
+	const char **hosts; /**< `hosts: [NQN, ...]`; none: nobody may connect */
+	unsigned int n_hosts;
+	struct conf_namespace *namespaces;
+	unsigned int n_namespaces;
+	unsigned int max_queues;  /**< I/O queues for each controller; default 16 */
+	unsigned int queue_depth; /**< default 128 */
+	unsigned int line;
+};
+
+/** One of `listeners:` */
+struct conf_listener {
+	const char *transport;	/**< "nvme_tcp" */
+	struct conf_port *port; /**< NULL: `port: kernel`, the host's own sockets */
+	const char *address;	/**< "10.0.0.2", "::" */
+	unsigned int service;	/**< TCP port; default 4420 */
+	unsigned int line;
+};
+
+struct conf {
+	const char *file;
+	struct conf_appliance appliance;
+	struct conf_port *ports;
+	unsigned int n_ports;
+	struct conf_drive *drives;
+	unsigned int n_drives;
+	struct conf_group *groups;
+	unsigned int n_groups;
+	struct conf_volume *volumes;
+	unsigned int n_volumes;
+	struct conf_subsystem *subsystems;
+	unsigned int n_subsystems;
+	struct conf_listener *listeners;
+	unsigned int n_listeners;
+};
+
+/** How the loader learns what stages and drives there are (pipeline's registries, or a test's own table). */
+struct conf_kinds {
+	/** Key table of a drive kind; *found tells a kind without keys from an unknown one. */
+	const struct conf_key *(*drive_keys)(const char *kind, bool *found);
+	const struct conf_key *(*stage_keys)(const char *stage, bool *found);
+	/** The @p i-th known name or NULL, for suggestions. */
+	const char *(*drive_kind)(unsigned int i);
+	const char *(*stage_name)(unsigned int i);
+};
+
+/** One thing wrong with the file. */
+struct conf_error {
+	unsigned int line, column; /**< 1-based; 0: the file as a whole */
+	char text[240];		   /**< "volumes[0].lba: 1024 is not a block size; expected 512 or 4096" */
+};
+
+struct conf_errors {
+	struct conf_error *list;
+	unsigned int n;
+};
+
+/**
+ * Load and check a file.
+ * @param errs out: every error, in order of lines; free with conf_errors_free().
+ * @return NULL if there was any error.
+ */
+struct conf *conf_load(const char *file, const struct conf_kinds *kinds, struct conf_errors *errs);
+/** As conf_load(), from memory: tests and fuzzing. @p file is the name used in messages. */
+struct conf *conf_parse(const char *text, size_t len, const char *file, const struct conf_kinds *kinds,
+			struct conf_errors *errs);
+void conf_free(struct conf *conf);
+/** "FILE:LINE:COLUMN: text", one a line. */
+void conf_errors_print(const struct conf_errors *errs, const char *file, FILE *out);
+void conf_errors_free(struct conf_errors *errs);
+/** Write a file that loads to the same structure. Saving what was loaded from it is byte-identical.
+ * @return 0 or -errno. */
+int conf_save(const struct conf *conf, FILE *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* CONF_H */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#ifndef SOCK_H
+#define SOCK_H
+
+/**
+ * @file
+ * The kernel's sockets as a strake_carrier: for machines without a DPDK port, and for comparison.
+ */
+
+#include "strake_stream.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Make the carrier. Main. */
+struct strake_carrier *sock_carrier_create(void);
+void sock_carrier_destroy(struct strake_carrier *c);
+/** On each data lcore, before listen(): epoll set, receive slabs, poller. @return 0 or -errno. */
+int sock_lcore_init(struct strake_carrier *c);
+void sock_lcore_fini(struct strake_carrier *c);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SOCK_H */

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#ifndef STRAKE_LCORE_H
+#define STRAKE_LCORE_H
+
+/**
+ * @file
+ * The loop every lcore runs: pollers, messages, timers, and sleeping when idle.
+ *
+ * Lcores are numbered by *index*: 0 is the main lcore (control work: configuration, admin commands, superblocks), 1 to
+ * n are data lcores. Main runs the same loop; it only never touches a data lcore's objects. An object belongs to one
+ * lcore and work for it arrives by strake_msg_send().
+ *
+ * A *turn* reads the clock once, runs messages, then timers that are due, then every poller, then the end-of-turn
+ * hooks (transmit, io_uring_enter). All code in a turn sees one time, strake_now(). Tests make the calling thread an
+ * lcore and run turns by hand with the time they like.
+ *
+ * Idling: after some turns without work the loop arms every poller that has a file descriptor and sleeps until one is
+ * readable, a message arrives or the next timer is due. Pollers without one bound the sleep to 100 µs.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <rte_per_lcore.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define STRAKE_LCORE_MAX  32
+#define STRAKE_LCORE_MAIN 0
+
+#define STRAKE_NS_PER_US  1000ULL
+#define STRAKE_NS_PER_MS  1000000ULL
+#define STRAKE_NS_PER_SEC 1000000000ULL
+
+/** What everyone may read of the lcore he runs on. The rest is private to lcore.c. */
+struct strake_lcore {
+	uint16_t index;			   /**< 0 main, 1.. data */
+	int socket;			   /**< NUMA node */
+	uint64_t now;			   /**< ns since an arbitrary start, the same for the whole turn */
+	uint64_t turns;			   /**< turns run */
+	uint64_t worked;		   /**< turns in which a poller did something */
+	uint64_t slept;			   /**< times the loop went to sleep */
+	uint64_t busy_cycles, idle_cycles; /**< TSC, of turns that did work and of others */
+};
+
+RTE_DECLARE_PER_LCORE(struct strake_lcore *, strake_self);
+
+/** The lcore this thread is. NULL on a thread that is none. */
+static inline struct strake_lcore *
+strake_self(void)
+{
+	return RTE_PER_LCORE(strake_self);
+}
+
+/** Index of this lcore; only on an lcore. */
+static inline uint16_t
+strake_self_index(void)
+{
+	return RTE_PER_LCORE(strake_self)->index;
+}
+
+/** Time of this turn, ns. */
+static inline uint64_t
+strake_now(void)
+{
+	return RTE_PER_LCORE(strake_self)->now;
+}
+
+/** How an lcore idles. */
+enum strake_idle {
+	STRAKE_IDLE_ADAPTIVE, /**< spin a little, then sleep until something happens */
+	STRAKE_IDLE_SPIN,     /**< never sleep */
+};
+
+struct strake_lcore_conf {
+	enum strake_idle idle;
+	uint32_t spin_us; /**< work-free time before the first sleep; 0: 50 µs */
+	int socket;
+};
+
+/** Make lcore @p index. Main thread, before anyone uses it. @return 0, -ENOMEM, -EEXIST, -EINVAL. */
+int strake_lcore_create(uint16_t index, const struct strake_lcore_conf *conf);
+/** Free it; its thread must have left. */
+void strake_lcore_destroy(uint16_t index);
+/** Lcores made so far, main included. */
+uint16_t strake_lcore_count(void);
+/** The lcore of an index, or NULL. Counters may be read from any thread (telemetry). */
+struct strake_lcore *strake_lcore_at(uint16_t index);
+
+/** This thread is now lcore @p index (or none: UINT16_MAX). */
+void strake_lcore_enter(uint16_t index);
+/** Run turns until strake_lcore_stop(). The thread must have entered. */
+void strake_lcore_run(void);
+/** Make the lcore's run() return after its current turn. Any thread. */
+void strake_lcore_stop(uint16_t index);
+/** One turn at time @p now (ns; never goes back). For tests, and for boot on main. @return work done. */
+uint32_t strake_lcore_turn(uint64_t now);
+/** The real clock, ns, as run() uses it. */
+uint64_t strake_clock_ns(void);
+
+/* --- pollers ---------------------------------------------------------------------------------------------------- */
+
+/** Something looked at in every turn. Embedded in its owner; added and removed on its lcore. */
+struct strake_poller {
+	const char *name;
+	/** Do what there is to do, bounded (a burst). @return work done; 0 lets the lcore become idle. Required. */
+	uint32_t (*poll)(struct strake_poller *p, uint64_t now);
+	/** End of turn: push out what the turn gathered (TX burst, io_uring_enter). Optional. @return work done. */
+	uint32_t (*flush)(struct strake_poller *p, uint64_t now);
+	/** Before sleeping (on = true): make `fd` readable when work arrives; return false if there is work already.
+	 * After waking (on = false): stop that, drain the fd. Optional. */
+	bool (*arm)(struct strake_poller *p, bool on);
+	/** Waited on while asleep; -1: this poller has none, so the sleep is at most 100 µs; -2: needs no wake-up (its
+	 * work is begun by others on this lcore). May change; read when arming. */
+	int fd;
+	TAILQ_ENTRY(strake_poller) link;
+	uint64_t calls, work, cycles; /**< kept by the loop; cycles only of calls that did work */
+};
+
+/** Add to / remove from the lcore this thread is. A poller may remove itself from inside poll(). */
+void strake_poller_add(struct strake_poller *p);
+void strake_poller_del(struct strake_poller *p);
+/** Call @p fn for every poller of this lcore (telemetry, by message). */
+void strake_poller_walk(void (*fn)(const struct strake_poller *p, void *arg), void *arg);
+
+/* --- messages --------------------------------------------------------------------------------------------------- */
+
+/** Work for another lcore. Embedded in what it is about; not to be touched between send and fn. */
+struct strake_msg {
+	/** Runs on the receiving lcore, once. The message's memory is the receiver's from here on. */
+	void (*fn)(struct strake_msg *msg);
+	uint16_t from; /**< index of the sender, UINT16_MAX if the sender was no lcore; set by send */
+};
+
+/**
+ * Send to lcore @p index, in order per sender; wakes it. Any thread, itself included.
+ * The ring has a slot for every message that can exist (65,536): a full ring is a bug and aborts.
+ */
+void strake_msg_send(uint16_t index, struct strake_msg *msg);
+
+/**
+ * Run @p fn(arg) on lcore @p index and wait for it. Only from threads that are no lcore (the telemetry thread, the
+ * control socket's), or at boot before the loops run. @return what fn returns, or -ETIMEDOUT after 5 s; fn's argument
+ * must then stay valid for ever, so callers leak it on purpose.
+ */
+int strake_msg_call(uint16_t index, int (*fn)(void *arg), void *arg);
+
+/* --- timers ----------------------------------------------------------------------------------------------------- */
+
+/** A timer of this lcore: a hashed wheel of 1 ms ticks. Embedded; zero-initialised means not armed. */
+struct strake_timer {
+	LIST_ENTRY(strake_timer) link;
+	uint64_t due; /**< ns; 0: not armed */
+	void (*fn)(struct strake_timer *t, uint64_t now);
+};
+
+/** (Re)arm for @p due (ns). Fires in the first turn at or after due, at most 1 ms late while awake. */
+void strake_timer_arm(struct strake_timer *t, uint64_t due);
+/** Disarm; harmless if not armed. */
+void strake_timer_cancel(struct strake_timer *t);
+static inline bool
+strake_timer_armed(const struct strake_timer *t)
+{
+	return t->due != 0;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* STRAKE_LCORE_H */
