@@ -52,6 +52,14 @@ void strake_stage_destroy(struct strake_stage *st);
 /** The @p i-th instance, or NULL: for telemetry. */
 struct strake_stage *strake_stage_instance(unsigned int i);
 
+/** Make a stage ready on this lcore: its lcore_init(), and its poll() from now on. App calls it, on every data lcore
+ * where the stage stands (all, or its own), before traffic. Nothing happens where it does not stand. */
+int strake_stage_lcore_init(struct strake_stage *st);
+/** Undo, after drain. */
+void strake_stage_lcore_fini(struct strake_stage *st);
+/** Let the stages of this lcore finish what they hold; called each turn until it returns true. */
+bool strake_pipeline_lcore_drain(void);
+
 /**
  * Put stages in order, nearest the client first. All must take units of @p kind; `after` is checked. A stage may
  * stand in many chains. @return 0 and *out; -EINVAL with @p err, -ENOMEM, -E2BIG (contexts need too many bytes).
@@ -60,7 +68,7 @@ int strake_chain_create(struct strake_chain **out, const char *name, enum strake
 			struct strake_stage **stages, unsigned int n, char *err, size_t errlen);
 void strake_chain_destroy(struct strake_chain *chain);
 
-/** Begin units at the top of a chain, on the lcore that wants done(). Sets home; all units the same chain.
+/** Begin units at the top of a chain, on the lcore that wants done(). Sets home and origin; all units the same chain.
  * done() is not called before this returns. @p n up to STRAKE_BURST. */
 void strake_chain_begin(struct strake_chain *chain, struct strake_unit **units, uint16_t n);
 

@@ -24,9 +24,13 @@ struct strake_volume;
 struct strake_req {
 	struct strake_unit u; /**< first: a strake_unit pointer of kind REQ is a strake_req pointer */
 	struct strake_volume *vol;
-	struct strake_req *parent;    /**< set by strake_req_fork() */
-	uint16_t children;	      /**< forked and not done yet, plus one while the parent forks */
-	uint16_t slab_held : 1;	      /**< the slab layer's */
+	uint32_t slab;		   /**< the slab layer's: which slab of the volume */
+	uint32_t children;	   /**< forked and not done yet, plus one until strake_req_join() */
+	struct strake_req *parent; /**< set by strake_req_fork() */
+	struct strake_req *kids;   /**< children in the order of forking */
+	struct strake_req *last_kid;
+	struct strake_req *sibling; /**< next child of the same parent */
+	void (*join_end)(struct strake_req *parent);
 	void *front;		      /**< the front's: its command */
 	struct strake_req *olap_next; /**< the overlap order's */
 	struct strake_req *olap_wait; /**< the overlap order's */
@@ -66,8 +70,9 @@ void strake_req_cancel(struct strake_req *req);
 
 /**
  * A child of @p parent for blocks [lba, lba + nlb): same volume, op, flags and class, bufs a window of the parent's
- * (write, compare). The parent ends when all its children have: fork the children, submit them, then call
- * strake_req_join(parent) once. The first error wins; payloads of read children are joined in the order of forking.
+ * (write, compare), done its own (not to be changed). A parent has one payload-joining fork at a time. The parent ends
+ * when all its children have: fork the children, submit them, then call strake_req_join(parent) once. The first error
+ * wins; payloads of read children are joined in the order of forking.
  * @return NULL when requests or descriptors ran out.
  */
 struct strake_req *strake_req_fork(struct strake_req *parent, uint64_t lba, uint32_t nlb);

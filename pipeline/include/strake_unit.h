@@ -84,13 +84,14 @@ struct strake_unit {
 	uint8_t verdict;	 /**< enum strake_verdict, written by the stage */
 	uint8_t cls;		 /**< class of service, 0 the default */
 	uint8_t pos;		 /**< stage it stands at; the chain's */
-	uint8_t home;		 /**< lcore that began it, where done runs; the chain's */
+	uint8_t home;		 /**< lcore whose stages it walks: the slab's owner; the chain's */
+	uint8_t origin;		 /**< lcore that began it, where done runs; the chain's */
 	uint16_t visited;	 /**< bitmap of stages whose up() is owed; the chain's */
 	uint64_t lba;		 /**< first logical block, in the volume's LBA size */
 	uint32_t nlb;		 /**< logical blocks, 1-based (0: none, e.g. flush) */
 	uint32_t tag;		 /**< the origin's, for traces (NVMe: qid << 16 | cid) */
 	uint64_t t_start;	 /**< ns, when it was begun */
-	/** Ends it: runs on `home`, once. The unit is the callee's again. */
+	/** Ends it: runs on `origin`, once. The unit is the callee's again. */
 	void (*done)(struct strake_unit *unit);
 	void *arg; /**< the origin's */
 };

@@ -18,12 +18,21 @@
 #include <stdint.h>
 
 #include "strake_chain.h"
+#include "strake_telemetry.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define STRAKE_NAME_MAX 64
+
+/** What one lcore did for a volume: counted by the volume stage when a request ends. One writer. */
+struct strake_volume_stats {
+	uint64_t ops[STRAKE_OP_COUNT], bytes[STRAKE_OP_COUNT], errors[STRAKE_OP_COUNT];
+	uint64_t waits;		       /**< writing requests that waited for an earlier one of the same blocks */
+	uint64_t starved;	       /**< times a request found the chunks' pool empty */
+	struct strake_hist latency[2]; /**< reading and writing requests, ns */
+};
 
 struct strake_volume {
 	char name[STRAKE_NAME_MAX];
