@@ -141,7 +141,7 @@ const struct strake_drive_ops *strake_drive_find(const char *kind);
 const struct strake_drive_ops *strake_drive_kind(unsigned int i);
 
 #define STRAKE_DRIVE_REGISTER(ops)                                                                                     \
-	RTE_INIT(RTE_CONCAT(strake_drive_reg_, ops))                                                                   \
+	RTE_INIT(strake_drive_reg_##ops)                                                                               \
 	{                                                                                                              \
 		strake_drive_register(&(ops));                                                                         \
 	}

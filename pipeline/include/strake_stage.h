@@ -115,7 +115,7 @@ const struct strake_stage_ops *strake_stage_find(const char *name);
 const struct strake_stage_ops *strake_stage_nth(unsigned int i);
 
 #define STRAKE_STAGE_REGISTER(ops)                                                                                     \
-	RTE_INIT(RTE_CONCAT(strake_stage_reg_, ops))                                                                   \
+	RTE_INIT(strake_stage_reg_##ops)                                                                               \
 	{                                                                                                              \
 		strake_stage_register(&(ops));                                                                         \
 	}

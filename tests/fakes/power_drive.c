@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include "power_drive.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_debug.h>
+#include <rte_spinlock.h>
+
+#define SECTOR	   512u
+#define DISKS_MAX  32
+#define FAULTS_MAX 16
+
+/* A write that was completed, or under way at the cut, and is not known to be durable. Oldest first. */
+struct version {
+	uint64_t sector;
+	uint32_t count;
+	bool fua;
+	uint8_t *data; /* NULL: zeroes */
+};
+
+/* An I/O under way; with its payload as it was at submission. */
+struct op {
+	struct strake_io *io;
+	uint64_t due; /* turn of the lcore's poller in which it completes */
+	uint64_t seq; /* versions there were when a flush was submitted */
+	int status;
+	uint16_t lcore;
+	uint8_t *data;
+	struct op *next;
+};
+
+struct lcore_part {
+	struct strake_poller poller;
+	struct power_disk *disk;
+	uint64_t turn;
+};
+
+struct power_supply {
+	struct power_disk *disks[DISKS_MAX];
+	unsigned int n_disks, made;
+	uint64_t rng, writes, cut_at;
+	bool on;
+	rte_spinlock_t lock; /* over the supply and all its disks: a test needs no speed */
+};
+
+struct power_disk {
+	struct power_supply *ps;
+	struct power_conf conf;
+	char serial[64];
+	uint8_t *durable, *now;
+	struct version *versions;
+	uint64_t n_versions, max_versions, first_seq; /* first_seq: sequence number of versions[0] */
+	struct op *ops;				      /* oldest first */
+	struct power_fault faults[FAULTS_MAX];
+	unsigned int n_faults;
+	bool gone, hold;
+	struct power_figures figures;
+	struct lcore_part lc[STRAKE_LCORE_MAX];
+};
+
+static uint64_t
+draw(struct power_supply *ps)
+{
+	uint64_t z = (ps->rng += 0x9e3779b97f4a7c15);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+	return z ^ (z >> 31);
+}
+
+static void *
+must(void *p)
+{
+	RTE_VERIFY(p != NULL);
+	return p;
+}
+
+static bool
+writes(uint8_t op)
+{
+	return op == STRAKE_IO_WRITE || op == STRAKE_IO_WRITE_ZEROES || op == STRAKE_IO_DEALLOCATE;
+}
+
+/* --- the medium ----------------------------------------------------------------------------------------------------
+ */
+
+static void
+put(uint8_t *image, uint64_t sector, const struct version *v)
+{
+	if (v->data == NULL)
+		memset(image + sector * SECTOR, 0, SECTOR);
+	else
+		memcpy(image + sector * SECTOR, v->data + (sector - v->sector) * SECTOR, SECTOR);
+}
+
+static void
+put_all(uint8_t *image, const struct version *v)
+{
+	for (uint32_t i = 0; i < v->count; i++)
+		put(image, v->sector + i, v);
+}
+
+/* Takes op->data. */
+static void
+add_version(struct power_disk *d, struct op *op, bool fua)
+{
+	struct version *v;
+
+	if (d->n_versions == d->max_versions) {
+		d->max_versions = RTE_MAX(64u, d->max_versions * 2);
+		d->versions = must(realloc(d->versions, d->max_versions * sizeof(*v)));
+	}
+	v = &d->versions[d->n_versions++];
+	v->sector = op->io->off / SECTOR;
+	v->count = op->io->len / SECTOR;
+	v->fua = fua;
+	v->data = op->data;
+	op->data = NULL;
+}
+
+/* The first @p n versions are durable now. */
+static void
+settle(struct power_disk *d, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		put_all(d->durable, &d->versions[i]);
+		free(d->versions[i].data);
+	}
+	memmove(d->versions, d->versions + n, (d->n_versions - n) * sizeof(d->versions[0]));
+	d->n_versions -= n;
+	d->first_seq += n;
+}
+
+/*
+ * Decide what the cut leaves. Of a sector's contents since it was last durable, the durable one included, each is as
+ * likely as the others: the n-th newer one replaces the choice so far with a chance of 1 in n + 1. One cut in four
+ * loses the whole cache, and one in four keeps it, so that those are seen too.
+ */
+static void
+resolve(struct power_disk *d)
+{
+	uint16_t *newer = must(calloc(d->conf.bytes / SECTOR, sizeof(*newer)));
+	uint64_t mood = draw(d->ps) % 4;
+
+	for (uint64_t i = 0; i < d->n_versions; i++) {
+		struct version *v = &d->versions[i];
+
+		for (uint64_t s = v->sector; s < v->sector + v->count; s++) {
+			if (v->fua) {
+				newer[s] = 0;
+				put(d->durable, s, v);
+			} else if (mood == 0 || (mood > 1 && draw(d->ps) % (++newer[s] + 1u) == 0)) {
+				put(d->durable, s, v);
+			}
+		}
+		free(v->data);
+	}
+	d->first_seq += d->n_versions;
+	d->n_versions = 0;
+	free(newer);
+	memcpy(d->now, d->durable, d->conf.bytes);
+}
+
+static void
+cut_disk(struct power_disk *d)
+{
+	for (struct op *op = d->ops; op != NULL; op = op->next) {
+		if (writes(op->io->op) && op->status == 0)
+			add_version(d, op, false);
+		op->status = -ENODEV;
+	}
+	resolve(d);
+}
+
+static void
+cut_locked(struct power_supply *ps)
+{
+	if (!ps->on)
+		return;
+	ps->on = false;
+	for (unsigned int i = 0; i < ps->n_disks; i++)
+		cut_disk(ps->disks[i]);
+}
+
+/* --- one I/O -------------------------------------------------------------------------------------------------------
+ */
+
+static int
+fault_status(struct power_disk *d, const struct strake_io *io)
+{
+	for (unsigned int i = 0; i < d->n_faults; i++) {
+		struct power_fault *f = &d->faults[i];
+
+		if (f->ops != 0 && !(f->ops & (1u << io->op)))
+			continue;
+		if (f->len != 0 && (io->off >= f->off + f->len || io->off + io->len <= f->off))
+			continue;
+		if (f->skip > 0) {
+			f->skip--;
+			continue;
+		}
+		if (f->count == UINT32_MAX)
+			continue;
+		/* 0 is for ever; the last one counted turns into "no more". */
+		if (f->count != 0 && --f->count == 0)
+			f->count = UINT32_MAX;
+		return f->status;
+	}
+	return 0;
+}
+
+static bool
+in_bounds(const struct power_disk *d, const struct strake_io *io)
+{
+	if (io->op == STRAKE_IO_FLUSH)
+		return io->len == 0;
+	if (io->len == 0 || (io->off | io->len) % d->conf.block_size != 0 || io->off + io->len > d->conf.bytes ||
+	    io->off + io->len < io->off)
+		return false;
+	return io->op > STRAKE_IO_WRITE || io->len <= d->conf.max_io;
+}
+
+static bool
+overlaps(const struct power_disk *d, const struct strake_io *io)
+{
+	for (const struct op *op = d->ops; op != NULL; op = op->next) {
+		if ((writes(io->op) || writes(op->io->op)) && io->off < op->io->off + op->io->len &&
+		    op->io->off < io->off + io->len)
+			return true;
+	}
+	return false;
+}
+
+static int
+fill_read(struct power_disk *d, struct strake_io *io)
+{
+	struct strake_buf **tail = &io->bufs;
+	uint64_t off = io->off;
+	uint32_t left = io->len;
+
+	if (io->bufs != NULL)
+		return strake_buf_copy_in(io->bufs, io->buf_off, d->now + off, left);
+	while (left > 0) {
+		struct strake_buf *buf = strake_buf_page(RTE_MIN(left, STRAKE_BUF_PAGE_MAX));
+
+		if (buf == NULL) {
+			strake_buf_put_list(io->bufs);
+			io->bufs = NULL;
+			return -ENOMEM;
+		}
+		memcpy(buf->addr, d->now + off, buf->len);
+		off += buf->len;
+		left -= buf->len;
+		*tail = buf;
+		tail = &buf->next;
+	}
+	return 0;
+}
+
+static bool
+payload_changed(const struct op *op)
+{
+	uint8_t *now = must(malloc(op->io->len));
+	bool changed = strake_buf_copy_out(op->io->bufs, op->io->buf_off, now, op->io->len) < 0 ||
+		       memcmp(now, op->data, op->io->len) != 0;
+
+	free(now);
+	return changed;
+}
+
+/* Carry it out. */
+static int
+perform(struct power_disk *d, struct op *op)
+{
+	struct strake_io *io = op->io;
+	bool fua = d->conf.write_through || (io->flags & STRAKE_IO_FUA);
+
+	d->figures.ops[io->op]++;
+	switch (io->op) {
+	case STRAKE_IO_READ:
+		return fill_read(d, io);
+	case STRAKE_IO_FLUSH:
+		if (op->seq > d->first_seq)
+			settle(d, op->seq - d->first_seq);
+		return 0;
+	case STRAKE_IO_WRITE:
+		d->figures.changed += payload_changed(op);
+		break;
+	default:
+		break;
+	}
+	d->figures.fua += (io->flags & STRAKE_IO_FUA) != 0;
+	add_version(d, op, fua);
+	put_all(d->now, &d->versions[d->n_versions - 1]);
+	if (d->conf.write_through)
+		settle(d, d->n_versions);
+	return 0;
+}
+
+static void
+begin(struct power_disk *d, struct strake_io *io)
+{
+	struct op *op = must(calloc(1, sizeof(*op))), **tail;
+
+	op->io = io;
+	op->lcore = strake_self_index();
+	op->seq = d->first_seq + d->n_versions;
+	op->due = d->lc[op->lcore].turn + 1;
+	if (d->conf.delay_turns > 0)
+		op->due += draw(d->ps) % (d->conf.delay_turns + 1);
+	if (!d->ps->on || d->gone)
+		op->status = -ENODEV;
+	else if (!in_bounds(d, io)) {
+		d->figures.out_of_bounds++;
+		op->status = -ERANGE;
+	} else {
+		op->status = fault_status(d, io);
+		d->figures.overlaps += overlaps(d, io);
+	}
+	if (op->status == 0 && io->op == STRAKE_IO_WRITE) {
+		op->data = must(malloc(io->len));
+		if (strake_buf_copy_out(io->bufs, io->buf_off, op->data, io->len) < 0)
+			rte_panic("write of %u bytes with a shorter payload\n", io->len);
+	}
+	for (tail = &d->ops; *tail != NULL; tail = &(*tail)->next)
+		;
+	*tail = op;
+	d->figures.most_inflight = RTE_MAX(d->figures.most_inflight, ++d->figures.inflight);
+	if (io->op == STRAKE_IO_READ)
+		return;
+	d->ps->writes++;
+	if (d->ps->writes == d->ps->cut_at)
+		cut_locked(d->ps);
+}
+
+/* Unlink what is due on this lcore, in an order of its own. */
+static struct op *
+take_due(struct power_disk *d, uint16_t lcore, uint64_t turn)
+{
+	struct op **at = &d->ops, *due = NULL;
+
+	while (*at != NULL) {
+		struct op *op = *at;
+
+		if (op->lcore != lcore || op->due > turn) {
+			at = &op->next;
+			continue;
+		}
+		*at = op->next;
+		if (due == NULL || d->conf.delay_turns == 0 || draw(d->ps) % 2 == 0) {
+			struct op **end = &due;
+
+			while (*end != NULL)
+				end = &(*end)->next;
+			op->next = NULL;
+			*end = op;
+		} else {
+			op->next = due;
+			due = op;
+		}
+	}
+	return due;
+}
+
+static uint32_t
+power_poll(struct strake_poller *p, uint64_t now)
+{
+	struct lcore_part *lc = container_of(p, struct lcore_part, poller);
+	struct power_disk *d = lc->disk;
+	struct op *due = NULL, *op, *next;
+	uint32_t n = 0;
+
+	rte_spinlock_lock(&d->ps->lock);
+	lc->turn++;
+	if (!d->hold)
+		due = take_due(d, strake_self_index(), lc->turn);
+	for (op = due; op != NULL; op = op->next) {
+		if (op->status == 0)
+			op->status = perform(d, op);
+		d->figures.failed += op->status != 0;
+		d->figures.inflight--;
+	}
+	rte_spinlock_unlock(&d->ps->lock);
+	for (op = due; op != NULL; op = next) {
+		next = op->next;
+		strake_io_complete(op->io, op->status);
+		free(op->data);
+		free(op);
+		n++;
+	}
+	return n;
+}
+
+/* --- the drive -----------------------------------------------------------------------------------------------------
+ */
+
+static struct power_disk *opening; /* hands the disk through strake_drive_open(), whose values are the file's */
+
+static int
+power_open(struct strake_drive *drive, const struct conf_values *conf, char *err, size_t errlen)
+{
+	struct power_disk *d = opening;
+
+	if (d == NULL) {
+		snprintf(err, errlen, "drive %s: only power_drive_open() opens this kind", drive->name);
+		return -EINVAL;
+	}
+	drive->bytes = d->conf.bytes;
+	drive->block_size = d->conf.block_size;
+	drive->max_io = d->conf.max_io;
+	drive->volatile_cache = !d->conf.write_through;
+	drive->priv = d;
+	snprintf(drive->serial, sizeof(drive->serial), "%s", d->serial);
+	return 0;
+}
+
+static void
+power_close(struct strake_drive *drive)
+{
+	struct power_disk *d = drive->priv;
+
+	RTE_VERIFY(d->ops == NULL);
+}
+
+static int
+power_lcore_init(struct strake_drive *drive)
+{
+	struct power_disk *d = drive->priv;
+	struct lcore_part *lc = &d->lc[strake_self_index()];
+
+	lc->disk = d;
+	lc->poller = (struct strake_poller){.name = "power_drive", .poll = power_poll, .fd = -1};
+	strake_poller_add(&lc->poller);
+	return 0;
+}
+
+static void
+power_lcore_fini(struct strake_drive *drive)
+{
+	struct power_disk *d = drive->priv;
+
+	strake_poller_del(&d->lc[strake_self_index()].poller);
+}
+
+static uint16_t
+power_submit(struct strake_drive *drive, struct strake_io **ios, uint16_t n)
+{
+	struct power_disk *d = drive->priv;
+	uint16_t i;
+
+	rte_spinlock_lock(&d->ps->lock);
+	for (i = 0; i < n && (d->conf.depth == 0 || d->figures.inflight < d->conf.depth); i++)
+		begin(d, ios[i]);
+	rte_spinlock_unlock(&d->ps->lock);
+	return i;
+}
+
+static const struct strake_drive_ops power_ops = {
+	.name = "power",
+	.open = power_open,
+	.close = power_close,
+	.lcore_init = power_lcore_init,
+	.lcore_fini = power_lcore_fini,
+	.submit = power_submit,
+};
+STRAKE_DRIVE_REGISTER(power_ops)
+
+int
+power_drive_open(struct strake_drive **out, const char *name, struct power_disk *disk)
+{
+	char err[128];
+	int ret;
+
+	opening = disk;
+	ret = strake_drive_open(out, name, "power", NULL, err, sizeof(err));
+	opening = NULL;
+	return ret;
+}
+
+/* --- the test's side -----------------------------------------------------------------------------------------------
+ */
+
+struct power_supply *
+power_supply_new(uint64_t seed)
+{
+	struct power_supply *ps = must(calloc(1, sizeof(*ps)));
+
+	ps->rng = seed;
+	ps->on = true;
+	rte_spinlock_init(&ps->lock);
+	return ps;
+}
+
+void
+power_supply_free(struct power_supply *ps)
+{
+	RTE_VERIFY(ps->n_disks == 0);
+	free(ps);
+}
+
+void
+power_cut_at(struct power_supply *ps, uint64_t nth)
+{
+	ps->cut_at = nth == 0 ? 0 : ps->writes + nth;
+}
+
+void
+power_cut(struct power_supply *ps)
+{
+	rte_spinlock_lock(&ps->lock);
+	cut_locked(ps);
+	rte_spinlock_unlock(&ps->lock);
+}
+
+void
+power_restore(struct power_supply *ps)
+{
+	ps->on = true;
+}
+
+bool
+power_is_on(const struct power_supply *ps)
+{
+	return ps->on;
+}
+
+uint64_t
+power_writes(const struct power_supply *ps)
+{
+	return ps->writes;
+}
+
+struct power_disk *
+power_disk_new(struct power_supply *ps, const struct power_conf *conf)
+{
+	struct power_disk *d = must(calloc(1, sizeof(*d)));
+
+	RTE_VERIFY(ps->n_disks < DISKS_MAX);
+	d->ps = ps;
+	d->conf = *conf;
+	if (d->conf.block_size == 0)
+		d->conf.block_size = SECTOR;
+	if (d->conf.max_io == 0)
+		d->conf.max_io = STRAKE_BUF_PAGE_MAX;
+	RTE_VERIFY(d->conf.bytes % d->conf.block_size == 0 && d->conf.block_size % SECTOR == 0);
+	snprintf(d->serial, sizeof(d->serial), "power-%u", ps->made++);
+	if (conf->serial != NULL)
+		snprintf(d->serial, sizeof(d->serial), "%s", conf->serial);
+	d->durable = must(calloc(1, d->conf.bytes));
+	d->now = must(calloc(1, d->conf.bytes));
+	ps->disks[ps->n_disks++] = d;
+	return d;
+}
+
+void
+power_disk_free(struct power_disk *disk)
+{
+	struct power_supply *ps = disk->ps;
+	unsigned int i;
+
+	RTE_VERIFY(disk->ops == NULL);
+	for (i = 0; ps->disks[i] != disk; i++)
+		;
+	ps->disks[i] = ps->disks[--ps->n_disks];
+	for (uint64_t v = 0; v < disk->n_versions; v++)
+		free(disk->versions[v].data);
+	free(disk->versions);
+	free(disk->durable);
+	free(disk->now);
+	free(disk);
+}
+
+void
+power_disk_fault(struct power_disk *disk, const struct power_fault *fault)
+{
+	RTE_VERIFY(disk->n_faults < FAULTS_MAX && fault->status < 0);
+	disk->faults[disk->n_faults++] = *fault;
+}
+
+void
+power_disk_no_faults(struct power_disk *disk)
+{
+	disk->n_faults = 0;
+}
+
+void
+power_disk_vanish(struct power_disk *disk, bool gone)
+{
+	rte_spinlock_lock(&disk->ps->lock);
+	disk->gone = gone;
+	for (struct op *op = disk->ops; gone && op != NULL; op = op->next)
+		op->status = -ENODEV;
+	rte_spinlock_unlock(&disk->ps->lock);
+}
+
+void
+power_disk_hold(struct power_disk *disk, bool on)
+{
+	disk->hold = on;
+}
+
+void
+power_disk_figures(const struct power_disk *disk, struct power_figures *out)
+{
+	*out = disk->figures;
+}
+
+void
+power_disk_peek(const struct power_disk *disk, uint64_t off, void *dst, uint64_t len)
+{
+	memcpy(dst, disk->now + off, len);
+}
+
+void
+power_disk_poke(struct power_disk *disk, uint64_t off, const void *src, uint64_t len)
+{
+	/* Older versions would cover it again when they settle. */
+	settle(disk, disk->n_versions);
+	memcpy(disk->now + off, src, len);
+	memcpy(disk->durable + off, src, len);
+}
