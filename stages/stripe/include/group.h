@@ -88,7 +88,7 @@ struct group_status {
 	uint64_t resync_bytes, degraded_reads, degraded_writes, member_errors;
 };
 void group_status(const struct group *g, struct group_status *out);
-enum group_member_state group_member(const struct group *g, unsigned int member, struct strake_drive **drive);
+enum group_member_state group_member_get(const struct group *g, unsigned int member, struct strake_drive **drive);
 struct group *group_nth(unsigned int i);
 
 #ifdef __cplusplus

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#ifndef BOOT_H
+#define BOOT_H
+
+/**
+ * @file
+ * Bring-up and shutdown as a table of named steps. A step that fails says why; those before it are undone in reverse.
+ */
+
+#include "conf.h"
+
+#define BOOT_ERR_MAX 320
+
+/** Everything app knows of the running appliance. One object, main lcore. */
+struct appliance {
+	const struct conf *conf;
+	bool no_huge; /**< --no-huge, or `huge: false` */
+	unsigned int n_data;
+	struct strake_drive **drives;	  /**< as conf->drives */
+	struct group **groups;		  /**< as conf->groups */
+	struct strake_volume **volumes;	  /**< as conf->volumes */
+	struct port **ports;		  /**< as conf->ports */
+	struct tcp **tcps;		  /**< [port * STRAKE_LCORE_MAX + lcore index] */
+	struct strake_carrier **carriers; /**< as conf->ports; one more, the last, for the kernel's sockets or NULL */
+	int failed;			  /**< first error of a data lcore's part */
+	char err[BOOT_ERR_MAX];		  /**< one line for the operator */
+};
+
+struct boot_step {
+	const char *name;
+	/** @return 0 or -errno with one line in a->err. */
+	int (*up)(struct appliance *a);
+	/** Undo; called only if up() returned 0. NULL: nothing to undo. */
+	void (*down)(struct appliance *a);
+};
+
+/** Run the table. @return 0; or -errno after undoing, a->err set and *failed naming the step. */
+int boot_up(struct appliance *a, const struct boot_step *steps, unsigned int n, const char **failed);
+/** Undo the whole table, last step first. */
+void boot_down(struct appliance *a, const struct boot_step *steps, unsigned int n);
+
+#endif /* BOOT_H */

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include "ctl.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <jansson.h>
+#include <rte_common.h>
+
+#include "group.h"
+#include "strake_drive.h"
+#include "strake_lcore.h"
+#include "strake_trace.h"
+#include "strake_volume.h"
+
+#define CLIENTS_MAX    16
+#define LINE_MAX_BYTES 1024
+#define WORDS_MAX      16
+
+struct client {
+	int fd; /* -1: free */
+	size_t used;
+	char line[LINE_MAX_BYTES];
+};
+
+static struct {
+	struct appliance *app;
+	struct strake_poller poller;
+	int listen_fd;
+	int epoll_fd; /* the listening socket and every client, so that main wakes for each */
+	struct client clients[CLIENTS_MAX];
+} ctl = {.listen_fd = -1, .epoll_fd = -1};
+
+/* One request: the words before the first key=value are the command. */
+struct request {
+	char command[LINE_MAX_BYTES];
+	const char *keys[WORDS_MAX], *values[WORDS_MAX];
+	unsigned int n;
+};
+
+static const char *
+value(const struct request *r, const char *key)
+{
+	for (unsigned int i = 0; i < r->n; i++) {
+		if (strcmp(r->keys[i], key) == 0)
+			return r->values[i];
+	}
+	return NULL;
+}
+
+/* @return 0, or -EINVAL when a number is missing or wrong; the answer then says which. */
+static int
+number(const struct request *r, const char *key, uint64_t *out, json_t *answer)
+{
+	const char *text = value(r, key);
+	char *end = NULL;
+
+	if (text != NULL)
+		*out = strtoull(text, &end, 0);
+	if (text != NULL && end != text && *end == '\0')
+		return 0;
+	json_object_set_new(answer, "error", json_sprintf("%s needs %s=NUMBER", r->command, key));
+	return -EINVAL;
+}
+
+/* --- commands ------------------------------------------------------------------------------------------------------
+ */
+
+static int
+do_stop(struct appliance *a, const struct request *r, json_t *answer)
+{
+	RTE_SET_USED(a);
+	RTE_SET_USED(r);
+	RTE_SET_USED(answer);
+	strake_lcore_stop(STRAKE_LCORE_MAIN);
+	return 0;
+}
+
+static int
+do_trace(struct appliance *a, const struct request *r, json_t *answer)
+{
+	uint64_t every;
+
+	RTE_SET_USED(a);
+	if (number(r, "every", &every, answer) < 0)
+		return -EINVAL;
+	strake_trace_set((uint32_t)RTE_MIN(every, (uint64_t)UINT32_MAX));
+	return 0;
+}
+
+static struct group *
+find_member(struct appliance *a, const char *name, unsigned int *member)
+{
+	for (unsigned int g = 0; name != NULL && g < a->conf->n_groups; g++) {
+		struct group_status st;
+
+		group_status(a->groups[g], &st);
+		for (*member = 0; *member < st.members; (*member)++) {
+			struct strake_drive *drive = NULL;
+
+			group_member_get(a->groups[g], *member, &drive);
+			if (drive != NULL && strcmp(drive->name, name) == 0)
+				return a->groups[g];
+		}
+	}
+	return NULL;
+}
+
+static int
+do_drive(struct appliance *a, const struct request *r, json_t *answer)
+{
+	const char *name = value(r, "name");
+	struct strake_drive *drive = NULL;
+	unsigned int member;
+	struct group *g = find_member(a, name, &member);
+	char err[BOOT_ERR_MAX] = "";
+	int ret;
+
+	if (g == NULL) {
+		json_object_set_new(answer, "error",
+				    json_sprintf("no drive \"%s\" in any group", name != NULL ? name : ""));
+		return -ENOENT;
+	}
+	if (strcmp(r->command, "drive fail") == 0)
+		return group_member_fail(g, member);
+	group_member_get(g, member, &drive);
+	ret = group_member_return(g, member, drive, err, sizeof(err));
+	if (ret < 0 && err[0] != '\0')
+		json_object_set_new(answer, "error", json_string(err));
+	return ret;
+}
+
+static int
+do_slab_move(struct appliance *a, const struct request *r, json_t *answer)
+{
+	const char *name = value(r, "volume");
+	struct strake_volume *vol = name != NULL ? strake_volume_find(name) : NULL;
+	uint64_t slab, lcore;
+
+	RTE_SET_USED(a);
+	if (vol == NULL) {
+		json_object_set_new(answer, "error", json_sprintf("no volume \"%s\"", name != NULL ? name : ""));
+		return -ENOENT;
+	}
+	if (number(r, "slab", &slab, answer) < 0 || number(r, "lcore", &lcore, answer) < 0)
+		return -EINVAL;
+	if (slab > UINT32_MAX || lcore > UINT16_MAX)
+		return -EINVAL;
+	return strake_slab_move(vol, (uint32_t)slab, (uint16_t)lcore, NULL, NULL);
+}
+
+static int
+do_config_save(struct appliance *a, const struct request *r, json_t *answer)
+{
+	const char *path = value(r, "path");
+	FILE *f;
+	int ret;
+
+	if (path == NULL || path[0] != '/') {
+		json_object_set_new(answer, "error", json_string("config save needs path=/ABSOLUTE/FILE"));
+		return -EINVAL;
+	}
+	f = fopen(path, "wxe");
+	if (f == NULL)
+		return -errno;
+	ret = conf_save(a->conf, f);
+	if (fclose(f) != 0 && ret == 0)
+		ret = -errno;
+	return ret;
+}
+
+static const struct {
+	const char *name;
+	int (*fn)(struct appliance *a, const struct request *r, json_t *answer);
+} commands[] = {
+	{"stop", do_stop},	    {"trace", do_trace},	 {"drive fail", do_drive},
+	{"drive return", do_drive}, {"slab move", do_slab_move}, {"config save", do_config_save},
+};
+
+/* --- one line ------------------------------------------------------------------------------------------------------
+ */
+
+static void
+parse(char *line, struct request *r)
+{
+	char *save = NULL;
+
+	for (char *word = strtok_r(line, " \t\r", &save); word != NULL; word = strtok_r(NULL, " \t\r", &save)) {
+		char *eq = strchr(word, '=');
+
+		if (eq == NULL && r->n == 0) {
+			if (r->command[0] != '\0')
+				strcat(r->command, " ");
+			strcat(r->command, word);
+		} else if (eq != NULL && r->n < WORDS_MAX) {
+			*eq = '\0';
+			r->keys[r->n] = word;
+			r->values[r->n++] = eq + 1;
+		}
+	}
+}
+
+static int
+dispatch(struct appliance *a, const struct request *r, json_t *answer)
+{
+	for (size_t i = 0; i < RTE_DIM(commands); i++) {
+		if (strcmp(commands[i].name, r->command) == 0)
+			return commands[i].fn(a, r, answer);
+	}
+	json_object_set_new(answer, "error", json_sprintf("unknown command \"%s\"", r->command));
+	return -ENOENT;
+}
+
+void
+ctl_execute(struct appliance *a, const char *line, char *out, size_t outlen)
+{
+	char copy[LINE_MAX_BYTES];
+	struct request r = {.n = 0};
+	json_t *answer = json_object();
+	size_t used;
+	int ret;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	parse(copy, &r);
+	ret = dispatch(a, &r, answer);
+	json_object_set_new(answer, "ok", json_boolean(ret == 0));
+	if (ret < 0 && json_object_get(answer, "error") == NULL)
+		json_object_set_new(answer, "error", json_string(strerror(-ret)));
+	used = json_dumpb(answer, out, outlen - 1, JSON_COMPACT);
+	out[used < outlen ? used : 0] = '\0';
+	json_decref(answer);
+}
+
+/* --- the socket ----------------------------------------------------------------------------------------------------
+ */
+
+static void
+drop(struct client *c)
+{
+	close(c->fd);
+	c->fd = -1;
+	c->used = 0;
+}
+
+static void
+answer_line(struct client *c, const char *line)
+{
+	char out[2048];
+	size_t len;
+
+	ctl_execute(ctl.app, line, out, sizeof(out) - 1);
+	len = strlen(out);
+	out[len++] = '\n';
+	/* A client that does not read its short answers loses them. */
+	if (send(c->fd, out, len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)len)
+		drop(c);
+}
+
+static uint32_t
+client_poll(struct client *c)
+{
+	ssize_t got;
+	char *end;
+
+	got = recv(c->fd, c->line + c->used, sizeof(c->line) - 1 - c->used, MSG_DONTWAIT);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (got <= 0) {
+		drop(c);
+		return 1;
+	}
+	c->used += (size_t)got;
+	c->line[c->used] = '\0';
+	while (c->fd >= 0 && (end = strchr(c->line, '\n')) != NULL) {
+		*end = '\0';
+		answer_line(c, c->line);
+		c->used -= (size_t)(end + 1 - c->line);
+		memmove(c->line, end + 1, c->used + 1);
+	}
+	if (c->fd >= 0 && c->used == sizeof(c->line) - 1)
+		drop(c);
+	return 1;
+}
+
+static int
+watch(int fd)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+
+	return epoll_ctl(ctl.epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+static uint32_t
+accept_poll(void)
+{
+	int fd = accept4(ctl.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	for (unsigned int i = 0; i < CLIENTS_MAX; i++) {
+		if (ctl.clients[i].fd < 0 && watch(fd) == 0) {
+			ctl.clients[i].fd = fd;
+			return 1;
+		}
+	}
+	close(fd);
+	return 1;
+}
+
+static uint32_t
+ctl_poll(struct strake_poller *p, uint64_t now)
+{
+	static uint64_t next;
+	uint32_t work;
+
+	RTE_SET_USED(p);
+	/* Main turns fast when it is busy; people type slowly. */
+	if (now < next)
+		return 0;
+	next = now + STRAKE_NS_PER_MS;
+	work = accept_poll();
+	for (unsigned int i = 0; i < CLIENTS_MAX; i++) {
+		if (ctl.clients[i].fd >= 0)
+			work += client_poll(&ctl.clients[i]);
+	}
+	return work;
+}
+
+static int
+socket_open(const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	char dir[sizeof(addr.sun_path)];
+	mode_t old;
+	int fd, ret;
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	snprintf(dir, sizeof(dir), "%s", path);
+	mkdir(dirname(dir), 0755);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* EAL refused a second appliance of this name already: what lies there is left over. */
+	unlink(path);
+	old = umask(0177);
+	ret = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, CLIENTS_MAX) < 0 ? -errno : fd;
+	umask(old);
+	if (ret < 0)
+		close(fd);
+	return ret;
+}
+
+int
+ctl_up(struct appliance *a)
+{
+	int fd = socket_open(a->conf->appliance.control);
+
+	if (fd < 0) {
+		snprintf(a->err, sizeof(a->err), "%s: %s", a->conf->appliance.control, strerror(-fd));
+		return fd;
+	}
+	ctl.app = a;
+	ctl.listen_fd = fd;
+	ctl.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (ctl.epoll_fd < 0 || watch(fd) < 0) {
+		close(ctl.epoll_fd);
+		close(fd);
+		return -EMFILE;
+	}
+	for (unsigned int i = 0; i < CLIENTS_MAX; i++)
+		ctl.clients[i].fd = -1;
+	ctl.poller.name = "control";
+	ctl.poller.poll = ctl_poll;
+	ctl.poller.fd = ctl.epoll_fd;
+	strake_poller_add(&ctl.poller);
+	return 0;
+}
+
+void
+ctl_down(struct appliance *a)
+{
+	strake_poller_del(&ctl.poller);
+	for (unsigned int i = 0; i < CLIENTS_MAX; i++) {
+		if (ctl.clients[i].fd >= 0)
+			drop(&ctl.clients[i]);
+	}
+	close(ctl.epoll_fd);
+	close(ctl.listen_fd);
+	unlink(a->conf->appliance.control);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include "eal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_pci.h>
+
+#define ARGS_MAX 64
+#define MIB ((uint64_t)1024 * 1024)
+
+struct args {
+	int n;
+	char *v[ARGS_MAX];
+};
+
+__attribute__((format(printf, 2, 3))) static void
+add(struct args *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (a->n == ARGS_MAX - 1)
+		return;
+	va_start(ap, fmt);
+	if (vasprintf(&a->v[a->n], fmt, ap) >= 0)
+		a->n++;
+	va_end(ap);
+}
+
+static uint64_t
+meminfo(const char *key)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128];
+	uint64_t value = 0;
+
+	if (f == NULL)
+		return 0;
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (strncmp(line, key, strlen(key)) == 0 && line[strlen(key)] == ':') {
+			value = strtoull(line + strlen(key) + 1, NULL, 10);
+			break;
+		}
+	}
+	fclose(f);
+	return value;
+}
+
+/* EAL says little when huge pages are short; the operator gets the number and the mend. */
+static int
+huge_check(struct appliance *a)
+{
+	uint64_t page = meminfo("Hugepagesize") * 1024, free_pages = meminfo("HugePages_Free");
+	uint64_t need;
+
+	if (a->no_huge)
+		return 0;
+	if (page == 0) {
+		snprintf(a->err, sizeof(a->err),
+			 "the kernel has no huge pages; set `huge: false` or start with --no-huge");
+		return -ENOMEM;
+	}
+	need = (a->conf->appliance.memory + page - 1) / page;
+	if (free_pages >= need)
+		return 0;
+	snprintf(a->err, sizeof(a->err),
+		 "%" PRIu64 " huge pages of %" PRIu64 " MiB are needed for `memory`, %" PRIu64
+		 " are free; `sysctl vm.nr_hugepages=%" PRIu64 "` gives them, --no-huge does without",
+		 need, page / MIB, free_pages, meminfo("HugePages_Total") + need - free_pages);
+	return -ENOMEM;
+}
+
+static bool
+is_pci(const char *device)
+{
+	struct rte_pci_addr addr;
+
+	return rte_pci_addr_parse(device, &addr) == 0;
+}
+
+/* lcore ids are our indexes: 0 main, 1.. data; two of them may share a CPU. */
+static void
+add_lcores(struct args *args, const struct conf_appliance *c)
+{
+	char list[512];
+	int at = snprintf(list, sizeof(list), "0@%u", c->main_cpu);
+
+	for (unsigned int i = 0; i < c->n_data_cpus && at < (int)sizeof(list) - 16; i++)
+		at += snprintf(list + at, sizeof(list) - (size_t)at, ",%u@%u", i + 1, c->data_cpus[i]);
+	add(args, "--lcores=%s", list);
+}
+
+static void
+add_devices(struct args *args, const struct conf *conf)
+{
+	bool pci = false;
+
+	for (unsigned int i = 0; i < conf->n_ports; i++) {
+		if (!is_pci(conf->ports[i].device))
+			continue;
+		add(args, "--allow=%s", conf->ports[i].device);
+		pci = true;
+	}
+	if (!pci)
+		add(args, "--no-pci");
+}
+
+int
+eal_up(struct appliance *a)
+{
+	const struct conf_appliance *c = &a->conf->appliance;
+	struct args args = {0};
+	int ret = huge_check(a);
+
+	if (ret < 0)
+		return ret;
+	add(&args, "strake");
+	add_lcores(&args, c);
+	add_devices(&args, a->conf);
+	add(&args, "--file-prefix=%s", c->name);
+	add(&args, "-m");
+	add(&args, "%" PRIu64, (c->memory + MIB - 1) / MIB);
+	if (a->no_huge)
+		add(&args, "--no-huge");
+	else
+		add(&args, "--huge-unlink=always");
+	add(&args, "--log-level=*:warning");
+	add(&args, "--log-level=strake.*:info");
+	if (rte_eal_init(args.n, args.v) >= 0)
+		return 0;
+	snprintf(a->err, sizeof(a->err), "DPDK did not start: %s; is another appliance named \"%s\" running?",
+		 rte_strerror(rte_errno), c->name);
+	return rte_errno != 0 ? -rte_errno : -EIO;
+}
+
+void
+eal_down(struct appliance *a)
+{
+	(void)a;
+	rte_eal_cleanup();
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/* The appliance: reads one file, builds what it says, serves until told to stop. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_log.h>
+
+#include "boot.h"
+#include "ctl.h"
+#include "eal.h"
+#include "figures.h"
+#include "plan.h"
+#include "serve.h"
+#include "strake_lcore.h"
+
+RTE_LOG_REGISTER(main_log, strake.main, INFO)
+
+static const struct boot_step steps[] = {
+	{"DPDK", eal_up, eal_down},
+	{"lcores and pools", serve_lcores_up, serve_lcores_down},
+	{"drives", plan_drives_up, plan_drives_down},
+	{"groups", plan_groups_up, plan_groups_down},
+	{"volumes", plan_volumes_up, plan_volumes_down},
+	{"ports and target", serve_fronts_up, serve_fronts_down},
+	{"data lcores", serve_data_up, serve_data_down},
+	{"telemetry", figures_up, NULL},
+	{"control socket", ctl_up, ctl_down},
+	{"listeners", serve_listeners_up, serve_listeners_down},
+};
+
+static const char usage[] =
+	"strake: storage offload appliance\n"
+	"\n"
+	"  strake [--no-huge] FILE    serve what FILE describes, until SIGINT or SIGTERM\n"
+	"  strake --check FILE        check FILE and say everything that is wrong with it\n"
+	"  strake --reference         print every configuration key, in Markdown\n"
+	"  strake --version\n"
+	"\n"
+	"Exit status: 0 orderly end, 1 wrong configuration, 2 wrong command line, 3 could not start.\n";
+
+struct options {
+	const char *file;
+	bool check, no_huge, reference;
+};
+
+/* @return -1: go on; else the exit status. */
+static int
+parse(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{"check", no_argument, NULL, 'c'},     {"no-huge", no_argument, NULL, 'n'},
+		{"reference", no_argument, NULL, 'r'}, {"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},      {NULL, 0, NULL, 0},
+	};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			o->check = true;
+			break;
+		case 'n':
+			o->no_huge = true;
+			break;
+		case 'r':
+			o->reference = true;
+			break;
+		case 'v':
+			printf("strake %s\n", STRAKE_VERSION);
+			return 0;
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		default:
+			fputs(usage, stderr);
+			return 2;
+		}
+	}
+	if (o->reference)
+		return -1;
+	if (optind + 1 != argc) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	o->file = argv[optind];
+	return -1;
+}
+
+static struct conf *
+load(const char *file)
+{
+	struct conf_errors errs = {NULL, 0};
+	struct conf *conf = conf_load(file, &plan_kinds, &errs);
+
+	conf_errors_print(&errs, file, stderr);
+	conf_errors_free(&errs);
+	return conf;
+}
+
+static void
+on_signal(int sig)
+{
+	RTE_SET_USED(sig);
+	if (strake_lcore_at(STRAKE_LCORE_MAIN) != NULL)
+		strake_lcore_stop(STRAKE_LCORE_MAIN);
+}
+
+static void
+take_signals(void)
+{
+	struct sigaction sa = {.sa_handler = on_signal};
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int
+serve(const struct conf *conf, bool no_huge)
+{
+	struct appliance a = {.conf = conf, .no_huge = no_huge || !conf->appliance.huge};
+	const char *failed = NULL;
+
+	if (boot_up(&a, steps, RTE_DIM(steps), &failed) < 0) {
+		fprintf(stderr, "strake: %s: %s\n", failed, a.err);
+		return 3;
+	}
+	take_signals();
+	rte_log(RTE_LOG_INFO, main_log, "%s serves %u volumes on %u data lcores\n", conf->appliance.name,
+		conf->n_volumes, a.n_data);
+	strake_lcore_run();
+	rte_log(RTE_LOG_INFO, main_log, "stopping\n");
+	boot_down(&a, steps, RTE_DIM(steps));
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = {.file = NULL};
+	int ret = parse(argc, argv, &o);
+	struct conf *conf;
+
+	if (ret >= 0)
+		return ret;
+	if (o.reference)
+		return conf_reference(&plan_kinds, stdout) < 0 ? 3 : 0;
+	conf = load(o.file);
+	if (conf == NULL)
+		return 1;
+	if (o.check)
+		printf("%s: correct\n", o.file);
+	else
+		ret = serve(conf, o.no_huge);
+	conf_free(conf);
+	return ret < 0 ? 0 : ret;
+}

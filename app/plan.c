@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include "plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "group.h"
+#include "strake_chain.h"
+#include "strake_drive.h"
+#include "volume.h"
+
+/* --- what the loader asks ------------------------------------------------------------------------------------------
+ */
+
+static const struct conf_key *
+drive_keys(const char *kind, bool *found)
+{
+	const struct strake_drive_ops *ops = strake_drive_find(kind);
+
+	*found = ops != NULL;
+	return ops != NULL ? ops->keys : NULL;
+}
+
+/* The stages that a volume is made of are not the operator's to name. */
+static bool
+for_operator(const struct strake_stage_ops *ops)
+{
+	return ops != NULL && strcmp(ops->name, "plain") != 0 && strcmp(ops->name, "stripe") != 0;
+}
+
+static const struct conf_key *
+stage_keys(const char *stage, bool *found)
+{
+	const struct strake_stage_ops *ops = strake_stage_find(stage);
+
+	*found = for_operator(ops);
+	return *found ? ops->keys : NULL;
+}
+
+static const char *
+drive_kind(unsigned int i)
+{
+	const struct strake_drive_ops *ops = strake_drive_kind(i);
+
+	return ops != NULL ? ops->name : NULL;
+}
+
+static const char *
+stage_name(unsigned int i)
+{
+	for (unsigned int at = 0;; at++) {
+		const struct strake_stage_ops *ops = strake_stage_nth(at);
+
+		if (ops == NULL)
+			return NULL;
+		if (for_operator(ops) && i-- == 0)
+			return ops->name;
+	}
+}
+
+const struct conf_kinds plan_kinds = {drive_keys, stage_keys, drive_kind, stage_name};
+
+/* --- drives --------------------------------------------------------------------------------------------------------
+ */
+
+int
+plan_drives_up(struct appliance *a)
+{
+	a->drives = calloc(a->conf->n_drives + 1, sizeof(*a->drives));
+	if (a->drives == NULL)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < a->conf->n_drives; i++) {
+		const struct conf_drive *d = &a->conf->drives[i];
+		int ret = strake_drive_open(&a->drives[i], d->name, d->kind, d->values, a->err, sizeof(a->err));
+
+		if (ret == 0)
+			ret = strake_drive_lcore_init(a->drives[i]);
+		if (ret < 0) {
+			if (a->err[0] == '\0')
+				snprintf(a->err, sizeof(a->err), "drive %s: %s", d->name, strerror(-ret));
+			plan_drives_down(a);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+void
+plan_drives_down(struct appliance *a)
+{
+	for (unsigned int i = a->conf->n_drives; i-- > 0;) {
+		if (a->drives[i] == NULL)
+			continue;
+		strake_drive_lcore_fini(a->drives[i]);
+		strake_drive_close(a->drives[i]);
+	}
+	free(a->drives);
+	a->drives = NULL;
+}
+
+/* --- groups --------------------------------------------------------------------------------------------------------
+ */
+
+static int
+group_up(struct appliance *a, unsigned int i)
+{
+	const struct conf_group *g = &a->conf->groups[i];
+	struct strake_drive **members = calloc(g->n_drives, sizeof(*members));
+	int ret;
+
+	if (members == NULL)
+		return -ENOMEM;
+	for (unsigned int d = 0; d < g->n_drives; d++)
+		members[d] = a->drives[g->drives[d] - a->conf->drives];
+	ret = group_open(&a->groups[i], g, members, g->n_drives, a->err, sizeof(a->err));
+	free(members);
+	return ret;
+}
+
+int
+plan_groups_up(struct appliance *a)
+{
+	a->groups = calloc(a->conf->n_groups + 1, sizeof(*a->groups));
+	if (a->groups == NULL)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < a->conf->n_groups; i++) {
+		int ret = group_up(a, i);
+
+		if (ret < 0) {
+			plan_groups_down(a);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+void
+plan_groups_down(struct appliance *a)
+{
+	for (unsigned int i = a->conf->n_groups; i-- > 0;) {
+		if (a->groups[i] != NULL)
+			group_close(a->groups[i]);
+	}
+	free(a->groups);
+	a->groups = NULL;
+}
+
+/* --- volumes -------------------------------------------------------------------------------------------------------
+ */
+
+struct stage_lists {
+	struct strake_stage *req[STRAKE_CHAIN_STAGES_MAX];
+	struct strake_stage *chunk[STRAKE_CHAIN_STAGES_MAX];
+	unsigned int n_req, n_chunk;
+};
+
+static int
+stages_up(struct appliance *a, const struct conf_volume *v, struct stage_lists *lists)
+{
+	for (unsigned int i = 0; i < v->n_stages; i++) {
+		const struct conf_stage *s = &v->stages[i];
+		const struct strake_stage_ops *ops = strake_stage_find(s->name);
+		struct strake_stage *st;
+		char name[128];
+		int ret;
+
+		snprintf(name, sizeof(name), "%s.%s", v->name, s->name);
+		/* One place of each chain is the volume's or the group's own. */
+		if (lists->n_req + 1 == STRAKE_CHAIN_STAGES_MAX || lists->n_chunk + 1 == STRAKE_CHAIN_STAGES_MAX)
+			return -E2BIG;
+		ret = strake_stage_create(&st, ops, name, s->values, s->cpu, a->err, sizeof(a->err));
+		if (ret < 0)
+			return ret;
+		if (ops->unit == STRAKE_UNIT_REQ)
+			lists->req[lists->n_req++] = st;
+		else
+			lists->chunk[lists->n_chunk++] = st;
+	}
+	return 0;
+}
+
+static int
+parse_uuid(const char *text, uint8_t *uuid)
+{
+	unsigned int n = 0;
+
+	for (; *text != '\0' && n < 16; text++) {
+		if (*text == '-')
+			continue;
+		if (sscanf(text, "%2hhx", &uuid[n++]) != 1)
+			return -EINVAL;
+		text++;
+	}
+	return n == 16 ? 0 : -EINVAL;
+}
+
+static int
+volume_up(struct appliance *a, unsigned int i)
+{
+	const struct conf_volume *v = &a->conf->volumes[i];
+	struct group *g = a->groups[v->group - a->conf->groups];
+	struct stage_lists lists = {.n_req = 0};
+	struct group_extent ext;
+	uint8_t uuid[16];
+	int ret;
+
+	if (v->uuid != NULL && parse_uuid(v->uuid, uuid) < 0) {
+		snprintf(a->err, sizeof(a->err), "volume %s: %s is not a UUID", v->name, v->uuid);
+		return -EINVAL;
+	}
+	ret = group_extent(g, v->name, v->size, v->uuid != NULL ? uuid : NULL, &ext, a->err, sizeof(a->err));
+	if (ret < 0)
+		return ret;
+	ret = stages_up(a, v, &lists);
+	if (ret < 0)
+		return ret;
+	lists.chunk[lists.n_chunk++] = group_stage(g);
+	struct plain_conf conf = {
+		.name = v->name,
+		.bytes = v->size,
+		.lba_shift = v->lba == 512 ? 9 : 12,
+		.slab_shift = (uint32_t)__builtin_ctzll(a->conf->appliance.slab),
+		.read_only = v->read_only,
+		.volatile_cache = group_volatile_cache(g),
+		.place = ext.place,
+		.uuid = ext.uuid,
+		.req_stages = lists.req,
+		.n_req_stages = lists.n_req,
+		.chunk_stages = lists.chunk,
+		.n_chunk_stages = lists.n_chunk,
+	};
+	return plain_create(&a->volumes[i], &conf, a->err, sizeof(a->err));
+}
+
+/* The stages named by the operator; a group's own go with the group. */
+static void
+stages_down(struct appliance *a)
+{
+	for (unsigned int i = 0; i < a->conf->n_volumes; i++) {
+		for (unsigned int s = 0; s < a->conf->volumes[i].n_stages; s++) {
+			char name[128];
+
+			snprintf(name, sizeof(name), "%s.%s", a->conf->volumes[i].name,
+				 a->conf->volumes[i].stages[s].name);
+			for (unsigned int at = 0; strake_stage_instance(at) != NULL; at++) {
+				if (strcmp(strake_stage_instance(at)->name, name) == 0) {
+					strake_stage_destroy(strake_stage_instance(at));
+					break;
+				}
+			}
+		}
+	}
+}
+
+int
+plan_volumes_up(struct appliance *a)
+{
+	a->volumes = calloc(a->conf->n_volumes + 1, sizeof(*a->volumes));
+	if (a->volumes == NULL)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < a->conf->n_volumes; i++) {
+		int ret = volume_up(a, i);
+
+		if (ret < 0) {
+			plan_volumes_down(a);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+void
+plan_volumes_down(struct appliance *a)
+{
+	for (unsigned int i = a->conf->n_volumes; i-- > 0;) {
+		if (a->volumes[i] != NULL)
+			plain_destroy(a->volumes[i]);
+	}
+	stages_down(a);
+	free(a->volumes);
+	a->volumes = NULL;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#ifndef PLAN_H
+#define PLAN_H
+
+/**
+ * @file
+ * From the checked configuration to drives, groups, chains and volumes.
+ */
+
+#include "boot.h"
+
+/** What the loader asks of the registries. */
+extern const struct conf_kinds plan_kinds;
+
+int plan_drives_up(struct appliance *a);
+void plan_drives_down(struct appliance *a);
+int plan_groups_up(struct appliance *a);
+void plan_groups_down(struct appliance *a);
+int plan_volumes_up(struct appliance *a);
+void plan_volumes_down(struct appliance *a);
+
+#endif /* PLAN_H */

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include "serve.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_log.h>
+
+#include "group.h"
+#include "nvme_tcp.h"
+#include "nvmf.h"
+#include "port.h"
+#include "sock.h"
+#include "strake_chain.h"
+#include "strake_drive.h"
+#include "tcp.h"
+#include "volume.h"
+
+RTE_LOG_REGISTER(serve_log, strake.serve, INFO)
+
+#define DRAIN_SECONDS	10
+#define CONNS_PER_LCORE 2048
+
+/* --- lcores --------------------------------------------------------------------------------------------------------
+ */
+
+static int
+pools_up(const struct conf_appliance *c)
+{
+	struct strake_buf_conf bufs = {
+		.descriptors = c->requests * 8,
+		.arena_bytes = c->buffers,
+		.socket = SOCKET_ID_ANY,
+	};
+	struct strake_pipeline_conf pipe = {
+		.reqs = c->requests,
+		.chunks = c->requests,
+		.reserve = 256,
+		.socket = SOCKET_ID_ANY,
+	};
+	int ret = strake_buf_init(&bufs);
+
+	if (ret < 0)
+		return ret;
+	ret = strake_pipeline_init(&pipe);
+	if (ret < 0)
+		strake_buf_fini();
+	return ret;
+}
+
+static void
+lcores_destroy(void)
+{
+	for (uint16_t i = STRAKE_LCORE_MAX; i-- > 0;)
+		strake_lcore_destroy(i);
+}
+
+int
+serve_lcores_up(struct appliance *a)
+{
+	const struct conf_appliance *c = &a->conf->appliance;
+	int ret;
+
+	a->n_data = c->n_data_cpus;
+	for (uint16_t i = 0; i <= a->n_data; i++) {
+		struct strake_lcore_conf conf = {
+			/* Main waits for control work; a spinning one would only take a core away. */
+			.idle = i > 0 && c->idle == CONF_IDLE_SPIN ? STRAKE_IDLE_SPIN : STRAKE_IDLE_ADAPTIVE,
+			.socket = (int)rte_lcore_to_socket_id(i),
+		};
+
+		ret = strake_lcore_create(i, &conf);
+		if (ret < 0)
+			goto err;
+	}
+	strake_lcore_enter(STRAKE_LCORE_MAIN);
+	ret = pools_up(c);
+	if (ret < 0)
+		goto err;
+	ret = strake_pipeline_lcore_init();
+	if (ret == 0)
+		return 0;
+err:
+	lcores_destroy();
+	if (ret == -ENOMEM)
+		snprintf(a->err, sizeof(a->err), "`memory` is too small for %u requests and `buffers`", c->requests);
+	return ret;
+}
+
+void
+serve_lcores_down(struct appliance *a)
+{
+	(void)a;
+	strake_pipeline_lcore_fini();
+	strake_pipeline_fini();
+	strake_buf_fini();
+	lcores_destroy();
+}
+
+/* --- ports and target, main's part ---------------------------------------------------------------------------------
+ */
+
+static bool
+wants_kernel(const struct conf *conf)
+{
+	for (unsigned int i = 0; i < conf->n_listeners; i++) {
+		if (conf->listeners[i].port == NULL)
+			return true;
+	}
+	return false;
+}
+
+static int
+ports_up(struct appliance *a)
+{
+	for (unsigned int i = 0; i < a->conf->n_ports; i++) {
+		int ret = port_open(&a->ports[i], &a->conf->ports[i], a->n_data, a->err, sizeof(a->err));
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static void
+ports_down(struct appliance *a)
+{
+	for (unsigned int i = 0; i < a->conf->n_ports; i++) {
+		if (a->ports[i] != NULL)
+			port_close(a->ports[i]);
+	}
+}
+
+int
+serve_fronts_up(struct appliance *a)
+{
+	unsigned int n = a->conf->n_ports + 1;
+	int ret = -ENOMEM;
+
+	a->ports = calloc(n, sizeof(*a->ports));
+	a->carriers = calloc(n, sizeof(*a->carriers));
+	a->tcps = calloc((size_t)n * STRAKE_LCORE_MAX, sizeof(*a->tcps));
+	if (a->ports == NULL || a->carriers == NULL || a->tcps == NULL)
+		goto err;
+	ret = ports_up(a);
+	if (ret < 0)
+		goto err;
+	ret = nvmf_create(a->conf, a->err, sizeof(a->err));
+	if (ret < 0)
+		goto err;
+	ret = nvme_tcp_init(NULL);
+	if (ret < 0)
+		goto err_nvmf;
+	if (!wants_kernel(a->conf))
+		return 0;
+	a->carriers[a->conf->n_ports] = sock_carrier_create();
+	if (a->carriers[a->conf->n_ports] != NULL)
+		return 0;
+	ret = -ENOMEM;
+	nvme_tcp_fini();
+err_nvmf:
+	nvmf_destroy();
+err:
+	if (a->ports != NULL)
+		ports_down(a);
+	free(a->ports);
+	free(a->carriers);
+	free(a->tcps);
+	return ret;
+}
+
+void
+serve_fronts_down(struct appliance *a)
+{
+	if (a->carriers[a->conf->n_ports] != NULL)
+		sock_carrier_destroy(a->carriers[a->conf->n_ports]);
+	nvme_tcp_fini();
+	nvmf_destroy();
+	ports_down(a);
+	free(a->ports);
+	free(a->carriers);
+	free(a->tcps);
+}
+
+/* --- the data lcores' part -----------------------------------------------------------------------------------------
+ */
+
+static int
+tcp_up(struct appliance *a, unsigned int p)
+{
+	struct tcp_conf conf = {
+		.conns = CONNS_PER_LCORE,
+		.congestion = a->conf->ports[p].congestion,
+	};
+	struct port_if *ifp = port_lcore_init(a->ports[p]);
+
+	if (ifp == NULL)
+		return -ENOMEM;
+	if (getrandom(&conf.seed, sizeof(conf.seed), 0) != sizeof(conf.seed))
+		return -EIO;
+	return tcp_lcore_create(&a->tcps[p * STRAKE_LCORE_MAX + strake_self_index()], &conf, ifp);
+}
+
+/* The order of the pollers is the way of a request: what a port received in a turn can leave in the same turn. */
+static int
+data_init(void *arg)
+{
+	struct appliance *a = arg;
+	struct strake_carrier *kernel = a->carriers[a->conf->n_ports];
+	int ret = 0;
+
+	for (unsigned int i = 0; ret == 0 && i < a->conf->n_ports; i++)
+		ret = tcp_up(a, i);
+	if (ret == 0 && kernel != NULL)
+		ret = sock_lcore_init(kernel);
+	if (ret == 0)
+		ret = nvmf_lcore_init();
+	if (ret == 0)
+		ret = nvme_tcp_lcore_init();
+	for (unsigned int i = 0; ret == 0 && i < a->conf->n_drives; i++)
+		ret = strake_drive_lcore_init(a->drives[i]);
+	for (unsigned int i = 0; ret == 0 && i < a->conf->n_groups; i++)
+		ret = group_lcore_init(a->groups[i]);
+	for (unsigned int i = 0; ret == 0 && strake_stage_instance(i) != NULL; i++)
+		ret = strake_stage_lcore_init(strake_stage_instance(i));
+	for (unsigned int i = 0; ret == 0 && i < a->conf->n_volumes; i++)
+		ret = plain_lcore_init(a->volumes[i]);
+	return ret == 0 ? strake_pipeline_lcore_init() : ret;
+}
+
+static int
+data_fini(void *arg)
+{
+	struct appliance *a = arg;
+	struct strake_carrier *kernel = a->carriers[a->conf->n_ports];
+
+	strake_pipeline_lcore_fini();
+	for (unsigned int i = 0; i < a->conf->n_volumes; i++)
+		plain_lcore_fini(a->volumes[i]);
+	for (unsigned int i = 0; strake_stage_instance(i) != NULL; i++)
+		strake_stage_lcore_fini(strake_stage_instance(i));
+	for (unsigned int i = 0; i < a->conf->n_groups; i++)
+		group_lcore_fini(a->groups[i]);
+	for (unsigned int i = 0; i < a->conf->n_drives; i++)
+		strake_drive_lcore_fini(a->drives[i]);
+	nvme_tcp_lcore_fini();
+	nvmf_lcore_fini();
+	if (kernel != NULL)
+		sock_lcore_fini(kernel);
+	for (unsigned int i = 0; i < a->conf->n_ports; i++) {
+		tcp_lcore_destroy(a->tcps[i * STRAKE_LCORE_MAX + strake_self_index()]);
+		port_lcore_fini(a->ports[i]);
+	}
+	return 0;
+}
+
+static int
+data_run(void *arg)
+{
+	(void)arg;
+	strake_lcore_enter((uint16_t)rte_lcore_id());
+	strake_lcore_run();
+	return 0;
+}
+
+static void
+data_stop(struct appliance *a)
+{
+	for (uint16_t i = 1; i <= a->n_data; i++) {
+		strake_lcore_stop(i);
+		rte_eal_wait_lcore(i);
+	}
+}
+
+static int
+carriers_up(struct appliance *a)
+{
+	for (unsigned int i = 0; i < a->conf->n_ports; i++) {
+		a->carriers[i] = tcp_carrier_create(&a->tcps[i * STRAKE_LCORE_MAX], strake_lcore_count());
+		if (a->carriers[i] == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int
+serve_data_up(struct appliance *a)
+{
+	int ret = 0;
+
+	for (uint16_t i = 1; i <= a->n_data; i++)
+		rte_eal_remote_launch(data_run, a, i);
+	for (uint16_t i = 1; ret == 0 && i <= a->n_data; i++) {
+		ret = strake_msg_call(i, data_init, a);
+		if (ret < 0)
+			snprintf(a->err, sizeof(a->err), "data lcore %u: %s", i, strerror(-ret));
+	}
+	if (ret == 0)
+		ret = carriers_up(a);
+	if (ret < 0)
+		data_stop(a);
+	return ret;
+}
+
+void
+serve_data_down(struct appliance *a)
+{
+	for (unsigned int i = 0; i < a->conf->n_ports; i++)
+		tcp_carrier_destroy(a->carriers[i]);
+	for (uint16_t i = 1; i <= a->n_data; i++)
+		strake_msg_call(i, data_fini, a);
+	data_stop(a);
+}
+
+/* --- listening -----------------------------------------------------------------------------------------------------
+ */
+
+int
+serve_listeners_up(struct appliance *a)
+{
+	for (unsigned int i = 0; i < a->conf->n_listeners; i++) {
+		const struct conf_listener *l = &a->conf->listeners[i];
+		size_t at = l->port != NULL ? (size_t)(l->port - a->conf->ports) : a->conf->n_ports;
+		int ret = nvme_tcp_listen(a->carriers[at], l->address, (uint16_t)l->service);
+
+		if (ret < 0) {
+			snprintf(a->err, sizeof(a->err), "%s:%u: cannot listen on %s port %u: %s", a->conf->file,
+				 l->line, l->address, l->service, strerror(-ret));
+			return ret;
+		}
+		rte_log(RTE_LOG_INFO, serve_log, "NVMe/TCP on %s port %u (%s)\n", l->address, l->service,
+			l->port != NULL ? l->port->name : "kernel");
+	}
+	return 0;
+}
+
+static int
+drain_stages(void *arg)
+{
+	(void)arg;
+	return strake_pipeline_lcore_drain() ? 1 : 0;
+}
+
+static bool
+stages_drained(const struct appliance *a)
+{
+	bool all = true;
+
+	for (uint16_t i = 1; i <= a->n_data; i++)
+		all = strake_msg_call(i, drain_stages, NULL) == 1 && all;
+	return all;
+}
+
+static int
+abort_streams(void *arg)
+{
+	struct appliance *a = arg;
+
+	for (unsigned int i = 0; i < a->conf->n_ports; i++)
+		tcp_lcore_abort_all(a->tcps[i * STRAKE_LCORE_MAX + strake_self_index()]);
+	return 0;
+}
+
+/* Orderly: hosts are told and their queue pairs ended; what drives have begun finishes; then nothing is under way. */
+void
+serve_listeners_down(struct appliance *a)
+{
+	uint64_t until = strake_clock_ns() + DRAIN_SECONDS * STRAKE_NS_PER_SEC;
+	bool quiet = false;
+
+	while (!quiet && strake_clock_ns() < until) {
+		strake_lcore_turn(strake_clock_ns());
+		quiet = nvmf_drain() && stages_drained(a) && strake_pipeline_inflight() == 0;
+		if (!quiet)
+			usleep(500);
+	}
+	if (!quiet)
+		rte_log(RTE_LOG_WARNING, serve_log, "%" PRIu64 " requests were still under way after %d s\n",
+			strake_pipeline_inflight(), DRAIN_SECONDS);
+	for (uint16_t i = 1; i <= a->n_data; i++)
+		strake_msg_call(i, abort_streams, a);
+}
