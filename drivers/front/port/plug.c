@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/* The ethdev below: plugging it in, settling what it can do, starting and leaving it. */
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <rte_dev.h>
+#include <rte_log.h>
+
+#include "port_impl.h"
+
+#define MTU_MAX	   65280       /* with its headers and headroom, what an mbuf of 16-bit length holds */
+#define POOL_BYTES (64u << 20) /* most memory for the mbufs of one lcore */
+#define POOL_MBUFS 8192	       /* mbufs of one lcore, if the memory allows */
+#define EXT_MBUFS  16384
+
+#define RSS_TCP	   (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP)
+#define RSS_ALL	   (RSS_TCP | RTE_ETH_RSS_IP)
+#define RX_CKSUM   (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
+#define TX_CKSUM   (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
+
+static bool
+is_driver(const struct port *port, const char *name)
+{
+	return strcmp(port->driver, name) == 0;
+}
+
+/** Drivers that announce an Ethernet frame's usual size and pass whatever fits their buffers. */
+static bool
+passes_more(const struct port *port)
+{
+	return is_driver(port, "net_tap") || is_driver(port, "net_memif") || is_driver(port, "net_af_packet");
+}
+
+/** Name of the device in devargs: what stands before the first comma. */
+static void
+device_name(const char *devargs, char *name, size_t len)
+{
+	snprintf(name, len, "%.*s", (int)strcspn(devargs, ","), devargs);
+}
+
+/** Frame size of an af_packet ring for an MTU, bytes. */
+static unsigned int
+packet_frame(unsigned int mtu)
+{
+	unsigned int size = 2048; /* the driver's default */
+
+	while (size < mtu + 256) /* packet and socket headers of TPACKET_V2 */
+		size *= 2;
+	return size;
+}
+
+/**
+ * af_packet cuts frames to its ring's frame size, 2048 bytes unless told otherwise: give it one that holds the MTU.
+ */
+static void
+complete_devargs(const struct conf_port *conf, char *args, size_t len)
+{
+	unsigned int size = packet_frame(conf->mtu), block = RTE_MAX(size, 65536u);
+
+	snprintf(args, len, "%s", conf->device);
+	if (strncmp(args, "net_af_packet", 13) != 0 || strstr(args, "framesz=") != NULL || strstr(args, "blocksz="))
+		return;
+	if (size > 2048)
+		snprintf(args, len, "%s,framesz=%u,blocksz=%u,framecnt=%u", conf->device, size, block,
+			 RTE_MAX(512u, 4u * block / size));
+}
+
+int
+port_plug(struct port *port, const struct conf_port *conf, char *err, size_t errlen)
+{
+	char name[RTE_ETH_NAME_MAX_LEN], args[512];
+	int ret;
+
+	device_name(conf->device, name, sizeof(name));
+	if (rte_eth_dev_get_port_by_name(name, &port->id) != 0) {
+		complete_devargs(conf, args, sizeof(args));
+		ret = rte_dev_probe(args);
+		if (ret == 0)
+			ret = rte_eth_dev_get_port_by_name(name, &port->id);
+		if (ret != 0) {
+			snprintf(err, errlen, "port %s: cannot open device \"%s\": %s", conf->name, conf->device,
+				 strerror(-ret));
+			return ret;
+		}
+		port->plugged = true;
+	}
+	for (unsigned int i = 0; port_nth(i) != NULL; i++) {
+		if (port_nth(i)->id == port->id) {
+			snprintf(err, errlen, "port %s: device \"%s\" is in use by port %s", conf->name, conf->device,
+				 port_nth(i)->name);
+			return -EBUSY;
+		}
+	}
+	return 0;
+}
+
+void
+port_unplug(struct port *port)
+{
+	struct rte_eth_dev_info info;
+
+	if (port->started)
+		rte_eth_dev_stop(port->id);
+	if (port->plugged && rte_eth_dev_info_get(port->id, &info) == 0) {
+		rte_eth_dev_close(port->id);
+		rte_dev_remove(info.device);
+	}
+	rte_mempool_free(port->pool);
+	rte_mempool_free(port->ext_pool);
+}
+
+/** What the port shall do, and what of it the device does. */
+static void
+choose_offloads(struct port *port, const struct rte_eth_dev_info *info, struct rte_eth_conf *ec)
+{
+	uint64_t rx = info->rx_offload_capa, tx = info->tx_offload_capa;
+
+	/* tap computes "offloads" in software, more slowly than we do; af_packet moves headers to insert a tag. */
+	if (is_driver(port, "net_tap")) {
+		rx &= ~(RX_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_LRO);
+		tx &= ~(TX_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO);
+	}
+	if (is_driver(port, "net_af_packet"))
+		tx &= ~RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
+	port->tx_ip_cksum = (tx & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
+	port->tx_tcp_cksum = (tx & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;
+	port->tso = (tx & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0 && port->tx_ip_cksum && port->tx_tcp_cksum &&
+		    (tx & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+	port->lro = (rx & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0 && (rx & RX_CKSUM) == RX_CKSUM;
+	port->vlan_insert = port->vlan != 0 && (tx & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0;
+	port->tx_segs_max = (tx & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) == 0
+				    ? 1
+				    : RTE_MIN(info->tx_desc_lim.nb_seg_max, info->tx_desc_lim.nb_mtu_seg_max);
+	if (port->tx_segs_max == 0)
+		port->tx_segs_max = UINT16_MAX; /* the driver states no limit */
+	port->tso_max = port->tso ? UINT16_MAX - PORT_ETH_MAX - 40 - 60 : 0;
+	ec->rxmode.offloads =
+		rx & (RX_CKSUM | (port->vlan != 0 ? RTE_ETH_RX_OFFLOAD_VLAN_STRIP : 0) | RTE_ETH_RX_OFFLOAD_SCATTER);
+	if (port->lro) {
+		ec->rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TCP_LRO;
+		ec->rxmode.max_lro_pkt_size = info->max_lro_pkt_size;
+	}
+	ec->txmode.offloads = tx & (RTE_ETH_TX_OFFLOAD_MULTI_SEGS | (port->tx_tcp_cksum ? TX_CKSUM : 0) |
+				    (port->tso ? RTE_ETH_TX_OFFLOAD_TCP_TSO : 0) |
+				    (port->vlan_insert ? RTE_ETH_TX_OFFLOAD_VLAN_INSERT : 0));
+}
+
+/** Queues, and whether the device can steer flows to them. */
+static void
+choose_queues(struct port *port, const struct conf_port *conf, const struct rte_eth_dev_info *info,
+	      struct rte_eth_conf *ec)
+{
+	uint16_t most = RTE_MIN(info->max_rx_queues, info->max_tx_queues);
+	uint16_t want = conf->queues != 0 ? (uint16_t)conf->queues : port->n_lcores;
+
+	port->rss = most > 1 && want > 1 && port->n_lcores > 1 && (info->flow_type_rss_offloads & RSS_TCP) == RSS_TCP &&
+		    info->reta_size != 0 && info->reta_size <= PORT_RETA_MAX && info->hash_key_size <= PORT_RSS_KEY_MAX;
+	if (port->rss) {
+		want = RTE_MIN(want, port->n_lcores);
+		for (unsigned int i = 0; i < PORT_RSS_KEY_MAX; i += 2) {
+			/* A key of period 16 bits hashes both directions of a flow alike. */
+			port->rss_key[i] = 0x6d;
+			port->rss_key[i + 1] = 0x5a;
+		}
+		ec->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		ec->rx_adv_conf.rss_conf.rss_key = port->rss_key;
+		ec->rx_adv_conf.rss_conf.rss_key_len = info->hash_key_size != 0 ? info->hash_key_size : 40;
+		ec->rx_adv_conf.rss_conf.rss_hf = RSS_ALL & info->flow_type_rss_offloads;
+	} else if (conf->queues == 0) {
+		want = 1;
+	}
+	port->n_queues = RTE_MIN(want, most);
+}
+
+/** The MTU asked for, less what the device or an mbuf cannot hold. @return -EINVAL: the operator must lower it. */
+static int
+choose_mtu(struct port *port, const struct conf_port *conf, const struct rte_eth_dev_info *info,
+	   struct rte_eth_conf *ec, char *err, size_t errlen)
+{
+	uint32_t overhead = info->max_rx_pktlen > info->max_mtu && info->max_mtu != UINT16_MAX
+				    ? info->max_rx_pktlen - info->max_mtu
+				    : RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+
+	if (is_driver(port, "net_af_xdp") && conf->mtu > info->max_mtu) {
+		snprintf(err, errlen,
+			 "port %s: MTU %u: AF_XDP takes frames of one memory page only, so an MTU of at most %u",
+			 conf->name, conf->mtu, info->max_mtu);
+		return -EINVAL;
+	}
+	port->mtu = (uint16_t)RTE_MIN(conf->mtu, (unsigned int)MTU_MAX);
+	ec->rxmode.mtu = RTE_MIN(port->mtu, info->max_mtu);
+	if (ec->rxmode.mtu + overhead > info->max_rx_pktlen)
+		ec->rxmode.mtu = info->max_rx_pktlen - overhead;
+	if (ec->rxmode.mtu < port->mtu && !passes_more(port))
+		port->mtu = (uint16_t)ec->rxmode.mtu;
+	return 0;
+}
+
+/** Bytes of an mbuf's room: a whole frame at the MTU behind the headroom, or what af_packet's ring insists on. */
+static uint16_t
+data_room(const struct port *port, const struct conf_port *conf)
+{
+	const char *framesz = is_driver(port, "net_af_packet") ? strstr(conf->device, "framesz=") : NULL;
+	uint32_t need = port->mtu + PORT_ETH_MAX + RTE_ETHER_CRC_LEN;
+
+	if (framesz != NULL)
+		need = RTE_MAX(need, (uint32_t)strtoul(framesz + 8, NULL, 10));
+	else if (is_driver(port, "net_af_packet"))
+		need = RTE_MAX(need, packet_frame(conf->mtu));
+	return (uint16_t)RTE_MIN(RTE_ALIGN_CEIL(need + RTE_PKTMBUF_HEADROOM, RTE_CACHE_LINE_SIZE), 65472u);
+}
+
+static int
+make_pools(struct port *port, const struct conf_port *conf)
+{
+	uint16_t room = data_room(port, conf);
+	uint32_t each = RTE_MIN(POOL_MBUFS, POOL_BYTES / room);
+	int socket = rte_eth_dev_socket_id(port->id);
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	snprintf(name, sizeof(name), "port%u_pool", port->id);
+	port->pool = rte_pktmbuf_pool_create(name, each * port->n_lcores + port->n_queues * PORT_DESCS - 1, 256,
+					     PORT_MBUF_PRIV, room, socket);
+	snprintf(name, sizeof(name), "port%u_ext", port->id);
+	port->ext_pool = rte_pktmbuf_pool_create(name, EXT_MBUFS * port->n_lcores - 1, 256, PORT_MBUF_PRIV, 0, socket);
+	return port->pool != NULL && port->ext_pool != NULL ? 0 : -ENOMEM;
+}
+
+/** RX and TX queues. @p what names the step that failed. */
+static int
+setup_queues(struct port *port, const struct rte_eth_dev_info *info, const struct rte_eth_conf *ec, const char **what)
+{
+	struct rte_eth_rxconf rxc = info->default_rxconf;
+	struct rte_eth_txconf txc = info->default_txconf;
+	uint16_t rxd = PORT_DESCS, txd = PORT_DESCS;
+	int socket = rte_eth_dev_socket_id(port->id);
+	int ret;
+
+	*what = "sizing queues";
+	ret = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rxd, &txd);
+	rxc.offloads = ec->rxmode.offloads;
+	txc.offloads = ec->txmode.offloads;
+	for (uint16_t q = 0; ret == 0 && q < port->n_queues; q++) {
+		*what = "receive queue";
+		ret = rte_eth_rx_queue_setup(port->id, q, rxd, (unsigned int)socket, &rxc, port->pool);
+		if (ret != 0)
+			break;
+		*what = "transmit queue";
+		ret = rte_eth_tx_queue_setup(port->id, q, txd, (unsigned int)socket, &txc);
+	}
+	return ret;
+}
+
+/** Deal the device's flow table to the queues in turn. @return false: it does not let us, so it cannot steer. */
+static bool
+set_reta(struct port *port, uint16_t size)
+{
+	struct rte_eth_rss_reta_entry64 reta[PORT_RETA_MAX / RTE_ETH_RETA_GROUP_SIZE];
+
+	memset(reta, 0, sizeof(reta));
+	for (uint16_t i = 0; i < size; i++) {
+		port->reta[i] = i % port->n_queues;
+		reta[i / RTE_ETH_RETA_GROUP_SIZE].mask |= 1ULL << (i % RTE_ETH_RETA_GROUP_SIZE);
+		reta[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] = port->reta[i];
+	}
+	port->reta_size = size;
+	return rte_eth_dev_rss_reta_update(port->id, reta, size) == 0;
+}
+
+/** Make a kernel interface that the driver created for us take the MTU. */
+static void
+set_tap_mtu(const struct port *port, const struct rte_eth_dev_info *info)
+{
+	struct ifreq ifr = {.ifr_mtu = port->mtu};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	if (if_indextoname(info->if_index, ifr.ifr_name) == NULL || ioctl(fd, SIOCSIFMTU, &ifr) < 0)
+		rte_log(RTE_LOG_WARNING, port_logtype, "port %s: the tap interface keeps its MTU: %s\n", port->name,
+			strerror(errno));
+	close(fd);
+}
+
+static void
+set_mtu(const struct port *port, const struct rte_eth_dev_info *info)
+{
+	if (rte_eth_dev_set_mtu(port->id, port->mtu) != 0 && is_driver(port, "net_tap") && port->mtu != RTE_ETHER_MTU)
+		set_tap_mtu(port, info);
+}
+
+static int
+set_mac(struct port *port, const struct conf_port *conf, char *err, size_t errlen)
+{
+	struct rte_ether_addr mac;
+	int ret;
+
+	if (conf->mac != NULL) {
+		if (rte_ether_unformat_addr(conf->mac, &mac) != 0 || !rte_is_valid_assigned_ether_addr(&mac)) {
+			snprintf(err, errlen, "port %s: \"%s\" is no MAC address", conf->name, conf->mac);
+			return -EINVAL;
+		}
+		ret = rte_eth_dev_default_mac_addr_set(port->id, &mac);
+		if (ret != 0) {
+			snprintf(err, errlen, "port %s: %s does not take the MAC address %s: %s", conf->name,
+				 port->driver, conf->mac, strerror(-ret));
+			return ret;
+		}
+	}
+	return rte_eth_macaddr_get(port->id, &port->mac);
+}
+
+void
+port_device_groups(struct port *port)
+{
+	struct rte_ether_addr macs[PORT_ADDRS_MAX + 1] = {{{0x33, 0x33, 0, 0, 0, 1}}};
+	struct port_addr group;
+	unsigned int n = 1;
+
+	for (unsigned int i = 0; i < port->n_addrs; i++)
+		if (port->addrs[i].addr.family == 6)
+			port_solicited_node(&port->addrs[i].addr, &group, &macs[n++]);
+	if (n == 1 || rte_eth_dev_set_mc_addr_list(port->id, macs, n) == 0 ||
+	    rte_eth_allmulticast_enable(port->id) == 0 || rte_eth_promiscuous_enable(port->id) == 0)
+		return;
+	/* memif and the like have no filter at all, so there is nothing to open. */
+	rte_log(RTE_LOG_DEBUG, port_logtype, "port %s: no multicast filter to set\n", port->name);
+}
+
+int
+port_device_start(struct port *port, const struct conf_port *conf, char *err, size_t errlen)
+{
+	struct rte_eth_conf ec = {.intr_conf.rxq = 1};
+	struct rte_eth_dev_info info;
+	const char *what;
+	int ret;
+
+	ret = rte_eth_dev_info_get(port->id, &info);
+	if (ret != 0) {
+		snprintf(err, errlen, "port %s: device gives no information: %s", conf->name, strerror(-ret));
+		return ret;
+	}
+	port->driver = info.driver_name;
+	choose_offloads(port, &info, &ec);
+	choose_queues(port, conf, &info, &ec);
+	ret = choose_mtu(port, conf, &info, &ec, err, errlen);
+	if (ret < 0)
+		return ret;
+	what = "configuring";
+	ret = rte_eth_dev_configure(port->id, port->n_queues, port->n_queues, &ec);
+	if (ret != 0)
+		goto err;
+	what = "memory for mbufs";
+	ret = make_pools(port, conf);
+	if (ret != 0)
+		goto err;
+	ret = setup_queues(port, &info, &ec, &what);
+	if (ret != 0)
+		goto err;
+	ret = set_mac(port, conf, err, errlen);
+	if (ret != 0)
+		return ret;
+	what = "starting";
+	ret = rte_eth_dev_start(port->id);
+	if (ret != 0)
+		goto err;
+	port->started = true;
+	set_mtu(port, &info);
+	if (port->rss && !set_reta(port, info.reta_size)) {
+		what = "setting the flow table";
+		ret = -ENOTSUP;
+		goto err;
+	}
+	port->rx_intr = rte_eth_dev_rx_intr_ctl_q_get_fd(port->id, 0) >= 0;
+	return 0;
+
+err:
+	snprintf(err, errlen, "port %s: %s (%s): %s", conf->name, what, port->driver, strerror(-ret));
+	return ret;
+}

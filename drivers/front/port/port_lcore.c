@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/* One lcore's share of a port: receive, hand on, transmit, sleep. */
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <rte_malloc.h>
+#include <rte_prefetch.h>
+
+#include "port_impl.h"
+
+#define TICK_SOON_NS (200 * STRAKE_NS_PER_MS) /* while neighbours are being asked */
+#define TICK_NS	     (10 * STRAKE_NS_PER_SEC)
+#define TX_RETRY_NS  STRAKE_NS_PER_MS /* a device that took not all is asked again, also while asleep */
+#define ANNOUNCES    3		      /* of each address after start; RFC 5227 asks for two */
+
+static struct port_lcore *
+of_poller(struct strake_poller *p)
+{
+	return container_of(p, struct port_lcore, poller);
+}
+
+/* --- transmit --- */
+
+/** Give the device, or the lcore that has it, what was gathered. @return frames gone. */
+static uint16_t
+tx_push(struct port_lcore *lc)
+{
+	struct port *port = lc->port;
+	uint16_t sent = 0, k;
+
+	if (lc->tx_owner == lc->index) {
+		do {
+			k = rte_eth_tx_burst(port->id, lc->tx_queue, &lc->tx[sent], lc->n_tx - sent);
+			sent += k;
+		} while (k != 0 && sent < lc->n_tx);
+	} else {
+		sent = (uint16_t)rte_ring_sp_enqueue_burst(port->tx_ring[lc->index], (void **)lc->tx, lc->n_tx, NULL);
+		lc->stats.tx_handed += sent;
+		if (sent != 0)
+			port_kick(lc, lc->tx_owner);
+	}
+	lc->n_tx -= sent;
+	if (unlikely(lc->n_tx != 0 && sent != 0))
+		memmove(&lc->tx[0], &lc->tx[sent], lc->n_tx * sizeof(lc->tx[0]));
+	return sent;
+}
+
+int
+port_tx(struct port_lcore *lc, struct rte_mbuf *m)
+{
+	if (unlikely(lc->n_tx == PORT_TX_HOLD) && tx_push(lc) == 0) {
+		port_drop(m, &lc->stats.tx_drop_full);
+		return -ENOBUFS;
+	}
+	lc->stats.tx_packets++;
+	lc->stats.tx_bytes += m->pkt_len;
+	lc->tx[lc->n_tx++] = m;
+	return 0;
+}
+
+/** Take what lcores without a queue want sent, as far as there is room. */
+static void
+tx_collect(struct port_lcore *lc)
+{
+	struct port *port = lc->port;
+
+	for (uint16_t i = port->n_queues + 1; i <= port->n_lcores; i++) {
+		if (port_tx_owner(port, i) != lc->index)
+			continue;
+		lc->n_tx += (uint16_t)rte_ring_sc_dequeue_burst(port->tx_ring[i], (void **)&lc->tx[lc->n_tx],
+								PORT_TX_HOLD - lc->n_tx, NULL);
+	}
+}
+
+static uint32_t
+flush(struct strake_poller *p, uint64_t now)
+{
+	struct port_lcore *lc = of_poller(p);
+
+	if (lc->tx_owner == lc->index)
+		tx_collect(lc);
+	return lc->n_tx != 0 ? tx_push(lc) : 0;
+}
+
+/* --- between lcores --- */
+
+static void
+kick_run(struct strake_msg *msg)
+{
+	struct port_kick *kick = (struct port_kick *)msg;
+
+	/* Pairs with the exchange in port_kick(): either the sender sees false and kicks again, or we see in the
+	 * ring what it put there before. The poller runs after the messages, in this turn. */
+	(void)__atomic_exchange_n(&kick->sent, false, __ATOMIC_SEQ_CST);
+}
+
+void
+port_kick(struct port_lcore *lc, uint16_t to)
+{
+	struct port_kick *kick = &lc->kick[to];
+
+	if (__atomic_exchange_n(&kick->sent, true, __ATOMIC_SEQ_CST))
+		return;
+	kick->msg.fn = kick_run;
+	strake_msg_send(to, &kick->msg);
+}
+
+static void
+hand_push(struct port_lcore *lc, uint16_t to)
+{
+	struct rte_ring *ring = lc->port->rx_ring[lc->index][to];
+	uint16_t n = lc->n_hand[to], k;
+
+	k = (uint16_t)rte_ring_sp_enqueue_burst(ring, (void **)lc->hand[to], n, NULL);
+	lc->stats.rx_handed += k;
+	lc->stats.rx_drop_handover += n - k;
+	rte_pktmbuf_free_bulk(&lc->hand[to][k], n - k);
+	lc->n_hand[to] = 0;
+	if (k != 0)
+		port_kick(lc, to);
+}
+
+void
+port_hand(struct port_lcore *lc, uint16_t owner, struct rte_mbuf *m)
+{
+	lc->hand[owner][lc->n_hand[owner]++] = m;
+	if (lc->n_hand[owner] == PORT_BURST)
+		hand_push(lc, owner);
+}
+
+/* --- receive --- */
+
+static void
+deliver(struct port_lcore *lc)
+{
+	uint16_t n = lc->n_tcp;
+
+	lc->n_tcp = 0;
+	if (unlikely(lc->ifp.rx == NULL)) {
+		lc->stats.rx_drop_no_user += n;
+		rte_pktmbuf_free_bulk(lc->tcp, n);
+		return;
+	}
+	lc->stats.rx_tcp += n;
+	lc->ifp.rx(lc->ifp.user, lc->tcp, n);
+}
+
+void
+port_tcp_input(struct port_lcore *lc, struct rte_mbuf *m)
+{
+	struct port_pkt *pkt = port_pkt(m);
+	uint64_t flags = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+
+	pkt->ifp = &lc->ifp;
+	/* NONE: the sender is on this machine and left the sum undone, but the device vouches for the bytes. */
+	if (flags != RTE_MBUF_F_RX_L4_CKSUM_GOOD && flags != RTE_MBUF_F_RX_L4_CKSUM_NONE &&
+	    (flags == RTE_MBUF_F_RX_L4_CKSUM_BAD || !port_csum_ok(m, 0, pkt, IPPROTO_TCP))) {
+		port_drop(m, &lc->stats.rx_drop_l4_cksum);
+		return;
+	}
+	lc->tcp[lc->n_tcp++] = m;
+	if (lc->n_tcp == PORT_BURST)
+		deliver(lc);
+}
+
+static uint32_t
+rx_queue(struct port_lcore *lc, uint16_t queue)
+{
+	struct rte_mbuf *m[PORT_BURST];
+	uint16_t n = rte_eth_rx_burst(lc->port->id, queue, m, PORT_BURST);
+
+	for (uint16_t i = 0; i < n && i < 4; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
+	for (uint16_t i = 0; i < n; i++) {
+		if (i + 4 < n)
+			rte_prefetch0(rte_pktmbuf_mtod(m[i + 4], void *));
+		port_eth_input(lc, m[i]);
+	}
+	lc->stats.rx_packets += n;
+	return n;
+}
+
+static uint32_t
+rx_ring(struct port_lcore *lc, struct rte_ring *ring)
+{
+	struct rte_mbuf *m[PORT_BURST];
+	uint16_t n = (uint16_t)rte_ring_sc_dequeue_burst(ring, (void **)m, PORT_BURST, NULL);
+
+	for (uint16_t i = 0; i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
+	for (uint16_t i = 0; i < n; i++) {
+		if (likely(m[i]->packet_type == PORT_HANDED_TCP))
+			port_tcp_input(lc, m[i]);
+		else
+			port_too_big_input(lc, m[i]);
+	}
+	return n;
+}
+
+static uint32_t
+rx_all(struct port_lcore *lc)
+{
+	struct port *port = lc->port;
+	uint32_t n = 0;
+
+	for (uint16_t q = lc->index - 1; q < port->n_queues; q += port->n_lcores)
+		n += rx_queue(lc, q);
+	if (port->n_lcores > 1) {
+		for (uint16_t i = 1; i <= port->n_lcores; i++) {
+			if (i == lc->index)
+				continue;
+			n += rx_ring(lc, port->rx_ring[i][lc->index]);
+			if (lc->n_hand[i] != 0)
+				hand_push(lc, i);
+		}
+	}
+	if (lc->n_tcp != 0)
+		deliver(lc);
+	return n;
+}
+
+static uint32_t
+poll(struct strake_poller *p, uint64_t now)
+{
+	return rx_all(of_poller(p));
+}
+
+/* --- sleep --- */
+
+static void
+interrupts(struct port_lcore *lc, bool on)
+{
+	for (uint16_t q = lc->index - 1; q < lc->port->n_queues; q += lc->port->n_lcores) {
+		/* Not every device with a descriptor has a switch: tap's is simply readable while frames wait. */
+		if (on)
+			rte_eth_dev_rx_intr_enable(lc->port->id, q);
+		else
+			rte_eth_dev_rx_intr_disable(lc->port->id, q);
+	}
+}
+
+static bool
+arm(struct strake_poller *p, bool on)
+{
+	struct port_lcore *lc = of_poller(p);
+	struct rte_epoll_event event[4];
+
+	if (on && lc->n_tx != 0)
+		strake_timer_arm(&lc->tick, strake_now() + TX_RETRY_NS);
+	if (lc->epfd < 0)
+		return true;
+	interrupts(lc, on);
+	if (!on) {
+		while (rte_epoll_wait(lc->epfd, event, RTE_DIM(event), 0) > 0)
+			;
+		return true;
+	}
+	/* A frame that came between the last poll and the enabling raises no interrupt: look once more. */
+	if (rx_all(lc) == 0)
+		return true;
+	interrupts(lc, false);
+	return false;
+}
+
+/** One descriptor for all RX queues of this lcore; -1: the device has none; -2: nothing to wait for but kicks. */
+static int
+open_epoll(struct port_lcore *lc)
+{
+	struct port *port = lc->port;
+
+	lc->epfd = -1;
+	if (lc->index > port->n_queues)
+		return -2;
+	if (!port->rx_intr)
+		return -1;
+	lc->epfd = epoll_create1(EPOLL_CLOEXEC);
+	for (uint16_t q = lc->index - 1; lc->epfd >= 0 && q < port->n_queues; q += port->n_lcores) {
+		if (rte_eth_dev_rx_intr_ctl_q(port->id, q, lc->epfd, RTE_INTR_EVENT_ADD, NULL) == 0)
+			continue;
+		close(lc->epfd);
+		lc->epfd = -1;
+	}
+	return lc->epfd;
+}
+
+/* --- timer --- */
+
+static void
+announce(struct port_lcore *lc)
+{
+	const struct port *port = lc->port;
+
+	lc->announces--;
+	for (unsigned int i = 0; i < port->n_addrs; i++) {
+		if (port->addrs[i].addr.family == 6)
+			port_nd_announce(lc, &port->addrs[i].addr);
+		else
+			port_arp_announce(lc, &port->addrs[i].addr);
+	}
+}
+
+static void
+tick(struct strake_timer *t, uint64_t now)
+{
+	struct port_lcore *lc = container_of(t, struct port_lcore, tick);
+	uint64_t next = TICK_NS;
+
+	if (lc->announces != 0)
+		announce(lc);
+	if (port_neigh_tick(lc, now))
+		next = TICK_SOON_NS;
+	else if (lc->announces != 0)
+		next = STRAKE_NS_PER_SEC;
+	port_dst_tick(lc, now);
+	strake_timer_arm(t, now + next);
+}
+
+void
+port_tick_soon(struct port_lcore *lc, uint64_t now)
+{
+	if (!strake_timer_armed(&lc->tick) || lc->tick.due > now + TICK_SOON_NS)
+		strake_timer_arm(&lc->tick, now + TICK_SOON_NS);
+}
+
+/* --- life --- */
+
+static void
+fill_ifp(struct port_lcore *lc)
+{
+	struct port *port = lc->port;
+	struct port_if *ifp = &lc->ifp;
+
+	ifp->ops = &port_if_ops;
+	ifp->port = port;
+	ifp->name = port->name;
+	ifp->mtu = port->mtu;
+	ifp->tx_segs_max = port->tx_segs_max;
+	ifp->caps = (port->tso ? PORT_CAP_TSO : 0) | (port->lro ? PORT_CAP_LRO : 0);
+	ifp->tso_max = port->tso_max;
+	ifp->pool = port->pool;
+	ifp->ext_pool = port->ext_pool;
+}
+
+struct port_if *
+port_lcore_init(struct port *port)
+{
+	struct strake_lcore *self = strake_self();
+	struct port_lcore *lc;
+
+	lc = rte_zmalloc_socket("port_lcore", sizeof(*lc), RTE_CACHE_LINE_SIZE, self->socket);
+	if (lc == NULL)
+		return NULL;
+	lc->port = port;
+	lc->index = self->index;
+	lc->tx_owner = port_tx_owner(port, lc->index);
+	lc->tx_queue = lc->tx_owner - 1;
+	fill_ifp(lc);
+	if (port_neigh_init(lc) < 0 || port_dst_init(lc) < 0) {
+		port_dst_fini(lc);
+		port_neigh_fini(lc);
+		rte_free(lc);
+		return NULL;
+	}
+	lc->poller.name = port->name;
+	lc->poller.poll = poll;
+	lc->poller.flush = flush;
+	lc->poller.arm = arm;
+	lc->poller.fd = open_epoll(lc);
+	lc->tick.fn = tick;
+	lc->announces = lc->index == 1 ? ANNOUNCES : 0;
+	lc->in_poller = true;
+	port->lcores[lc->index] = lc;
+	strake_poller_add(&lc->poller);
+	strake_timer_arm(&lc->tick, strake_now() + STRAKE_NS_PER_MS);
+	return &lc->ifp;
+}
+
+void
+port_lcore_fini(struct port *port)
+{
+	struct port_lcore *lc = port->lcores[strake_self_index()];
+
+	if (lc == NULL || !lc->in_poller)
+		return;
+	flush(&lc->poller, strake_now());
+	lc->in_poller = false;
+	strake_poller_del(&lc->poller);
+	strake_timer_cancel(&lc->tick);
+	if (lc->epfd >= 0)
+		close(lc->epfd);
+	port_neigh_fini(lc);
+	port_dst_fini(lc);
+	rte_pktmbuf_free_bulk(lc->tx, lc->n_tx);
+	lc->n_tx = 0;
+}
+
+struct port_if *
+port_if_self(struct port *port)
+{
+	struct port_lcore *lc = port->lcores[strake_self_index()];
+
+	return lc != NULL ? &lc->ifp : NULL;
+}
