@@ -10,6 +10,7 @@
  * The NVMe/TCP transport of the target (NVMe TCP Transport 1.0): PDUs over any strake_stream.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "nvmf.h"
@@ -32,12 +33,17 @@ const struct nvmf_transport *nvme_tcp_transport(void);
 /** Main, once; NULL: defaults. */
 int nvme_tcp_init(const struct nvme_tcp_conf *conf);
 void nvme_tcp_fini(void);
-/** On each data lcore, before listen: pools, poller. */
+/** On each data lcore, before listen: pools, poller. Best called before the carriers' own lcore_init(): end-of-turn
+ * hooks run in the order pollers were added, and replies should be gathered before the carrier transmits. */
 int nvme_tcp_lcore_init(void);
 void nvme_tcp_lcore_fini(void);
+/** On each data lcore at shutdown, once a turn until true: ends what connections there are. */
+bool nvme_tcp_lcore_drain(void);
 /** Serve NVMe/TCP at an address of a carrier, and enter it in the discovery log. Main.
  * @return 0, or what the carrier's listen() returned. */
 int nvme_tcp_listen(struct strake_carrier *c, const char *address, uint16_t service);
+/** Stop serving there; connections live on. Main. */
+void nvme_tcp_unlisten(struct strake_carrier *c, const char *address, uint16_t service);
 /** Connections of this lcore, for telemetry (by message): calls @p fn for each. */
 struct nvme_tcp_conn_info {
 	const struct nvmf_qpair *qp;

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/* Command capsules: what each needs before it can be carried out, and the halves of fused pairs. */
+
+#include <string.h>
+
+#include "conn.h"
+
+static uint32_t
+in_capsule_limit(const struct nvme_tcp_conn *conn)
+{
+	if (!conn->qp.connected || conn->qp.qid == 0)
+		return NVME_TCP_ADMIN_ICD;
+	return nvme_tcp_limits.in_capsule;
+}
+
+/* No slot. A connection without R2Ts under way waits: its commands end by themselves. One with R2Ts must be read on,
+ * because the data that frees slots comes behind this capsule: answer with an error that hosts retry. */
+static bool
+no_slot(struct nvme_tcp_conn *conn, const struct nvme_tcp_capsule_cmd *h)
+{
+	struct nvmf_cmd *cmd = &conn->lc->shed;
+
+	if (conn->r2t_out == 0 || !nvme_tcp_tx_ready(conn->lc)) {
+		nvme_tcp_conn_stall(conn);
+		return false;
+	}
+	memset(cmd, 0, sizeof(*cmd));
+	memcpy(&cmd->sqe, h->sqe, sizeof(cmd->sqe));
+	cmd->qp = &conn->qp;
+	nvmf_fail(cmd, NVME_SC_INTERRUPTED, false);
+	nvme_tcp_tx_resp(conn, &cmd->cqe);
+	conn->lc->stats.shed++;
+	return true;
+}
+
+void
+nvme_tcp_cmd_fail(struct nvme_tcp_slot *slot, uint16_t sct_sc)
+{
+	struct nvme_tcp_slot *mate = slot->mate;
+
+	nvmf_fail(&slot->cmd, sct_sc, false);
+	if (slot->conn->fused == slot)
+		slot->conn->fused = NULL;
+	if (mate != NULL) {
+		/* The other half goes on alone, to be refused as such. */
+		mate->mate = NULL;
+		mate->fused = false;
+		if (mate->state == SLOT_FUSED)
+			nvme_tcp_slot_ready(mate);
+	}
+	nvme_tcp_reply(slot);
+}
+
+void
+nvme_tcp_cmd_complete(struct nvme_tcp_slot *slot)
+{
+	struct nvme_tcp_slot *mate = slot->mate;
+
+	if (!slot->fused) {
+		nvme_tcp_slot_ready(slot);
+		return;
+	}
+	nvme_tcp_slot_move(slot, SLOT_FUSED);
+	if (mate == NULL || mate->state != SLOT_FUSED)
+		return;
+	if ((slot->cmd.sqe.flags & NVME_CMD_FUSE_MASK) == NVME_CMD_FUSE_FIRST)
+		nvme_tcp_slot_ready(slot);
+	else
+		nvme_tcp_slot_ready(mate);
+}
+
+/* Fused halves must reach the nvmf room next to each other, though their payloads may come in any order. A first half
+ * whose neighbour is not its second goes on alone. */
+static void
+pair(struct nvme_tcp_conn *conn, struct nvme_tcp_slot *slot)
+{
+	uint8_t fuse = slot->cmd.sqe.flags & NVME_CMD_FUSE_MASK;
+	struct nvme_tcp_slot *first = conn->fused;
+
+	conn->fused = NULL;
+	if (first != NULL && fuse == NVME_CMD_FUSE_SECOND) {
+		first->mate = slot;
+		slot->mate = first;
+		slot->fused = true;
+		return;
+	}
+	if (first != NULL) {
+		first->fused = false;
+		if (first->state == SLOT_FUSED)
+			nvme_tcp_slot_ready(first);
+	}
+	if (fuse == NVME_CMD_FUSE_FIRST) {
+		conn->fused = slot;
+		slot->fused = true;
+	}
+}
+
+/* In-capsule data: the window the SGL names must lie in what the PDU carries. The offset is the host's, 64 bits. */
+static void
+receive_in_capsule(struct nvme_tcp_slot *slot, uint64_t offset, uint32_t data_len)
+{
+	struct nvme_tcp_conn *conn = slot->conn;
+	uint32_t len = slot->cmd.xfer_len;
+
+	if (offset > data_len || len > data_len - offset) {
+		nvme_tcp_cmd_fail(slot, NVME_SC_SGL_OFFSET);
+		return;
+	}
+	/* Until a host is known, what it sends must not keep a receive buffer from being reused. */
+	if (conn->state == CONN_CONNECT)
+		slot->page = strake_buf_page(len);
+	nvme_tcp_slot_move(slot, SLOT_RECV);
+	conn->cur = slot;
+	conn->take_from = (uint32_t)offset;
+	conn->take_to = (uint32_t)offset + len;
+}
+
+void
+nvme_tcp_capsule_end(struct nvme_tcp_slot *slot)
+{
+	if (slot->bad_digest) {
+		nvme_tcp_cmd_fail(slot, NVME_SC_TRANSIENT_TRANSPORT);
+		return;
+	}
+	if (slot->page != NULL) {
+		slot->cmd.data = slot->page;
+		slot->page = NULL;
+	}
+	nvme_tcp_cmd_complete(slot);
+}
+
+bool
+nvme_tcp_capsule(struct nvme_tcp_conn *conn, const struct nvme_tcp_capsule_cmd *h)
+{
+	uint32_t data_len = nvme_tcp_pdu_data_len(conn, &h->ch);
+	struct nvme_tcp_slot *slot;
+	bool in_capsule = false;
+	uint64_t offset = 0;
+
+	if (data_len > in_capsule_limit(conn)) {
+		nvme_tcp_fatal(conn, NVME_TCP_FES_LIMIT_EXCEEDED, 0, h, sizeof(*h));
+		return false;
+	}
+	slot = nvme_tcp_slot_get(conn);
+	if (slot == NULL)
+		return no_slot(conn, h);
+	conn->lc->stats.cmds++;
+	memcpy(&slot->cmd.sqe, h->sqe, sizeof(slot->cmd.sqe));
+	if (!nvme_tcp_slot_own_cid(slot)) {
+		nvme_tcp_cmd_fail(slot, NVME_SC_CID_CONFLICT);
+		return true;
+	}
+	if (!nvmf_cmd_check(&slot->cmd, &in_capsule, &offset)) {
+		nvme_tcp_reply(slot);
+		return true;
+	}
+	if (slot->cmd.xfer_len > nvme_tcp_trans.max_xfer) {
+		nvme_tcp_cmd_fail(slot, NVME_SC_INVALID_FIELD);
+		return true;
+	}
+	if (conn->fused != NULL || (slot->cmd.sqe.flags & NVME_CMD_FUSE_MASK) != 0)
+		pair(conn, slot);
+	if (slot->cmd.xfer != NVMF_XFER_TO_CONTROLLER || slot->cmd.xfer_len == 0)
+		nvme_tcp_cmd_complete(slot);
+	else if (in_capsule)
+		receive_in_capsule(slot, offset, data_len);
+	else
+		nvme_tcp_r2t_queue(slot);
+	return true;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/* Slots: taking and returning them, and lending them to the nvmf room within the transmit credit. */
+
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+
+#include "conn.h"
+
+static struct nvme_tcp_slots *
+list_of(struct nvme_tcp_slot *slot)
+{
+	switch (slot->state) {
+	case SLOT_RECV:
+	case SLOT_R2T:
+	case SLOT_FUSED:
+		return &slot->conn->xfers;
+	case SLOT_WAIT_R2T:
+		return &slot->conn->r2tq;
+	case SLOT_CREDIT:
+		return &slot->conn->credit;
+	case SLOT_REPLY:
+		return &slot->conn->replies;
+	default:
+		return NULL;
+	}
+}
+
+void
+nvme_tcp_slot_move(struct nvme_tcp_slot *slot, enum slot_state state)
+{
+	struct nvme_tcp_slots *list = list_of(slot);
+
+	if (list != NULL)
+		TAILQ_REMOVE(list, slot, link);
+	slot->state = (uint8_t)state;
+	list = list_of(slot);
+	if (list != NULL)
+		TAILQ_INSERT_TAIL(list, slot, link);
+}
+
+/* Commands a host may have under way: what it said in Connect; before, what the admin queue needs at most. */
+static uint32_t
+depth(const struct nvme_tcp_conn *conn)
+{
+	return conn->qp.connected ? conn->qp.size : 4;
+}
+
+struct nvme_tcp_slot *
+nvme_tcp_slot_get(struct nvme_tcp_conn *conn)
+{
+	struct nvme_tcp_lcore *lc = conn->lc;
+	struct nvme_tcp_slot *slot = TAILQ_FIRST(&lc->free_slots);
+
+	if (unlikely(slot == NULL || conn->outstanding >= depth(conn)))
+		return NULL;
+	TAILQ_REMOVE(&lc->free_slots, slot, link);
+	conn->outstanding++;
+	slot->conn = conn;
+	slot->state = SLOT_LENT; /* on no list */
+	slot->mate = NULL;
+	slot->tail = NULL;
+	slot->page = NULL;
+	slot->got = 0;
+	slot->cost = 0;
+	slot->cid_owned = false;
+	slot->bad_digest = false;
+	slot->fused = false;
+	slot->cmd.qp = &conn->qp;
+	slot->cmd.data = NULL;
+	slot->cmd.data_len = 0;
+	slot->cmd.xfer = NVMF_XFER_NONE;
+	slot->cmd.xfer_len = 0;
+	slot->cmd.aborted = false;
+	slot->cmd.done = nvme_tcp_done;
+	memset(&slot->cmd.cqe, 0, sizeof(slot->cmd.cqe));
+	return slot;
+}
+
+void
+nvme_tcp_slot_put(struct nvme_tcp_slot *slot)
+{
+	struct nvme_tcp_conn *conn = slot->conn;
+	uint16_t cid = slot->cmd.sqe.cid;
+
+	nvme_tcp_slot_move(slot, SLOT_FREE);
+	if (slot->cid_owned)
+		conn->cids[cid / 64] &= ~(1ull << (cid % 64));
+	conn->reserved -= slot->cost;
+	strake_buf_put_list(slot->cmd.data);
+	slot->cmd.data = NULL;
+	if (slot->page != NULL)
+		strake_buf_put(slot->page);
+	slot->page = NULL;
+	slot->conn = NULL;
+	conn->outstanding--;
+	/* Last out, first in: the next command finds a warm slot. */
+	TAILQ_INSERT_HEAD(&conn->lc->free_slots, slot, link);
+	if (unlikely(conn->dying))
+		nvme_tcp_conn_settle(conn);
+}
+
+bool
+nvme_tcp_slot_own_cid(struct nvme_tcp_slot *slot)
+{
+	uint64_t *word = &slot->conn->cids[slot->cmd.sqe.cid / 64];
+	uint64_t bit = 1ull << (slot->cmd.sqe.cid % 64);
+
+	if (unlikely((*word & bit) != 0)) {
+		slot->conn->lc->stats.duplicate_cids++;
+		return false;
+	}
+	*word |= bit;
+	slot->cid_owned = true;
+	return true;
+}
+
+bool
+nvme_tcp_reserve(struct nvme_tcp_conn *conn, struct nvme_tcp_slot *slot, uint32_t need)
+{
+	uint32_t room = strake_stream_room(conn->stream);
+	uint32_t promised = conn->reserved + conn->tx_len;
+
+	/* A reply longer than the stream ever has room for goes when nothing else is under way. */
+	if (unlikely(room < promised || room - promised < need) && (promised != 0 || conn->stream->tx_queued != 0)) {
+		conn->stream->want_room = true;
+		return false;
+	}
+	slot->cost = need;
+	conn->reserved += need;
+	return true;
+}
+
+static uint32_t
+reply_cost(const struct nvme_tcp_slot *slot)
+{
+	const struct nvme_tcp_conn *conn = slot->conn;
+
+	if (slot->cmd.xfer != NVMF_XFER_TO_HOST)
+		return RESP_COST;
+	return conn->c2h_pdo + slot->cmd.xfer_len + conn->ddgst + RESP_COST;
+}
+
+static void
+lend(struct nvme_tcp_slot *slot)
+{
+	struct nvme_tcp_lcore *lc = slot->conn->lc;
+
+	nvme_tcp_slot_move(slot, SLOT_LENT);
+	lc->burst[lc->n_burst++] = &slot->cmd;
+	if (lc->n_burst == STRAKE_BURST)
+		nvme_tcp_burst_end(slot->conn);
+}
+
+/* A fused pair is lent as one, so that nothing comes between its halves. */
+static bool
+try_lend(struct nvme_tcp_slot *slot)
+{
+	struct nvme_tcp_conn *conn = slot->conn;
+	struct nvme_tcp_slot *mate = slot->mate;
+
+	if (slot->cost == 0 && !nvme_tcp_reserve(conn, slot, reply_cost(slot)))
+		return false;
+	if (mate != NULL && mate->cost == 0 && !nvme_tcp_reserve(conn, mate, reply_cost(mate)))
+		return false;
+	lend(slot);
+	if (mate != NULL)
+		lend(mate);
+	return true;
+}
+
+void
+nvme_tcp_slot_ready(struct nvme_tcp_slot *slot)
+{
+	struct nvme_tcp_conn *conn = slot->conn;
+
+	if (likely((slot->cost != 0 || TAILQ_EMPTY(&conn->credit)) && try_lend(slot)))
+		return;
+	conn->lc->stats.credit_waits++;
+	nvme_tcp_slot_move(slot, SLOT_CREDIT);
+}
+
+void
+nvme_tcp_pump(struct nvme_tcp_conn *conn)
+{
+	struct nvme_tcp_slot *slot;
+
+	if (conn->dying)
+		return;
+	while ((slot = TAILQ_FIRST(&conn->credit)) != NULL && try_lend(slot))
+		;
+	if (!TAILQ_EMPTY(&conn->r2tq))
+		nvme_tcp_r2t_pump(conn);
+	nvme_tcp_burst_end(conn);
+}
+
+void
+nvme_tcp_burst_end(struct nvme_tcp_conn *conn)
+{
+	struct nvme_tcp_lcore *lc = conn->lc;
+	uint16_t n = lc->n_burst;
+
+	if (n == 0)
+		return;
+	lc->n_burst = 0;
+	nvmf_execute(&conn->qp, lc->burst, n);
+}
