@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "bench.h"
+#include "cmd.h"
+#include "table.h"
+#include "ticks.h"
+#include "units.h"
+
+/* In-place parsing likes a buffer that stays in the second-level cache. */
+#define RX_BYTES      (256u << 10)
+#define VERIFY_SIZE   (64ull << 20)
+#define DISCARD_LEAST (16u << 10)
+
+static const char *const pattern_names[] = {"read", "write", "randread", "randwrite", "randrw"};
+#define PATTERNS (sizeof(pattern_names) / sizeof(pattern_names[0]))
+
+static int
+parse_pattern(const char *text, enum bench_pattern *out)
+{
+	const char *near;
+
+	for (unsigned int i = 0; i < PATTERNS; i++) {
+		if (strcmp(text, pattern_names[i]) == 0) {
+			*out = (enum bench_pattern)i;
+			return CLI_OK;
+		}
+	}
+	near = cli_nearest(text, pattern_names, PATTERNS, sizeof(pattern_names[0]));
+	if (near != NULL)
+		return cli_fail(CLI_USAGE, "no pattern '%s'; did you mean '%s'?", text, near);
+	return cli_fail(CLI_USAGE, "no pattern '%s': read, write, randread, randwrite or randrw", text);
+}
+
+/* "1", "0,2", "1-3": CPUs this process may run on. */
+static int
+parse_cpus(const char *text, struct bench_conf *c)
+{
+	cpu_set_t may;
+	char *end;
+
+	sched_getaffinity(0, sizeof(may), &may);
+	while (*text != '\0') {
+		unsigned long a = strtoul(text, &end, 10), b = a;
+
+		if (end == text)
+			return cli_fail(CLI_USAGE, "--cpus: '%s' is not a list such as 0,2-3", text);
+		if (*end == '-')
+			b = strtoul(end + 1, &end, 10);
+		for (; a <= b; a++) {
+			if (a >= CPU_SETSIZE || !CPU_ISSET(a, &may) || c->ncpus == BENCH_CPUS_MAX)
+				return cli_fail(CLI_USAGE, "--cpus: CPU %lu is not here for us", a);
+			c->cpus[c->ncpus++] = (int)a;
+		}
+		text = *end == ',' ? end + 1 : end;
+	}
+	return CLI_OK;
+}
+
+/* Options that need the namespace to be judged. */
+static int
+fill_conf(struct bench_conf *c, const struct session *s, struct opts *o)
+{
+	uint64_t block = 1ull << s->ns.lba_shift, units;
+	int ret;
+
+	if (o->bs == 0)
+		o->bs = block > 4096 ? block : 4096;
+	if (o->bs % block != 0)
+		return cli_fail(CLI_USAGE, "--bs %llu is not a multiple of the volume's block size, %llu",
+				(unsigned long long)o->bs, (unsigned long long)block);
+	if (o->bs > ini_max_xfer(s->ini) || o->bs / block > 65536)
+		return cli_fail(CLI_USAGE, "--bs %llu is more than the target takes in one command, %u",
+				(unsigned long long)o->bs, ini_max_xfer(s->ini));
+	o->length = o->size;
+	if (o->verify && o->length == 0 && (s->ns.nlb << s->ns.lba_shift) > o->offset + VERIFY_SIZE)
+		o->length = VERIFY_SIZE;
+	ret = range_check(s, o);
+	if (ret != CLI_OK)
+		return ret;
+	c->ini = s->ini;
+	c->ns = &s->ns;
+	c->offset = o->offset;
+	c->size = o->length;
+	c->bs = (uint32_t)o->bs;
+	c->depth = o->depth < ini_depth(s->ini) ? o->depth : ini_depth(s->ini);
+	if (c->depth < o->depth)
+		fprintf(stderr, "strake-io: the target's queues hold %u commands: --depth is that\n", c->depth);
+	units = c->size / c->bs / (o->verify || c->pattern <= BENCH_WRITE ? c->jobs : 1);
+	if (units == 0 || (o->verify && units <= c->depth))
+		return cli_fail(CLI_USAGE, "%llu bytes are too few for %u jobs of depth %u at %u bytes",
+				(unsigned long long)c->size, c->jobs, c->depth, c->bs);
+	return CLI_OK;
+}
+
+static void
+show_progress(uint64_t ios, double secs, void *arg)
+{
+	const struct bench_conf *c = arg;
+	char n[UNITS_MAX], b[UNITS_MAX];
+
+	fprintf(stderr, "\r%s IOPS  %s/s\033[K", units_count(n, (double)ios / secs),
+		units_bytes(b, (double)ios * c->bs / secs));
+	fflush(stderr);
+}
+
+static json_t *
+side_json(const struct bench_side *s, double secs)
+{
+	const struct hist *h = &s->lat;
+	double mean = h->count > 0 ? (double)h->sum / (double)h->count / ticks_per_ns() : 0;
+
+	return json_pack("{sI sI sf sf s{sf sf sf sf sf sf sf}}", "ios", (json_int_t)s->ios, "errors",
+			 (json_int_t)s->errors, "iops", (double)s->ios / secs, "bytes_per_second",
+			 (double)s->bytes / secs, "latency_ns", "min", h->count > 0 ? ticks_to_ns(h->min) : 0.0, "mean",
+			 mean, "p50", ticks_to_ns(hist_quantile(h, 0.5)), "p90", ticks_to_ns(hist_quantile(h, 0.9)),
+			 "p99", ticks_to_ns(hist_quantile(h, 0.99)), "p999", ticks_to_ns(hist_quantile(h, 0.999)),
+			 "max", ticks_to_ns(h->max));
+}
+
+static void
+print_json(const struct bench_conf *c, const struct bench_result *r)
+{
+	uint64_t ios = r->read.ios + r->write.ios;
+	double per = ios > 0 ? 1.0 / (double)ios : 0;
+	json_t *j = json_pack("{ss si si si sf so so s{sf sf sf} s{sb sI sI} ss}", "pattern", pattern_names[c->pattern],
+			      "block_size", (int)c->bs, "depth", (int)c->depth, "jobs", (int)c->jobs, "seconds",
+			      r->secs, "read", side_json(&r->read, r->secs), "write", side_json(&r->write, r->secs),
+			      "client", "ticks_per_io", (double)r->busy * per, "sends_per_io", (double)r->sends * per,
+			      "receives_per_io", (double)r->recvs * per, "verify", "on", (int)c->verify, "checked",
+			      (json_int_t)r->checked, "mismatches", (json_int_t)r->mismatches, "error", r->text);
+
+	json_dumpf(j, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+	putchar('\n');
+	json_decref(j);
+}
+
+static void
+side_row(struct table *t, const char *name, const struct bench_side *s, double secs)
+{
+	const double q[] = {0.5, 0.99, 0.999};
+	char text[UNITS_MAX];
+
+	if (s->ios == 0)
+		return;
+	table_add(t, name);
+	table_add(t, units_count(text, (double)s->ios / secs));
+	table_addf(t, "%s/s", units_bytes(text, (double)s->bytes / secs));
+	table_add(t, units_ns(text, (double)s->lat.sum / (double)s->lat.count / ticks_per_ns()));
+	for (unsigned int i = 0; i < 3; i++)
+		table_add(t, units_ns(text, ticks_to_ns(hist_quantile(&s->lat, q[i]))));
+	table_add(t, units_ns(text, ticks_to_ns(s->lat.max)));
+	table_addf(t, "%llu", (unsigned long long)s->errors);
+}
+
+static void
+print_table(const struct bench_conf *c, const struct bench_result *r)
+{
+	static const char *const heads[] = {"", "IOPS", "bandwidth", "mean", "p50", "p99", "p99.9", "max", "errors"};
+	uint64_t ios = r->read.ios + r->write.ios;
+	char text[UNITS_MAX];
+	struct table t;
+
+	printf("%s of %s, depth %u, jobs %u, %.1f s\n", pattern_names[c->pattern], units_bytes(text, c->bs), c->depth,
+	       c->jobs, r->secs);
+	table_init(&t, 9, true);
+	for (unsigned int i = 0; i < 9; i++)
+		table_add(&t, heads[i]);
+	side_row(&t, "read", &r->read, r->secs);
+	side_row(&t, "write", &r->write, r->secs);
+	table_print(&t, stdout, 0);
+	table_free(&t);
+	if (ios > 0)
+		printf("client: %.0f cycles an I/O, %.3f sends, %.3f receives\n", (double)r->busy / (double)ios,
+		       (double)r->sends / (double)ios, (double)r->recvs / (double)ios);
+	if (c->verify)
+		printf("verify: %llu reads checked, %llu wrong\n", (unsigned long long)r->checked,
+		       (unsigned long long)r->mismatches);
+}
+
+static int
+verdict(const struct bench_result *r)
+{
+	if (r->mismatches > 0)
+		return cli_fail(CLI_MISMATCH, "%llu commands returned wrong bytes: %s",
+				(unsigned long long)r->mismatches, r->text);
+	if (r->err < 0)
+		return cli_fail(exit_of(r->err), "ended early: %s", r->text);
+	if (r->read.errors + r->write.errors > 0)
+		return cli_fail(CLI_FAILED, "%llu commands failed; the first: %s",
+				(unsigned long long)(r->read.errors + r->write.errors), r->text);
+	if (r->secs <= 0)
+		return cli_fail(CLI_INTERRUPTED, "interrupted before anything was measured");
+	return CLI_OK;
+}
+
+int
+cmd_bench(void *values, int argc, char **argv)
+{
+	struct opts *o = values;
+	static struct bench_result r;
+	struct bench_conf c = {.jobs = o->jobs,
+			       .rwmix = o->rwmix,
+			       .warmup = o->warmup,
+			       .time = o->time,
+			       .seed = o->seed,
+			       .verify = o->verify,
+			       .spin = o->spin,
+			       .stop = &cmd_stop};
+	struct session s;
+	int ret = parse_pattern(o->pattern, &c.pattern);
+
+	if (ret == CLI_OK && o->cpus != NULL)
+		ret = parse_cpus(o->cpus, &c);
+	if (ret != CLI_OK)
+		return ret;
+	/* Whatever is checked must be seen; small payloads are cheaper to copy than to ask the kernel to drop. */
+	if (o->verify || (o->bs != 0 && o->bs < DISCARD_LEAST))
+		o->discard = false;
+	ret = session_open(&s, o, o->jobs, (uint16_t)o->depth, RX_BYTES);
+	if (ret != CLI_OK)
+		return ret;
+	ret = fill_conf(&c, &s, o);
+	if (ret == CLI_OK) {
+		c.progress = !o->quiet && !o->json && isatty(STDERR_FILENO) == 1 ? show_progress : NULL;
+		c.progress_arg = &c;
+		ret = bench_run(&c, &r);
+		if (c.progress != NULL)
+			fputs("\r\033[K", stderr);
+		if (ret == 0 && r.secs > 0)
+			(o->json ? print_json : print_table)(&c, &r);
+		ret = ret < 0 ? cli_fail(CLI_LOCAL, "%s", r.text) : verdict(&r);
+	}
+	session_close(&s);
+	return ret;
+}
