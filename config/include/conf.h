@@ -159,7 +159,8 @@ struct conf_kinds {
 /** One thing wrong with the file. */
 struct conf_error {
 	unsigned int line, column; /**< 1-based; 0: the file as a whole */
-	char text[240];		   /**< "volumes[0].lba: 1024 is not a block size; expected 512 or 4096" */
+	bool warning;		   /**< allowed, but hardly meant: does not keep the file from being loaded */
+	char text[240];		   /**< "volumes[0].lba: \"1024\" is not known; expected 512 or 4096" */
 };
 
 struct conf_errors {
@@ -169,20 +170,24 @@ struct conf_errors {
 
 /**
  * Load and check a file.
- * @param errs out: every error, in order of lines; free with conf_errors_free().
- * @return NULL if there was any error.
+ * @param errs out: every error (up to 100) and, if there is none, every warning, in order of lines; free with
+ * conf_errors_free(), whatever is returned.
+ * @return NULL if there was any error. Warnings alone come with a structure.
  */
 struct conf *conf_load(const char *file, const struct conf_kinds *kinds, struct conf_errors *errs);
 /** As conf_load(), from memory: tests and fuzzing. @p file is the name used in messages. */
 struct conf *conf_parse(const char *text, size_t len, const char *file, const struct conf_kinds *kinds,
 			struct conf_errors *errs);
 void conf_free(struct conf *conf);
-/** "FILE:LINE:COLUMN: text", one a line. */
+/** "FILE:LINE:COLUMN: text" or "FILE:LINE:COLUMN: warning: text", one a line. */
 void conf_errors_print(const struct conf_errors *errs, const char *file, FILE *out);
 void conf_errors_free(struct conf_errors *errs);
-/** Write a file that loads to the same structure. Saving what was loaded from it is byte-identical.
- * @return 0 or -errno. */
+/** Write a file that loads to the same structure, from whatever folder: paths are absolute, defaults written out.
+ * Saving what was loaded from it is byte-identical. @return 0 or -errno. */
 int conf_save(const struct conf *conf, FILE *out);
+/** Print what every key means, takes and defaults to, in Markdown, from the tables that files are checked against.
+ * @return 0 or -errno. */
+int conf_reference(const struct conf_kinds *kinds, FILE *out);
 
 #ifdef __cplusplus
 }

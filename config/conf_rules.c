@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "conf_check.h"
+
+#define CONTROL_MAX 107 /* sun_path of a UNIX socket, less its NUL */
+
+/* Each rule keeps quiet about values that are wrong by themselves: conf_node_text() gives NULL for those. */
+
+static uint64_t
+number(const struct conf_node *map, const char *key, uint64_t otherwise)
+{
+	const char *text = conf_node_text(map, key);
+
+	return text != NULL ? strtoull(text, NULL, 10) : otherwise;
+}
+
+/* An earlier item with the same text for @p key. */
+static struct conf_node *
+earlier(struct conf_node *first, const struct conf_node *item, const char *key, bool fold)
+{
+	const char *text = conf_node_text(item, key);
+
+	for (struct conf_node *i = first; text != NULL && i != item; i = i->next) {
+		const char *other = conf_node_text(i, key);
+
+		if (other != NULL && (fold ? strcasecmp(other, text) : strcmp(other, text)) == 0)
+			return i;
+	}
+	return NULL;
+}
+
+/* @param fold upper and lower case are the same. */
+static void
+unique(struct conf_check *ck, const char *section, const char *key, bool fold)
+{
+	struct conf_node *first = conf_first(ck->tree, section);
+
+	for (struct conf_node *item = first; item != NULL; item = item->next) {
+		struct conf_node *twin = earlier(first, item, key, fold), *node = conf_node_get(item, key);
+		char q[64];
+
+		if (twin != NULL)
+			conf_err_value(ck->errs, node, "%s is taken by %s[%u] on line %u", conf_quote(node->text, q),
+				       section, twin->index, twin->line);
+	}
+}
+
+static void
+appliance_rules(struct conf_check *ck)
+{
+	struct conf_node *a = conf_node_get(ck->tree->root, "appliance");
+	const char *control = conf_node_text(a, "control");
+	uint64_t memory = number(a, "memory", 0), buffers = number(a, "buffers", 0);
+	char m[CONF_TEXT], b[CONF_TEXT];
+	static const struct conf_key size = {.type = CONF_SIZE};
+
+	if (control != NULL && strlen(control) > CONTROL_MAX)
+		conf_err_value(ck->errs, conf_node_get(a, "control"), "%zu bytes long; a socket's name has at most %d",
+			       strlen(control), CONTROL_MAX);
+	if (memory == 0 || buffers < memory)
+		return;
+	conf_value_print(&size, memory, m);
+	conf_value_print(&size, buffers, b);
+	conf_err_value(ck->errs, conf_node_get(a, "buffers"), "%s does not fit into memory, %s in all", b, m);
+}
+
+/* --- ports and listeners -------------------------------------------------------------------------------------------
+ */
+
+/* A list's addresses, those that are good. @return the next after @p node that is, parsed. */
+static struct conf_node *
+next_address(struct conf_node *node, struct conf_ip *ip)
+{
+	for (; node != NULL; node = node->next)
+		if (node->kind == CONF_NODE_SCALAR && !node->bad && conf_ip_parse(node->text, ip))
+			return node;
+	return NULL;
+}
+
+static struct conf_node *
+first_address(const struct conf_node *port)
+{
+	const struct conf_node *list = conf_node_get(port, "addresses");
+
+	return list != NULL && list->kind == CONF_NODE_LIST ? list->first : NULL;
+}
+
+static void
+gateway_rule(struct conf_check *ck, struct conf_node *port, const char *key, int family)
+{
+	struct conf_node *node = conf_node_get(port, key);
+	const char *text = conf_node_text(port, key);
+	struct conf_ip gw, ip;
+
+	if (text == NULL || !conf_ip_parse(text, &gw))
+		return;
+	if (gw.family != family) {
+		conf_err_value(ck->errs, node, "\"%s\" is of the other IP version", text);
+		return;
+	}
+	/* A router's link-local address is on every IPv6 link (RFC 4291, 2.5.6). */
+	if (gw.b[0] == 0xfe && (gw.b[1] & 0xc0) == 0x80)
+		return;
+	for (struct conf_node *a = first_address(port); (a = next_address(a, &ip)) != NULL; a = a->next)
+		if (conf_ip_inside(&gw, &ip))
+			return;
+	conf_err_value(ck->errs, node, "\"%s\" is in none of the networks of this port's addresses", text);
+}
+
+/* @p node's address among those before it, of this and earlier ports? */
+static void
+address_rule(struct conf_check *ck, const struct conf_node *node, const struct conf_ip *ip, struct conf_node *self)
+{
+	for (struct conf_node *p = conf_first(ck->tree, "ports"); p != NULL; p = p->next) {
+		struct conf_ip other;
+
+		for (struct conf_node *a = first_address(p); (a = next_address(a, &other)) != NULL; a = a->next) {
+			if (a == node)
+				return;
+			if (conf_ip_same(ip, &other)) {
+				conf_err_value(ck->errs, self, "\"%s\" is taken already, on line %u", self->text,
+					       a->line);
+				return;
+			}
+		}
+	}
+}
+
+static void
+port_rules(struct conf_check *ck)
+{
+	for (struct conf_node *port = conf_first(ck->tree, "ports"); port != NULL; port = port->next) {
+		const char *name = conf_node_text(port, "name");
+		struct conf_ip ip;
+
+		if (name != NULL && strcmp(name, "kernel") == 0)
+			conf_err_value(ck->errs, conf_node_get(port, "name"),
+				       "\"kernel\" stands for the host's own sockets; choose another name");
+		gateway_rule(ck, port, "gateway4", AF_INET);
+		gateway_rule(ck, port, "gateway6", AF_INET6);
+		for (struct conf_node *a = first_address(port); (a = next_address(a, &ip)) != NULL; a = a->next)
+			address_rule(ck, a, &ip, a);
+	}
+}
+
+static bool
+port_has(const struct conf_node *port, const struct conf_ip *ip)
+{
+	struct conf_ip own;
+
+	for (struct conf_node *a = first_address(port); (a = next_address(a, &own)) != NULL; a = a->next)
+		if (conf_ip_same(ip, &own) || (conf_ip_any(ip) && ip->family == own.family))
+			return true;
+	return false;
+}
+
+static void
+listener_rules(struct conf_check *ck)
+{
+	struct conf_node *first = conf_first(ck->tree, "listeners");
+
+	for (struct conf_node *l = first; l != NULL; l = l->next) {
+		const char *port = conf_node_text(l, "port"), *address = conf_node_text(l, "address");
+		struct conf_ip ip, other;
+		struct conf_node *item;
+
+		if (port == NULL || address == NULL || !conf_ip_parse(address, &ip))
+			continue;
+		item = conf_item(ck->tree, "ports", port);
+		if (item != NULL && !port_has(item, &ip))
+			conf_err_value(ck->errs, conf_node_get(l, "address"), "port \"%s\" does not have \"%s\"", port,
+				       address);
+		for (struct conf_node *o = first; o != l; o = o->next) {
+			const char *oport = conf_node_text(o, "port"), *oaddress = conf_node_text(o, "address");
+
+			if (oport != NULL && oaddress != NULL && strcmp(oport, port) == 0 &&
+			    number(o, "service", 0) == number(l, "service", 1) && conf_ip_parse(oaddress, &other) &&
+			    conf_ip_same(&ip, &other)) {
+				conf_err_value(ck->errs, l, "the same address and port as listeners[%u] on line %u",
+					       o->index, o->line);
+				break;
+			}
+		}
+	}
+}
+
+/* --- drives, groups, volumes ---------------------------------------------------------------------------------------
+ */
+
+struct path_use {
+	const struct conf_key *keys[4];
+	char *paths[4];
+	unsigned int n;
+};
+
+static void
+note_path(const struct conf_key *key, const char *text, void *arg)
+{
+	struct path_use *use = arg;
+
+	if (key->type == CONF_PATH && use->n < 4) {
+		use->keys[use->n] = key;
+		use->paths[use->n++] = conf_strdup(text);
+	}
+}
+
+static void
+free_paths(struct path_use *use)
+{
+	for (unsigned int i = 0; i < use->n; i++)
+		free(use->paths[i]);
+}
+
+/* Two drives in one file would destroy each other. */
+static void
+drive_rules(struct conf_check *ck)
+{
+	for (struct conf_node *d = conf_first(ck->tree, "drives"); d != NULL; d = d->next) {
+		struct path_use mine = {0};
+
+		conf_values_walk(d->values, note_path, &mine);
+		for (struct conf_node *o = conf_first(ck->tree, "drives"); mine.n != 0 && o != d; o = o->next) {
+			struct path_use theirs = {0};
+
+			conf_values_walk(o->values, note_path, &theirs);
+			for (unsigned int i = 0; i < mine.n * theirs.n; i++) {
+				unsigned int m = i / theirs.n, t = i % theirs.n;
+				struct conf_node *node = conf_node_get(d, mine.keys[m]->name);
+
+				if (strcmp(mine.paths[m], theirs.paths[t]) == 0 && node != NULL && !node->bad)
+					conf_err_value(ck->errs, node, "the same file as drives[%u] on line %u",
+						       o->index, o->line);
+			}
+			free_paths(&theirs);
+		}
+		free_paths(&mine);
+	}
+}
+
+static void
+group_members(struct conf_check *ck, struct conf_node *group, struct conf_node *list)
+{
+	for (struct conf_node *d = list->first; d != NULL; d = d->next)
+		for (struct conf_node *g = conf_first(ck->tree, "groups"); g != group && !d->bad; g = g->next) {
+			const struct conf_node *other = conf_node_get(g, "drives");
+
+			if (other == NULL || other->kind != CONF_NODE_LIST)
+				continue;
+			for (struct conf_node *o = other->first; o != NULL && !d->bad; o = o->next)
+				if (!o->bad && strcmp(o->text, d->text) == 0)
+					conf_err_value(ck->errs, d, "drive \"%s\" is in groups[%u] already, on line %u",
+						       d->text, g->index, o->line);
+		}
+}
+
+static void
+group_rules(struct conf_check *ck)
+{
+	for (struct conf_node *g = conf_first(ck->tree, "groups"); g != NULL; g = g->next) {
+		struct conf_node *list = conf_node_get(g, "drives");
+		const char *raid = conf_node_text(g, "raid");
+
+		if (list == NULL || list->kind != CONF_NODE_LIST)
+			continue;
+		group_members(ck, g, list);
+		if (raid == NULL || list->n == 0)
+			continue;
+		if (strcmp(raid, "1") == 0 && list->n < 2)
+			conf_err_value(ck->errs, list, "RAID 1 needs at least 2 drives, found %u", list->n);
+		if (strcmp(raid, "10") == 0 && (list->n < 4 || list->n % 2 != 0))
+			conf_err_value(ck->errs, list, "RAID 10 needs an even number of drives, at least 4, found %u",
+				       list->n);
+	}
+}
+
+static void
+stage_lcores(struct conf_check *ck, struct conf_node *volume, unsigned int lcores)
+{
+	const struct conf_node *list = conf_node_get(volume, "stages");
+
+	if (list == NULL || list->kind != CONF_NODE_LIST)
+		return;
+	for (struct conf_node *s = list->first; s != NULL; s = s->next) {
+		uint64_t lcore = s->kind == CONF_NODE_MAP ? number(s->first, "lcore", 0) : 0;
+
+		if (lcore > lcores)
+			conf_err_value(ck->errs, conf_node_get(s->first, "lcore"),
+				       "there is no data lcore %" PRIu64 "; appliance.data_cpus makes %u", lcore,
+				       lcores);
+	}
+}
+
+static void
+volume_rules(struct conf_check *ck)
+{
+	const struct conf_node *cpus = conf_node_get(conf_node_get(ck->tree->root, "appliance"), "data_cpus");
+	unsigned int lcores = cpus != NULL && cpus->kind == CONF_NODE_LIST && !cpus->bad ? cpus->n : 1;
+
+	for (struct conf_node *v = conf_first(ck->tree, "volumes"); v != NULL; v = v->next) {
+		uint64_t size = number(v, "size", 0), lba = number(v, "lba", 512);
+
+		if (size % lba != 0)
+			conf_err_value(ck->errs, conf_node_get(v, "size"),
+				       "%" PRIu64 " bytes are no whole number of %" PRIu64 "-byte blocks", size, lba);
+		stage_lcores(ck, v, lcores);
+	}
+}
+
+/* --- subsystems ----------------------------------------------------------------------------------------------------
+ */
+
+static void
+namespace_rules(struct conf_check *ck, struct conf_node *list)
+{
+	for (struct conf_node *n = list->first; n != NULL; n = n->next) {
+		uint64_t nsid = number(n, "nsid", n->index + 1);
+		const char *volume = conf_node_text(n, "volume");
+
+		for (struct conf_node *o = list->first; o != n; o = o->next) {
+			const char *other = conf_node_text(o, "volume");
+			struct conf_node *at = conf_node_get(n, "nsid");
+
+			if (number(o, "nsid", o->index + 1) == nsid)
+				conf_err_value(ck->errs, at != NULL ? at : n,
+					       "namespace id %" PRIu64 " is taken on line %u", nsid, o->line);
+			if (volume != NULL && other != NULL && strcmp(volume, other) == 0)
+				conf_err_value(ck->errs, conf_node_get(n, "volume"),
+					       "volume \"%s\" is in this subsystem already, on line %u", volume,
+					       o->line);
+		}
+	}
+}
+
+static void
+subsystem_rules(struct conf_check *ck)
+{
+	static const char discovery[] = "nqn.2014-08.org.nvmexpress.discovery";
+
+	for (struct conf_node *s = conf_first(ck->tree, "subsystems"); s != NULL; s = s->next) {
+		struct conf_node *list = conf_node_get(s, "namespaces");
+		const char *nqn = conf_node_text(s, "nqn");
+
+		if (nqn != NULL && strcmp(nqn, discovery) == 0)
+			conf_err_value(ck->errs, conf_node_get(s, "nqn"),
+				       "is the discovery subsystem's, which is always there; choose another");
+		if (list != NULL && list->kind == CONF_NODE_LIST)
+			namespace_rules(ck, list);
+	}
+}
+
+void
+conf_check_rules(struct conf_check *ck)
+{
+	static const char *const named[] = {"ports", "drives", "groups", "volumes"};
+
+	for (unsigned int i = 0; i < sizeof(named) / sizeof(named[0]); i++)
+		unique(ck, named[i], "name", false);
+	unique(ck, "ports", "device", false);
+	unique(ck, "volumes", "uuid", true);
+	unique(ck, "subsystems", "nqn", false);
+	unique(ck, "subsystems", "serial", false);
+	appliance_rules(ck);
+	port_rules(ck);
+	listener_rules(ck);
+	drive_rules(ck);
+	group_rules(ck);
+	volume_rules(ck);
+	subsystem_rules(ck);
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "conf_value.h"
+
+/*
+ * Everything is written, defaults too: what the appliance does must not change because a later version has other
+ * defaults. One style for each kind of value, so that the same structure gives the same bytes.
+ */
+
+/* Words that YAML or this loader would not read as the text they are get quotes. */
+static void
+put_text(FILE *out, const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-";
+
+	if (text[0] != '\0' && text[0] != '-' && text[strspn(text, plain)] == '\0' && strcmp(text, "null") != 0) {
+		fputs(text, out);
+		return;
+	}
+	fputc('"', out);
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			fputc('\\', out);
+		fputc(*text, out);
+	}
+	fputc('"', out);
+}
+
+/* @p lead is the indentation, or what begins an item: "  - ". */
+static void
+put(FILE *out, const char *lead, const char *key, const char *text)
+{
+	if (text == NULL)
+		return;
+	fprintf(out, "%s%s: ", lead, key);
+	put_text(out, text);
+	fputc('\n', out);
+}
+
+static void
+put_uint(FILE *out, const char *lead, const char *key, unsigned int num)
+{
+	fprintf(out, "%s%s: %u\n", lead, key, num);
+}
+
+static void
+put_bool(FILE *out, const char *lead, const char *key, bool b)
+{
+	fprintf(out, "%s%s: %s\n", lead, key, b ? "true" : "false");
+}
+
+static void
+put_size(FILE *out, const char *lead, const char *key, uint64_t bytes)
+{
+	static const struct conf_key size = {.type = CONF_SIZE};
+	char text[CONF_TEXT];
+
+	conf_value_print(&size, bytes, text);
+	fprintf(out, "%s%s: %s\n", lead, key, text);
+}
+
+static void
+put_texts(FILE *out, const char *lead, const char *key, const char *const *texts, unsigned int n)
+{
+	fprintf(out, "%s%s: [", lead, key);
+	for (unsigned int i = 0; i < n; i++) {
+		if (i != 0)
+			fputs(", ", out);
+		put_text(out, texts[i]);
+	}
+	fputs("]\n", out);
+}
+
+struct lead {
+	FILE *out;
+	const char *lead;
+};
+
+static void
+put_value(const struct conf_key *key, const char *text, void *arg)
+{
+	const struct lead *to = arg;
+
+	put(to->out, to->lead, key->name, text);
+}
+
+static void
+save_appliance(FILE *out, const struct conf_appliance *a)
+{
+	fputs("appliance:\n", out);
+	put(out, "  ", "name", a->name);
+	put(out, "  ", "control", a->control);
+	put_uint(out, "  ", "main_cpu", a->main_cpu);
+	fputs("  data_cpus: [", out);
+	for (unsigned int i = 0; i < a->n_data_cpus; i++)
+		fprintf(out, "%s%u", i != 0 ? ", " : "", a->data_cpus[i]);
+	fputs("]\n", out);
+	put_bool(out, "  ", "huge", a->huge);
+	put_size(out, "  ", "memory", a->memory);
+	put_size(out, "  ", "buffers", a->buffers);
+	put_uint(out, "  ", "requests", a->requests);
+	put(out, "  ", "idle", a->idle == CONF_IDLE_SPIN ? "spin" : "adaptive");
+	put_size(out, "  ", "slab", a->slab);
+}
+
+static void
+save_port(FILE *out, const struct conf_port *p)
+{
+	put(out, "  - ", "name", p->name);
+	put(out, "    ", "device", p->device);
+	put_uint(out, "    ", "mtu", p->mtu);
+	put_uint(out, "    ", "queues", p->queues);
+	put_uint(out, "    ", "vlan", p->vlan);
+	put(out, "    ", "mac", p->mac);
+	put_texts(out, "    ", "addresses", p->addresses, p->n_addresses);
+	put(out, "    ", "gateway4", p->gateway4);
+	put(out, "    ", "gateway6", p->gateway6);
+	put(out, "    ", "congestion", p->congestion);
+}
+
+static void
+save_drive(FILE *out, const struct conf_drive *d)
+{
+	struct lead to = {out, "    "};
+
+	put(out, "  - ", "name", d->name);
+	put(out, "    ", "kind", d->kind);
+	conf_values_walk(d->values, put_value, &to);
+}
+
+static void
+save_group(FILE *out, const struct conf_group *g)
+{
+	static const char *const raids[] = {[CONF_RAID0] = "0", [CONF_RAID1] = "1", [CONF_RAID10] = "10"};
+
+	put(out, "  - ", "name", g->name);
+	put(out, "    ", "raid", raids[g->raid]);
+	put_size(out, "    ", "chunk", g->chunk);
+	fputs("    drives: [", out);
+	for (unsigned int i = 0; i < g->n_drives; i++) {
+		if (i != 0)
+			fputs(", ", out);
+		put_text(out, g->drives[i]->name);
+	}
+	fputs("]\n", out);
+	put_size(out, "    ", "region", g->region);
+	put_bool(out, "    ", "create", g->create);
+}
+
+static void
+has_one(const struct conf_key *key, const char *text, void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void
+save_stage(FILE *out, const struct conf_stage *st)
+{
+	struct lead to = {out, "          "};
+	bool any = st->cpu > 0;
+
+	conf_values_walk(st->values, has_one, &any);
+	fputs("      - ", out);
+	put_text(out, st->name);
+	fputs(any ? ":\n" : "\n", out);
+	if (st->cpu > 0)
+		put_uint(out, to.lead, "lcore", (unsigned int)st->cpu);
+	conf_values_walk(st->values, put_value, &to);
+}
+
+static void
+save_volume(FILE *out, const struct conf_volume *v)
+{
+	put(out, "  - ", "name", v->name);
+	put(out, "    ", "group", v->group->name);
+	put_size(out, "    ", "size", v->size);
+	put_uint(out, "    ", "lba", v->lba);
+	put_bool(out, "    ", "read_only", v->read_only);
+	put(out, "    ", "uuid", v->uuid);
+	if (v->n_stages != 0)
+		fputs("    stages:\n", out);
+	for (unsigned int i = 0; i < v->n_stages; i++)
+		save_stage(out, &v->stages[i]);
+}
+
+static void
+save_subsystem(FILE *out, const struct conf_subsystem *s)
+{
+	put(out, "  - ", "nqn", s->nqn);
+	put(out, "    ", "serial", s->serial);
+	put(out, "    ", "model", s->model);
+	if (s->any_host)
+		fputs("    hosts: any\n", out);
+	else
+		put_texts(out, "    ", "hosts", s->hosts, s->n_hosts);
+	put_uint(out, "    ", "max_queues", s->max_queues);
+	put_uint(out, "    ", "queue_depth", s->queue_depth);
+	if (s->n_namespaces != 0)
+		fputs("    namespaces:\n", out);
+	for (unsigned int i = 0; i < s->n_namespaces; i++) {
+		put_uint(out, "      - ", "nsid", s->namespaces[i].nsid);
+		put(out, "        ", "volume", s->namespaces[i].volume->name);
+	}
+}
+
+static void
+save_listener(FILE *out, const struct conf_listener *l)
+{
+	put(out, "  - ", "transport", l->transport);
+	put(out, "    ", "port", l->port != NULL ? l->port->name : "kernel");
+	put(out, "    ", "address", l->address);
+	put_uint(out, "    ", "service", l->service);
+}
+
+#define SAVE_ALL(conf, out, section, save_one)                                                                         \
+	do {                                                                                                           \
+		if ((conf)->n_##section != 0)                                                                          \
+			fputs("\n" #section ":\n", out);                                                               \
+		for (unsigned int i_ = 0; i_ < (conf)->n_##section; i_++)                                              \
+			save_one(out, &(conf)->section[i_]);                                                           \
+	} while (0)
+
+int
+conf_save(const struct conf *conf, FILE *out)
+{
+	save_appliance(out, &conf->appliance);
+	SAVE_ALL(conf, out, ports, save_port);
+	SAVE_ALL(conf, out, drives, save_drive);
+	SAVE_ALL(conf, out, groups, save_group);
+	SAVE_ALL(conf, out, volumes, save_volume);
+	SAVE_ALL(conf, out, subsystems, save_subsystem);
+	SAVE_ALL(conf, out, listeners, save_listener);
+	return fflush(out) != 0 || ferror(out) ? (errno != 0 ? -errno : -EIO) : 0;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include <string.h>
+
+#include "conf_section.h"
+
+#define NAME_MAX_BYTES 63  /* pipeline and superblocks keep names in 64 bytes */
+#define NQN_MAX_BYTES  223 /* NVMe base 2.0, 4.5 */
+
+static const char *const idles[] = {"adaptive", "spin", NULL};
+static const char *const raids[] = {"0", "1", "10", NULL};
+static const char *const lbas[] = {"512", "4096", NULL};
+static const char *const congestions[] = {"cubic", "newreno", NULL};
+static const char *const transports[] = {"nvme_tcp", NULL};
+
+static const struct conf_field appliance_fields[] = {
+	{.key = {"name", CONF_STRING, .min = 1, .max = NAME_MAX_BYTES, .def = "strake",
+		 .help = "Name of this appliance; also of its control socket and its DPDK file prefix."},
+	 .form = conf_form_name},
+	{.key = {"control", CONF_PATH, .help = "Control socket; without it /run/strake/NAME.sock."}},
+	{.key = {"main_cpu", CONF_UINT, .max = 1023, .def = "0",
+		 .help = "CPU of the main lcore, which does control work."}},
+	{.key = {"data_cpus", CONF_UINT, .max = 1023,
+		 .help = "CPUs of the data lcores, one each; without it [1], or [0] on a machine with one CPU."},
+	 .shape = CONF_MANY,
+	 .most = 31},
+	{.key = {"huge", CONF_BOOL, .def = "true", .help = "Whether DPDK takes its memory from huge pages."}},
+	{.key = {"memory", CONF_SIZE, .min = 64ULL << 20, .max = 1ULL << 44, .def = "1GiB",
+		 .help = "Memory for DPDK in all."}},
+	{.key = {"buffers", CONF_SIZE, .min = 8ULL << 20, .max = 1ULL << 44, .def = "256MiB",
+		 .help = "How much of it holds data on its way to and from drives."}},
+	{.key = {"requests", CONF_UINT, .min = 256, .max = 65536, .def = "16384",
+		 .help = "Requests under way at most."}},
+	{.key = {"idle", CONF_CHOICE, .def = "adaptive", .choices = idles,
+		 .help = "What a lcore without work does: sleep until there is some, or spin."}},
+	{.key = {"slab", CONF_SIZE, .power_of_two = true, .min = 1ULL << 20, .max = 1ULL << 40, .def = "1GiB",
+		 .help = "Part of a volume that one data lcore owns."}},
+	{},
+};
+
+static const struct conf_field port_fields[] = {
+	{.key = {"name", CONF_STRING, .required = true, .min = 1, .max = NAME_MAX_BYTES, .help = "Name of the port."},
+	 .form = conf_form_name},
+	{.key = {"device", CONF_STRING, .required = true, .min = 1, .max = 1023,
+		 .help = "PCI address, or device and arguments of a virtual one: \"net_tap0,iface=strake0\"."},
+	 .form = conf_form_ascii},
+	{.key = {"mtu", CONF_UINT, .min = 576, .max = 65535, .def = "1500", .help = "Bytes of the largest IP packet."}},
+	{.key = {"queues", CONF_UINT, .max = 31, .def = "0",
+		 .help = "Queue pairs; 0: one for each data lcore, as far as the port has them."}},
+	{.key = {"vlan", CONF_UINT, .max = 4094, .def = "0", .help = "802.1Q id of all frames; 0: untagged."}},
+	{.key = {"mac", CONF_STRING, .min = 1, .max = 17, .help = "MAC address to set; without it the port's own."},
+	 .form = conf_form_mac},
+	{.key = {"addresses", CONF_STRING, .required = true, .min = 1, .max = 63,
+		 .help = "IPv4 and IPv6 addresses with their prefix: 10.0.0.2/24."},
+	 .shape = CONF_MANY,
+	 .most = 32,
+	 .form = conf_form_prefix},
+	{.key = {"gateway4", CONF_STRING, .min = 1, .max = 63, .help = "IPv4 router for other networks."},
+	 .form = conf_form_host},
+	{.key = {"gateway6", CONF_STRING, .min = 1, .max = 63, .help = "IPv6 router for other networks."},
+	 .form = conf_form_host},
+	{.key = {"congestion", CONF_CHOICE, .def = "cubic", .choices = congestions, .help = "TCP congestion control."}},
+	{},
+};
+
+static const struct conf_field drive_fields[] = {
+	{.key = {"name", CONF_STRING, .required = true, .min = 1, .max = NAME_MAX_BYTES, .help = "Name of the drive."},
+	 .form = conf_form_name},
+	{.key = {"kind", CONF_STRING, .required = true, .min = 1, .max = NAME_MAX_BYTES,
+		 .help = "Driver; its own keys stand beside this one."}},
+	{},
+};
+
+static const struct conf_field group_fields[] = {
+	{.key = {"name", CONF_STRING, .required = true, .min = 1, .max = NAME_MAX_BYTES, .help = "Name of the group."},
+	 .form = conf_form_name},
+	{.key = {"raid", CONF_CHOICE, .required = true, .choices = raids,
+		 .help = "0: striped over all drives; 1: mirrored on all; 10: striped over pairs of mirrors."}},
+	{.key = {"chunk", CONF_SIZE, .power_of_two = true, .min = 4096, .max = 1ULL << 20, .def = "64KiB",
+		 .help = "Bytes on one drive before the next one's turn."}},
+	{.key = {"drives", CONF_STRING, .required = true, .help = "Names of its drives, each in one group only."},
+	 .shape = CONF_MANY,
+	 .most = 64,
+	 .refers = "drives"},
+	{.key = {"region", CONF_SIZE, .power_of_two = true, .min = 1ULL << 20, .max = 1ULL << 40, .def = "64MiB",
+		 .help = "What is resynchronised as one after an unclean stop."}},
+	{.key = {"create", CONF_BOOL, .def = "true", .help = "Whether blank drives may be made members."}},
+	{},
+};
+
+static const struct conf_field volume_fields[] = {
+	{.key = {"name", CONF_STRING, .required = true, .min = 1, .max = NAME_MAX_BYTES, .help = "Name of the volume."},
+	 .form = conf_form_name},
+	{.key = {"group", CONF_STRING, .required = true, .help = "Group of drives it lies on."}, .refers = "groups"},
+	{.key = {"size", CONF_SIZE, .required = true, .min = 4096, .max = 1ULL << 50, .help = "Size hosts see."}},
+	{.key = {"lba", CONF_CHOICE, .def = "4096", .choices = lbas, .help = "Logical block size, bytes."}},
+	{.key = {"read_only", CONF_BOOL, .def = "false", .help = "Whether writes are refused."}},
+	{.key = {"uuid", CONF_STRING, .min = 1, .max = 36,
+		 .help = "Identity to give it; without it one is made with the volume and kept on the drives."},
+	 .form = conf_form_uuid},
+	{.key = {"stages", CONF_STRING,
+		 .help = "Services in order, nearest the host first: a name, or a name with its keys; `lcore: N` gives "
+			 "a "
+			 "stage the N-th data lcore."},
+	 .shape = CONF_STAGES},
+	{},
+};
+
+static const struct conf_field namespace_fields[] = {
+	{.key = {"nsid", CONF_UINT, .min = 1, .max = 1024, .help = "Namespace id; without it the place in the list."}},
+	{.key = {"volume", CONF_STRING, .required = true, .help = "Volume to offer."}, .refers = "volumes"},
+	{},
+};
+
+static const struct conf_section namespaces = {
+	.name = "namespaces",
+	.help = "What a subsystem offers.",
+	.list = true,
+	.fields = namespace_fields,
+};
+
+static const struct conf_field subsystem_fields[] = {
+	{.key = {"nqn", CONF_STRING, .required = true, .min = 1, .max = NQN_MAX_BYTES, .help = "NVMe qualified name."},
+	 .form = conf_form_nqn},
+	{.key = {"serial", CONF_STRING, .min = 1, .max = 20,
+		 .help = "Serial number; without it one made from the NQN."},
+	 .form = conf_form_ascii},
+	{.key = {"model", CONF_STRING, .min = 1, .max = 40, .def = "Strake", .help = "Model number."},
+	 .form = conf_form_ascii},
+	{.key = {"hosts", CONF_STRING, .min = 1, .max = NQN_MAX_BYTES,
+		 .help = "NQNs of the hosts that may connect, or `any`; without it none may. An NQN is a claim, not a "
+			 "proof: the network must be trusted."},
+	 .shape = CONF_HOSTS,
+	 .form = conf_form_nqn},
+	{.key = {"namespaces", CONF_STRING, .help = "Volumes it offers."}, .shape = CONF_MAPS, .of = &namespaces},
+	{.key = {"max_queues", CONF_UINT, .min = 1, .max = 128, .def = "16", .help = "I/O queues of one controller."}},
+	{.key = {"queue_depth", CONF_UINT, .min = 2, .max = 1024, .def = "128", .help = "Entries of one queue."}},
+	{},
+};
+
+static const struct conf_field listener_fields[] = {
+	{.key = {"transport", CONF_CHOICE, .def = "nvme_tcp", .choices = transports, .help = "Protocol."}},
+	{.key = {"port", CONF_STRING, .required = true,
+		 .help = "Port to listen on, or `kernel`: the host's own sockets."},
+	 .refers = "ports",
+	 .refers_too = "kernel"},
+	{.key = {"address", CONF_STRING, .required = true, .min = 1, .max = 63,
+		 .help = "One of the port's addresses; 0.0.0.0 or \"::\" for all of them."},
+	 .form = conf_form_address},
+	{.key = {"service", CONF_UINT, .min = 1, .max = 65535, .def = "4420", .help = "TCP port."}},
+	{},
+};
+
+const struct conf_section conf_sections[] = {
+	{"appliance", "The process itself.", false, appliance_fields},
+	{"ports", "Network ports run by Strake's own TCP.", true, port_fields},
+	{"drives", "Where bytes end.", true, drive_fields},
+	{"groups", "Drives put together.", true, group_fields},
+	{"volumes", "What is cut out of groups and offered to hosts.", true, volume_fields},
+	{"subsystems", "What hosts connect to.", true, subsystem_fields},
+	{"listeners", "Where hosts connect.", true, listener_fields},
+	{},
+};
+
+const struct conf_section *
+conf_section_find(const char *name)
+{
+	for (const struct conf_section *s = conf_sections; s->name != NULL; s++)
+		if (strcmp(s->name, name) == 0)
+			return s;
+	return NULL;
+}
