@@ -18,9 +18,11 @@ extern "C" {
 
 /** Make the carrier. Main. */
 struct strake_carrier *sock_carrier_create(void);
+/** Main, after every sock_lcore_fini(). */
 void sock_carrier_destroy(struct strake_carrier *c);
 /** On each data lcore, before listen(): epoll set, receive slabs, poller. @return 0 or -errno. */
 int sock_lcore_init(struct strake_carrier *c);
+/** On each data lcore, after its connections ended: closes listeners, aborts what is left (closed() is called). */
 void sock_lcore_fini(struct strake_carrier *c);
 
 #ifdef __cplusplus
