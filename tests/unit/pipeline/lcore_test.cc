@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include <atomic>
+#include <ctime>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "world.h"
+
+namespace
+{
+
+struct Timer {
+	strake_timer t = {};
+	std::function<void(uint64_t)> fn;
+	int fired = 0;
+
+	explicit Timer(std::function<void(uint64_t)> f = {}) : fn(std::move(f))
+	{
+		t.fn = [](strake_timer *timer, uint64_t at) {
+			Timer *self = (Timer *)timer;
+
+			self->fired++;
+			if (self->fn)
+				self->fn(at);
+		};
+	}
+};
+
+class Lcore : public World
+{
+      protected:
+	void
+	SetUp() override
+	{
+		start(1);
+		strake_lcore_enter(1);
+	}
+
+	void
+	at(uint64_t ms)
+	{
+		strake_lcore_turn(ms * STRAKE_NS_PER_MS);
+	}
+};
+
+TEST_F(Lcore, TimerNeverFiresEarlyAndAtMostATickLate)
+{
+	at(10);
+	for (uint64_t due : {10ull, 11ull, 15ull, 4105ull, 4106ull, 4107ull, 20000ull}) {
+		Timer t;
+		uint64_t ms = 10;
+
+		at(10);
+		strake_timer_arm(&t.t, due * STRAKE_NS_PER_MS);
+		while (t.fired == 0)
+			at(++ms);
+		EXPECT_GE(ms, due);
+		EXPECT_LE(ms, std::max<uint64_t>(due, 10) + 1);
+		strake_lcore_destroy(1); /* a fresh wheel: time starts again */
+		strake_lcore_conf lc = {STRAKE_IDLE_SPIN, 0, 0};
+		ASSERT_EQ(0, strake_lcore_create(1, &lc));
+		strake_lcore_enter(1);
+		ASSERT_EQ(0, strake_pipeline_lcore_init());
+	}
+}
+
+TEST_F(Lcore, CancelledTimerDoesNotFireAndOneMayCancelAnother)
+{
+	Timer b;
+	Timer a([&](uint64_t) { strake_timer_cancel(&b.t); });
+
+	strake_timer_arm(&b.t, 5 * STRAKE_NS_PER_MS);
+	strake_timer_arm(&a.t, 5 * STRAKE_NS_PER_MS); /* last in, first looked at */
+	at(7);
+	EXPECT_EQ(1, a.fired);
+	EXPECT_EQ(0, b.fired);
+	EXPECT_FALSE(strake_timer_armed(&b.t));
+}
+
+TEST_F(Lcore, TimerThatRearmsItselfForThePastFiresOncePerTick)
+{
+	Timer *p = nullptr;
+	Timer a([&](uint64_t) { strake_timer_arm(&p->t, 1); });
+
+	p = &a;
+	strake_timer_arm(&a.t, 1);
+	for (int ms = 1; ms <= 10; ms++)
+		at((uint64_t)ms);
+	EXPECT_GE(a.fired, 9);
+	EXPECT_LE(a.fired, 10);
+	at(100000); /* a long jump, further than the wheel goes round */
+	EXPECT_LE(a.fired, 11);
+	strake_timer_cancel(&a.t);
+}
+
+TEST_F(Lcore, LongJumpFiresEverythingThatIsDue)
+{
+	std::vector<Timer> timers(1000);
+	int fired = 0;
+
+	for (size_t i = 0; i < timers.size(); i++)
+		strake_timer_arm(&timers[i].t, (i * 17 + 1) * STRAKE_NS_PER_MS);
+	at(50000);
+	at(50001);
+	for (auto &t : timers)
+		fired += t.fired;
+	EXPECT_EQ(1000, fired);
+}
+
+struct Msg {
+	strake_msg msg;
+	std::vector<int> *log;
+	int id;
+};
+
+TEST_F(Lcore, MessagesArriveInOrderOnTheirLcore)
+{
+	std::vector<int> log;
+	std::vector<Msg> msgs(200);
+
+	strake_lcore_enter(0);
+	for (int i = 0; i < 200; i++) {
+		msgs[i] = {{[](strake_msg *m) {
+				    ASSERT_EQ(1, strake_self_index());
+				    ASSERT_EQ(0, m->from);
+				    ((Msg *)m)->log->push_back(((Msg *)m)->id);
+			    },
+			    0},
+			   &log,
+			   i};
+		strake_msg_send(1, &msgs[i].msg);
+	}
+	turn(10);
+	ASSERT_EQ(200u, log.size());
+	for (int i = 0; i < 200; i++)
+		EXPECT_EQ(i, log[i]);
+}
+
+TEST_F(Lcore, HopRunsThereAndComesBackHere)
+{
+	struct Hop {
+		struct strake_hop hop;
+		int there, back;
+	} h = {};
+
+	strake_lcore_enter(0);
+	strake_hop(
+		&h.hop, 1, [](struct strake_hop *p) { ((Hop *)p)->there = strake_self_index() + 100; },
+		[](struct strake_hop *p) { ((Hop *)p)->back = strake_self_index() + 200; });
+	turn(3);
+	EXPECT_EQ(101, h.there);
+	EXPECT_EQ(200, h.back);
+}
+
+struct Poller {
+	strake_poller p = {};
+	std::function<uint32_t()> fn;
+};
+
+TEST_F(Lcore, PollerMayRemoveItselfAndFlushComesAfterEveryPoll)
+{
+	std::vector<int> order;
+	Poller a, b;
+
+	a.p.poll = [](strake_poller *p, uint64_t) { return ((Poller *)p)->fn(); };
+	a.fn = [&] {
+		order.push_back(1);
+		strake_poller_del(&a.p);
+		return 1u;
+	};
+	b.p.poll = [](strake_poller *p, uint64_t) { return ((Poller *)p)->fn(); };
+	b.fn = [&] {
+		order.push_back(2);
+		return 0u;
+	};
+	b.p.flush = [](strake_poller *, uint64_t) { return 0u; };
+	strake_poller_add(&a.p);
+	strake_poller_add(&b.p);
+	at(1);
+	at(2);
+	EXPECT_EQ((std::vector<int>{1, 2, 2}), order);
+	strake_poller_del(&b.p);
+}
+
+TEST_F(Lcore, SleepingLcoreWakesForAMessageAndUsesLittleOfTheProcessor)
+{
+	strake_lcore_conf lc = {STRAKE_IDLE_ADAPTIVE, 10, 0};
+	std::atomic<bool> running{false};
+
+	ASSERT_EQ(0, strake_lcore_create(2, &lc));
+	lcores = 2; /* the thread below drives lcore 2 */
+	std::thread thread([&] {
+		strake_lcore_enter(2);
+		running = true;
+		strake_lcore_run();
+	});
+	while (!running)
+		std::this_thread::yield();
+	timespec cpu0, cpu1;
+	clockid_t clock;
+	strake_lcore_enter(UINT16_MAX);
+	ASSERT_EQ(0, pthread_getcpuclockid(thread.native_handle(), &clock));
+	std::this_thread::sleep_for(std::chrono::milliseconds(20));
+	clock_gettime(clock, &cpu0);
+	std::this_thread::sleep_for(std::chrono::milliseconds(300));
+	clock_gettime(clock, &cpu1);
+	double used = (double)(cpu1.tv_sec - cpu0.tv_sec) + (double)(cpu1.tv_nsec - cpu0.tv_nsec) / 1e9;
+	EXPECT_LT(used, 0.03) << "an lcore without work or pollers must sleep";
+	EXPECT_GT(strake_lcore_at(2)->slept, 0u);
+	int arg = 41;
+	EXPECT_EQ(42, strake_msg_call(
+			      2, [](void *p) { return *(int *)p + 1; }, &arg));
+	strake_lcore_stop(2);
+	thread.join();
+	strake_lcore_destroy(2);
+}
+
+} // namespace
