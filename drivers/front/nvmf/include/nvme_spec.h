@@ -346,6 +346,7 @@ NVME_SPEC_AT(struct nvme_connect_data, hostnqn, 512);
 #define NVME_CAP_TO(half_s)	 ((uint64_t)(half_s) << 24)
 #define NVME_CAP_CSS_NVM	 (1ull << 37)
 #define NVME_CAP_CSS_IOCS	 (1ull << 43) /**< one or more I/O command sets, with CNS 1Ch */
+#define NVME_CAP_CRWMS		 (1ull << 59) /**< ready with media: CRTO says how long that takes */
 
 #define NVME_CC_EN(cc)		 ((cc)&1)
 #define NVME_CC_CSS(cc)		 (((cc) >> 4) & 7)

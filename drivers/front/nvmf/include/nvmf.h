@@ -50,11 +50,27 @@ struct nvmf_cmd {
 	uint32_t data_len;
 	/** The answer is ready: on the queue pair's lcore, once, never from inside nvmf_execute(). */
 	void (*done)(struct nvmf_cmd *cmd);
-	struct nvmf_cmd *next;	/**< this room's while lent */
-	struct strake_req *req; /**< this room's */
-	struct strake_msg msg;	/**< this room's */
-	uint64_t t_start;	/**< this room's: ns */
-	uint64_t priv[2];	/**< this room's */
+	struct nvmf_cmd *next;	 /**< this room's while lent */
+	struct strake_req *req;	 /**< this room's */
+	struct strake_msg msg;	 /**< this room's */
+	uint64_t t_start;	 /**< this room's: ns */
+	struct nvmf_cmd **pprev; /**< this room's: with next, the list of commands lent */
+	struct nvmf_cmd *qnext;	 /**< this room's: waiting for a request, or to be answered */
+	struct nvmf_cmd *pair;	 /**< this room's: the other half of a fused pair */
+	uint16_t fuse_sc;	 /**< this room's: the other half failed; answer with this */
+	uint8_t state;		 /**< this room's: where a lent command is */
+	union {
+		uint64_t priv[2]; /**< this room's */
+		struct {	  /* dataset management */
+			struct strake_buf *ranges;
+			uint16_t r_next, r_n, r_out; /**< range to begin next, ranges, requests under way */
+			int16_t r_err;		     /**< first error */
+		};
+		struct { /* connect: what the queue pair becomes */
+			const struct nvmf_ns_table *c_ns;
+			bool c_discovery, c_sqhd_off;
+		};
+	};
 };
 
 /** What a transport tells of itself. */
@@ -89,6 +105,18 @@ struct nvmf_qpair {
 	void (*gone)(struct nvmf_qpair *qp);	    /**< set by nvmf_qpair_fini() */
 	struct strake_msg msg;			    /**< this room's */
 	uint64_t priv[6];			    /**< this room's */
+	/* All below: this room's. */
+	struct nvmf_cmd *lent;	    /**< commands under way */
+	struct nvmf_cmd *fuse_prev; /**< the command before was this first half */
+	bool fuse_failed;	    /**< the command before was a first half, and failed */
+	bool connecting;	    /**< a Connect is with main */
+	bool sqhd_off;		    /**< no submission queue flow control */
+	bool main_done;		    /**< main has forgotten the queue pair */
+	uint64_t reads, writes;	    /**< commands, for SMART */
+	/* Main's. */
+	struct nvmf_qpair *ctrlr_next;
+	struct strake_msg kill_msg;
+	bool kill_sent;
 };
 
 /* --- target, on main ------------------------------------------------------------------------------------------------

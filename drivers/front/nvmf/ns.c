@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/* Namespaces of a subsystem, as main has them and as it tells the data lcores. */
+
+#include "ns.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_malloc.h>
+
+#include "ctrlr.h"
+
+/* One lcore's copy of the news. */
+struct publication {
+	struct strake_msg msg;
+	struct nvmf_subsystem *sub;
+	const struct nvmf_ns_array *array;
+	uint16_t lcore;
+};
+
+struct nvmf_ns_array *
+nvmf_ns_array_new(uint32_t n)
+{
+	struct nvmf_ns_array *array;
+
+	array = rte_zmalloc("nvmf_ns", sizeof(*array) + n * sizeof(array->ns[0]), RTE_CACHE_LINE_SIZE);
+	if (array == NULL)
+		return NULL;
+	array->refs = 1;
+	array->n = n;
+	return array;
+}
+
+void
+nvmf_ns_array_put(struct nvmf_ns_array *array)
+{
+	if (--array->refs == 0)
+		rte_free(array);
+}
+
+void
+nvmf_ns_set(struct nvmf_ns *ns, struct strake_volume *vol)
+{
+	ns->vol = vol;
+	ns->nlb = vol == NULL ? 0 : vol->nlb;
+	ns->lba_shift = vol == NULL ? 0 : (uint8_t)vol->lba_shift;
+	ns->read_only = vol != NULL && vol->read_only;
+}
+
+/* Back on main with the array that the lcore let go of. */
+static void
+let_go(struct strake_msg *msg)
+{
+	struct publication *p = container_of(msg, struct publication, msg);
+
+	nvmf_ns_array_put((struct nvmf_ns_array *)(uintptr_t)p->array);
+	free(p);
+}
+
+static void
+take(struct strake_msg *msg)
+{
+	struct publication *p = container_of(msg, struct publication, msg);
+	struct nvmf_ns_table *table = &p->sub->table[p->lcore];
+	const struct nvmf_ns_array *old = table->array;
+
+	table->array = p->array;
+	p->array = old;
+	msg->fn = let_go;
+	strake_msg_send(STRAKE_LCORE_MAIN, msg);
+}
+
+static void
+swap_here(struct nvmf_subsystem *sub, uint16_t lcore, struct nvmf_ns_array *array)
+{
+	struct nvmf_ns_array *old = (struct nvmf_ns_array *)(uintptr_t)sub->table[lcore].array;
+
+	sub->table[lcore].array = array;
+	if (old != NULL)
+		nvmf_ns_array_put(old);
+}
+
+int
+nvmf_ns_publish(struct nvmf_subsystem *sub, struct nvmf_ns_array *array)
+{
+	uint32_t running = __atomic_load_n(&nvmf_target->lcores, __ATOMIC_ACQUIRE);
+	struct publication *pub[STRAKE_LCORE_MAX] = {NULL};
+	struct nvmf_ns_array *old = sub->ns;
+
+	for (uint16_t i = 0; i < STRAKE_LCORE_MAX; i++) {
+		if ((running & 1u << i) == 0)
+			continue;
+		pub[i] = malloc(sizeof(*pub[i]));
+		if (pub[i] == NULL)
+			goto no_memory;
+	}
+	array->refs += STRAKE_LCORE_MAX;
+	for (uint16_t i = 0; i < STRAKE_LCORE_MAX; i++) {
+		if (pub[i] == NULL) {
+			swap_here(sub, i, array);
+			continue;
+		}
+		*pub[i] = (struct publication){.msg.fn = take, .sub = sub, .array = array, .lcore = i};
+		strake_msg_send(i, &pub[i]->msg);
+	}
+	sub->ns = array;
+	if (old != NULL)
+		nvmf_ns_array_put(old);
+	return 0;
+
+no_memory:
+	for (uint16_t i = 0; i < STRAKE_LCORE_MAX; i++)
+		free(pub[i]);
+	nvmf_ns_array_put(array);
+	return -ENOMEM;
+}
+
+/* --- while hosts are connected -------------------------------------------------------------------------------------
+ */
+
+static void
+tell_hosts(struct nvmf_subsystem *sub, uint32_t nsid)
+{
+	for (struct nvmf_ctrlr *c = sub->ctrlrs; c != NULL; c = c->next) {
+		c->changed[(nsid - 1) / 64] |= 1ull << (nsid - 1) % 64;
+		nvmf_aer_raise(c, NVMF_EVENT_NS_ATTR);
+	}
+}
+
+/* A copy of the subsystem's array with one namespace changed. */
+static int
+change(struct nvmf_subsystem *sub, uint32_t nsid, struct strake_volume *vol)
+{
+	struct nvmf_ns_array *array = nvmf_ns_array_new(RTE_MAX(sub->ns->n, nsid));
+	int ret;
+
+	if (array == NULL)
+		return -ENOMEM;
+	memcpy(array->ns, sub->ns->ns, sub->ns->n * sizeof(array->ns[0]));
+	nvmf_ns_set(&array->ns[nsid - 1], vol);
+	ret = nvmf_ns_publish(sub, array);
+	if (ret == 0)
+		tell_hosts(sub, nsid);
+	return ret;
+}
+
+int
+nvmf_ns_add(const char *nqn, uint32_t nsid, struct strake_volume *vol)
+{
+	struct nvmf_subsystem *sub = nvmf_subsystem_find(nqn);
+	int ret;
+
+	if (sub == NULL || sub->discovery)
+		return -ENOENT;
+	if (nsid == 0 || nsid > NVMF_NS_MAX)
+		return -EINVAL;
+	if (nvmf_ns_of(sub->ns, nsid) != NULL)
+		return -EEXIST;
+	ret = change(sub, nsid, vol);
+	if (ret == 0)
+		sub->ana_changes++;
+	return ret;
+}
+
+int
+nvmf_ns_remove(const char *nqn, uint32_t nsid)
+{
+	struct nvmf_subsystem *sub = nvmf_subsystem_find(nqn);
+	int ret;
+
+	if (sub == NULL || sub->discovery || nvmf_ns_of(sub->ns, nsid) == NULL)
+		return -ENOENT;
+	ret = change(sub, nsid, NULL);
+	if (ret == 0)
+		sub->ana_changes++;
+	return ret;
+}
+
+int
+nvmf_ns_resized(struct strake_volume *vol)
+{
+	int ret = -ENOENT;
+
+	for (struct nvmf_subsystem *sub = nvmf_target->subsystems; sub != NULL; sub = sub->next) {
+		for (uint32_t i = 0; i < sub->ns->n; i++) {
+			if (sub->ns->ns[i].vol != vol)
+				continue;
+			ret = change(sub, i + 1, vol);
+			if (ret < 0)
+				return ret;
+		}
+	}
+	return ret;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/*
+ * /strake/subsystem/list, /strake/controller/list, /strake/controller/info. Main takes a picture, the telemetry thread
+ * shows it. A picture main did not deliver in time is left to it for ever, as strake_msg_call() asks.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctrlr.h"
+#include "strake_telemetry.h"
+
+#define LIST_MAX 256
+
+struct picture {
+	unsigned int first, count; /* in */
+	uint32_t id;
+	unsigned int n; /* out */
+	union {
+		char nqn[LIST_MAX][NVME_NQN_LEN];
+		uint64_t ids[LIST_MAX];
+		struct {
+			char subnqn[NVME_NQN_LEN], hostnqn[NVME_NQN_LEN], peer[64];
+			uint64_t cntlid, queues, kato, csts, dying, aers, errors_logged, keep_alive_expired;
+			struct nvmf_totals totals;
+		} ctrlr;
+	};
+};
+
+static int
+picture_subsystems(void *arg)
+{
+	struct picture *p = arg;
+	unsigned int i = 0;
+
+	if (nvmf_target == NULL)
+		return -ENOENT;
+	for (const struct nvmf_subsystem *sub = nvmf_target->subsystems; sub != NULL; sub = sub->next, i++)
+		if (i >= p->first && p->n < p->count)
+			memcpy(p->nqn[p->n++], sub->nqn, NVME_NQN_LEN);
+	return 0;
+}
+
+static int
+picture_ctrlrs(void *arg)
+{
+	struct picture *p = arg;
+	unsigned int i = 0;
+
+	if (nvmf_target == NULL)
+		return -ENOENT;
+	for (const struct nvmf_subsystem *sub = nvmf_target->subsystems; sub != NULL; sub = sub->next)
+		for (const struct nvmf_ctrlr *c = sub->ctrlrs; c != NULL; c = c->next, i++)
+			if (i >= p->first && p->n < p->count)
+				p->ids[p->n++] = c->id;
+	return 0;
+}
+
+static void
+picture_one(struct picture *p, const struct nvmf_ctrlr *c)
+{
+	struct nvmf_totals *t = &p->ctrlr.totals;
+
+	memcpy(p->ctrlr.subnqn, c->sub->nqn, NVME_NQN_LEN);
+	memcpy(p->ctrlr.hostnqn, c->hostnqn, NVME_NQN_LEN);
+	if (c->admin != NULL)
+		memcpy(p->ctrlr.peer, c->admin->peer, sizeof(p->ctrlr.peer));
+	p->ctrlr.cntlid = c->cntlid;
+	p->ctrlr.queues = c->n_qpairs;
+	p->ctrlr.kato = c->kato;
+	p->ctrlr.csts = c->csts;
+	p->ctrlr.dying = c->dying;
+	p->ctrlr.aers = c->n_aer;
+	p->ctrlr.errors_logged = c->errors;
+	p->ctrlr.keep_alive_expired = nvmf_target->ka_expired;
+	for (const struct nvmf_qpair *qp = c->qpairs; qp != NULL; qp = qp->ctrlr_next)
+		nvmf_totals_add(t, qp);
+}
+
+static int
+picture_ctrlr(void *arg)
+{
+	struct picture *p = arg;
+
+	if (nvmf_target == NULL)
+		return -ENOENT;
+	for (const struct nvmf_subsystem *sub = nvmf_target->subsystems; sub != NULL; sub = sub->next)
+		for (const struct nvmf_ctrlr *c = sub->ctrlrs; c != NULL; c = c->next)
+			if (c->id == p->id) {
+				picture_one(p, c);
+				return 0;
+			}
+	return -ENOENT;
+}
+
+static int
+take(struct picture **out, const char *params, int (*fn)(void *))
+{
+	struct picture *p = calloc(1, sizeof(*p));
+	int ret;
+
+	if (p == NULL)
+		return -ENOMEM;
+	ret = strake_tel_page(params, &p->first, &p->count);
+	if (ret == 0) {
+		p->count = RTE_MIN(p->count, (unsigned int)LIST_MAX);
+		p->id = p->first;
+		ret = strake_msg_call(STRAKE_LCORE_MAIN, fn, p);
+	}
+	if (ret == 0)
+		*out = p;
+	else if (ret != -ETIMEDOUT)
+		free(p);
+	return ret;
+}
+
+static int
+list_subsystems(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct picture *p;
+	int ret = take(&p, params, picture_subsystems);
+
+	if (ret < 0)
+		return ret;
+	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
+	for (unsigned int i = 0; i < p->n; i++)
+		rte_tel_data_add_array_string(d, p->nqn[i]);
+	free(p);
+	return 0;
+}
+
+static int
+list_ctrlrs(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct picture *p;
+	int ret = take(&p, params, picture_ctrlrs);
+
+	if (ret < 0)
+		return ret;
+	rte_tel_data_start_array(d, RTE_TEL_U64_VAL);
+	for (unsigned int i = 0; i < p->n; i++)
+		rte_tel_data_add_array_u64(d, p->ids[i]);
+	free(p);
+	return 0;
+}
+
+static int
+info_ctrlr(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct picture *p;
+	int ret;
+
+	if (params == NULL || *params == '\0')
+		return -EINVAL;
+	ret = take(&p, params, picture_ctrlr);
+	if (ret < 0)
+		return ret;
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "subsystem", p->ctrlr.subnqn);
+	rte_tel_data_add_dict_string(d, "host", p->ctrlr.hostnqn);
+	rte_tel_data_add_dict_string(d, "peer", p->ctrlr.peer);
+	rte_tel_data_add_dict_u64(d, "cntlid", p->ctrlr.cntlid);
+	rte_tel_data_add_dict_u64(d, "queue_pairs", p->ctrlr.queues);
+	rte_tel_data_add_dict_u64(d, "kato_ms", p->ctrlr.kato);
+	rte_tel_data_add_dict_u64(d, "csts", p->ctrlr.csts);
+	rte_tel_data_add_dict_u64(d, "dying", p->ctrlr.dying);
+	rte_tel_data_add_dict_u64(d, "async_requests", p->ctrlr.aers);
+	rte_tel_data_add_dict_u64(d, "error_log_entries", p->ctrlr.errors_logged);
+	rte_tel_data_add_dict_u64(d, "keep_alive_expired_all", p->ctrlr.keep_alive_expired);
+	rte_tel_data_add_dict_u64(d, "commands", p->ctrlr.totals.cmds);
+	rte_tel_data_add_dict_u64(d, "errors", p->ctrlr.totals.errors);
+	rte_tel_data_add_dict_u64(d, "reads", p->ctrlr.totals.reads);
+	rte_tel_data_add_dict_u64(d, "writes", p->ctrlr.totals.writes);
+	rte_tel_data_add_dict_u64(d, "bytes_in", p->ctrlr.totals.bytes_in);
+	rte_tel_data_add_dict_u64(d, "bytes_out", p->ctrlr.totals.bytes_out);
+	free(p);
+	return 0;
+}
+
+void
+nvmf_telemetry_init(void)
+{
+	strake_tel_register("/strake/subsystem/list", list_subsystems,
+			    "NQNs of the subsystems. Parameters: first,count");
+	strake_tel_register("/strake/controller/list", list_ctrlrs, "Ids of the controllers. Parameters: first,count");
+	strake_tel_register("/strake/controller/info", info_ctrlr, "One controller. Parameters: id");
+}

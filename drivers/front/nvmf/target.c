@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/* The target: made from the configuration, its listeners, and its end. */
+
+#include "target.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_log.h>
+
+#include "ctrlr.h"
+
+RTE_LOG_REGISTER_DEFAULT(nvmf_log, INFO);
+
+struct nvmf_target *nvmf_target;
+
+static void
+append(struct nvmf_subsystem *sub)
+{
+	struct nvmf_subsystem **at = &nvmf_target->subsystems;
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = sub;
+}
+
+int
+nvmf_create(const struct conf *conf, char *err, size_t errlen)
+{
+	struct nvmf_subsystem *sub;
+	int ret = -ENOMEM;
+
+	if (nvmf_target != NULL)
+		return -EEXIST;
+	nvmf_target = calloc(1, sizeof(*nvmf_target));
+	if (nvmf_target == NULL)
+		goto no_memory;
+	nvmf_target->t_start = strake_now();
+	nvmf_target->genctr = 1;
+	sub = nvmf_subsystem_create_discovery();
+	if (sub == NULL)
+		goto no_memory;
+	append(sub);
+	for (unsigned int i = 0; i < conf->n_subsystems; i++) {
+		ret = nvmf_subsystem_create(&sub, &conf->subsystems[i], err, errlen);
+		if (ret < 0)
+			goto err;
+		append(sub);
+		if (sub->any_host)
+			rte_log(RTE_LOG_NOTICE, nvmf_log,
+				"NVMF: %s takes any host: trust the network, a host's name is only a claim\n",
+				sub->nqn);
+		else if (sub->n_hosts == 0)
+			rte_log(RTE_LOG_WARNING, nvmf_log, "NVMF: %s names no hosts: nobody may connect\n", sub->nqn);
+	}
+	nvmf_telemetry_init();
+	return 0;
+
+no_memory:
+	snprintf(err, errlen, "NVMe-oF target: out of memory");
+err:
+	nvmf_destroy();
+	return ret;
+}
+
+void
+nvmf_destroy(void)
+{
+	struct nvmf_target *t = nvmf_target;
+
+	if (t == NULL)
+		return;
+	while (t->subsystems != NULL) {
+		struct nvmf_subsystem *sub = t->subsystems;
+
+		t->subsystems = sub->next;
+		nvmf_subsystem_destroy(sub);
+	}
+	while (t->listeners != NULL) {
+		struct nvmf_listener *l = t->listeners;
+
+		t->listeners = l->next;
+		free(l);
+	}
+	free(t);
+	nvmf_target = NULL;
+}
+
+static struct nvmf_listener **
+find_listener(const struct nvmf_transport *t, const char *address, uint16_t service)
+{
+	struct nvmf_listener **at = &nvmf_target->listeners;
+
+	while (*at != NULL &&
+	       ((*at)->transport != t || (*at)->service != service || strcmp((*at)->address, address) != 0))
+		at = &(*at)->next;
+	return at;
+}
+
+int
+nvmf_add_listener(const struct nvmf_transport *t, const char *address, uint16_t service)
+{
+	struct nvmf_listener **at = find_listener(t, address, service);
+	struct nvmf_listener *l;
+
+	if (*at != NULL)
+		return -EEXIST;
+	if (strlen(address) >= sizeof(l->address))
+		return -EINVAL;
+	l = calloc(1, sizeof(*l));
+	if (l == NULL)
+		return -ENOMEM;
+	l->transport = t;
+	l->service = service;
+	l->portid = ++nvmf_target->last_portid;
+	snprintf(l->address, sizeof(l->address), "%s", address);
+	*at = l;
+	nvmf_discovery_changed();
+	return 0;
+}
+
+void
+nvmf_del_listener(const struct nvmf_transport *t, const char *address, uint16_t service)
+{
+	struct nvmf_listener **at = find_listener(t, address, service);
+	struct nvmf_listener *l = *at;
+
+	if (l == NULL)
+		return;
+	*at = l->next;
+	free(l);
+	nvmf_discovery_changed();
+}
+
+bool
+nvmf_drain(void)
+{
+	if (nvmf_target == NULL)
+		return true;
+	nvmf_target->draining = true;
+	for (struct nvmf_subsystem *sub = nvmf_target->subsystems; sub != NULL; sub = sub->next)
+		for (struct nvmf_ctrlr *c = sub->ctrlrs; c != NULL; c = c->next)
+			nvmf_ctrlr_kill(c);
+	return nvmf_target->ctrlrs == 0;
+}
