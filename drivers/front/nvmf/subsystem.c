@@ -109,6 +109,12 @@ fill_ns(struct nvmf_subsystem *sub, const struct conf_subsystem *conf, char *err
 	return nvmf_ns_publish(sub, array);
 }
 
+static uint16_t
+clamp(unsigned int v, uint16_t low, uint16_t high)
+{
+	return v < low ? low : v > high ? high : (uint16_t)v;
+}
+
 int
 nvmf_subsystem_create(struct nvmf_subsystem **out, const struct conf_subsystem *conf, char *err, size_t errlen)
 {
@@ -123,8 +129,8 @@ nvmf_subsystem_create(struct nvmf_subsystem **out, const struct conf_subsystem *
 	sub = new_subsystem(conf->nqn, conf->serial, conf->model);
 	if (sub == NULL)
 		goto err;
-	sub->max_queues = (uint16_t)RTE_MIN(RTE_MAX(conf->max_queues, 1u), 1024u);
-	sub->queue_depth = (uint16_t)RTE_MIN(RTE_MAX(conf->queue_depth, 2u), 4096u);
+	sub->max_queues = clamp(conf->max_queues, 1, 1024);
+	sub->queue_depth = clamp(conf->queue_depth, 2, 4096);
 	ret = copy_hosts(sub, conf);
 	if (ret == 0)
 		ret = fill_ns(sub, conf, err, errlen);
