@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Building with meson: the release build, and variants beside it."""
+
+import os
+
+from common import BUILD, ROOT, sh, tail
+
+
+def setup(folder, options, env=None, target="all"):
+    """Configure (once) and compile. Returns (ok, text)."""
+    if not os.path.isfile(os.path.join(folder, "build.ninja")):
+        status, out = sh(["meson", "setup", folder, ROOT, *options], env=env)
+        if status != 0:
+            return False, tail(out)
+    status, out = sh(["ninja", "-C", folder, target], timeout=1500, env=env)
+    return status == 0, tail(out)
+
+
+def release():
+    ok, text = setup(BUILD, [])
+    yield "gcc", ok, text

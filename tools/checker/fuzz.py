@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""libFuzzer harnesses with AddressSanitizer and UBSan, two at a time."""
+
+import os
+import re
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+from build import setup
+from common import BUILD, files, sh, tail
+
+FOLDER = BUILD + "-fuzz"
+SECONDS = 60
+SECONDS_LONG = 1200
+
+
+def names():
+    return sorted(os.path.basename(f)[:-3] for f in files("tests/fuzz/fuzz_*.cc"))
+
+
+def one(name, seconds):
+    corpus = tempfile.mkdtemp(prefix="strake-fuzz-")
+    seeds = os.path.join(os.path.dirname(__file__), "..", "..", "tests", "fuzz", "corpus", name)
+    cmd = [os.path.join(FOLDER, "tests", "fuzz", name), f"-max_total_time={seconds}", "-timeout=10",
+           "-rss_limit_mb=4096", "-print_final_stats=1", f"-artifact_prefix={corpus}/", corpus]
+    if os.path.isdir(seeds):
+        cmd.append(seeds)
+    status, out = sh(cmd, timeout=seconds + 120, env={"ASAN_OPTIONS": "detect_leaks=0"})
+    shutil.rmtree(corpus, ignore_errors=True)
+    runs = re.search(r"stat::number_of_executed_units: *(\d+)", out)
+    count = int(runs.group(1)) if runs else 0
+    ok = status == 0 and count > 1000
+    return f"{name} ({count} inputs)", ok, "" if ok else tail(out, 60)
+
+
+def run_for(seconds):
+    ok, text = setup(FOLDER, ["-Dfuzz=true", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dwerror=false"],
+                     env={"CC": "clang-14", "CXX": "clang++-14"}, target="fuzzers")
+    yield "build", ok, text
+    if not ok:
+        return
+    with ThreadPoolExecutor(2) as pool:
+        yield from pool.map(lambda n: one(n, seconds), names())
+
+
+def run():
+    yield from run_for(SECONDS)
+
+
+def run_long():
+    yield from run_for(SECONDS_LONG)

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""System tests: programs under tests/system that drive a real appliance. Each prints "ok NAME" or "not ok NAME" lines."""
+
+import os
+import re
+
+from common import BUILD, ROOT, files, sh, tail
+
+
+def script(path, timeout, *args):
+    status, out = sh([os.path.join(ROOT, path), *args], timeout=timeout, env={"STRAKE_BUILD": BUILD})
+    cases = re.findall(r"^(ok|not ok) (.+)$", out, re.M)
+    for verdict, name in cases:
+        yield f"{os.path.basename(path)}: {name}", verdict == "ok", tail(out)
+    if status != 0 and not any(v == "not ok" for v, _ in cases):
+        yield os.path.basename(path), False, f"exit status {status}\n{tail(out)}"
+    elif not cases:
+        yield os.path.basename(path), False, f"ran no test\n{tail(out)}"
+
+
+def run():
+    for path in sorted(files("tests/system/test_*")):
+        if os.access(os.path.join(ROOT, path), os.X_OK):
+            yield from script(path, 600)
+
+
+def soak():
+    yield from script("tests/system/soak", 4200, "3600")
