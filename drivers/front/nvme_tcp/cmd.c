@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The Strake authors
  */
 
-/* Command capsules: what each needs before it can be carried out, and the halves of fused pairs. */
+/* Command capsules: what each needs before it can be carried out. */
 
 #include <string.h>
 
@@ -22,6 +22,8 @@ static bool
 no_slot(struct nvme_tcp_conn *conn, const struct nvme_tcp_capsule_cmd *h)
 {
 	struct nvmf_cmd *cmd = &conn->lc->shed;
+	bool in_capsule;
+	uint64_t offset;
 
 	if (conn->r2t_out == 0 || !nvme_tcp_tx_ready(conn->lc)) {
 		nvme_tcp_conn_stall(conn);
@@ -30,7 +32,8 @@ no_slot(struct nvme_tcp_conn *conn, const struct nvme_tcp_capsule_cmd *h)
 	memset(cmd, 0, sizeof(*cmd));
 	memcpy(&cmd->sqe, h->sqe, sizeof(cmd->sqe));
 	cmd->qp = &conn->qp;
-	nvmf_fail(cmd, NVME_SC_INTERRUPTED, false);
+	if (nvmf_cmd_check(cmd, &in_capsule, &offset))
+		nvmf_fail(cmd, NVME_SC_INTERRUPTED, false);
 	nvme_tcp_tx_resp(conn, &cmd->cqe);
 	conn->lc->stats.shed++;
 	return true;
@@ -39,63 +42,8 @@ no_slot(struct nvme_tcp_conn *conn, const struct nvme_tcp_capsule_cmd *h)
 void
 nvme_tcp_cmd_fail(struct nvme_tcp_slot *slot, uint16_t sct_sc)
 {
-	struct nvme_tcp_slot *mate = slot->mate;
-
 	nvmf_fail(&slot->cmd, sct_sc, false);
-	if (slot->conn->fused == slot)
-		slot->conn->fused = NULL;
-	if (mate != NULL) {
-		/* The other half goes on alone, to be refused as such. */
-		mate->mate = NULL;
-		mate->fused = false;
-		if (mate->state == SLOT_FUSED)
-			nvme_tcp_slot_ready(mate);
-	}
 	nvme_tcp_reply(slot);
-}
-
-void
-nvme_tcp_cmd_complete(struct nvme_tcp_slot *slot)
-{
-	struct nvme_tcp_slot *mate = slot->mate;
-
-	if (!slot->fused) {
-		nvme_tcp_slot_ready(slot);
-		return;
-	}
-	nvme_tcp_slot_move(slot, SLOT_FUSED);
-	if (mate == NULL || mate->state != SLOT_FUSED)
-		return;
-	if ((slot->cmd.sqe.flags & NVME_CMD_FUSE_MASK) == NVME_CMD_FUSE_FIRST)
-		nvme_tcp_slot_ready(slot);
-	else
-		nvme_tcp_slot_ready(mate);
-}
-
-/* Fused halves must reach the nvmf room next to each other, though their payloads may come in any order. A first half
- * whose neighbour is not its second goes on alone. */
-static void
-pair(struct nvme_tcp_conn *conn, struct nvme_tcp_slot *slot)
-{
-	uint8_t fuse = slot->cmd.sqe.flags & NVME_CMD_FUSE_MASK;
-	struct nvme_tcp_slot *first = conn->fused;
-
-	conn->fused = NULL;
-	if (first != NULL && fuse == NVME_CMD_FUSE_SECOND) {
-		first->mate = slot;
-		slot->mate = first;
-		slot->fused = true;
-		return;
-	}
-	if (first != NULL) {
-		first->fused = false;
-		if (first->state == SLOT_FUSED)
-			nvme_tcp_slot_ready(first);
-	}
-	if (fuse == NVME_CMD_FUSE_FIRST) {
-		conn->fused = slot;
-		slot->fused = true;
-	}
 }
 
 /* In-capsule data: the window the SGL names must lie in what the PDU carries. The offset is the host's, 64 bits. */
@@ -129,7 +77,7 @@ nvme_tcp_capsule_end(struct nvme_tcp_slot *slot)
 		slot->cmd.data = slot->page;
 		slot->page = NULL;
 	}
-	nvme_tcp_cmd_complete(slot);
+	nvme_tcp_slot_ready(slot);
 }
 
 bool
@@ -149,22 +97,21 @@ nvme_tcp_capsule(struct nvme_tcp_conn *conn, const struct nvme_tcp_capsule_cmd *
 		return no_slot(conn, h);
 	conn->lc->stats.cmds++;
 	memcpy(&slot->cmd.sqe, h->sqe, sizeof(slot->cmd.sqe));
-	if (!nvme_tcp_slot_own_cid(slot)) {
-		nvme_tcp_cmd_fail(slot, NVME_SC_CID_CONFLICT);
-		return true;
-	}
+	/* First, for every command taken off the queue: it advances SQHD. */
 	if (!nvmf_cmd_check(&slot->cmd, &in_capsule, &offset)) {
 		nvme_tcp_reply(slot);
+		return true;
+	}
+	if (!nvme_tcp_slot_own_cid(slot)) {
+		nvme_tcp_cmd_fail(slot, NVME_SC_CID_CONFLICT);
 		return true;
 	}
 	if (slot->cmd.xfer_len > nvme_tcp_trans.max_xfer) {
 		nvme_tcp_cmd_fail(slot, NVME_SC_INVALID_FIELD);
 		return true;
 	}
-	if (conn->fused != NULL || (slot->cmd.sqe.flags & NVME_CMD_FUSE_MASK) != 0)
-		pair(conn, slot);
 	if (slot->cmd.xfer != NVMF_XFER_TO_CONTROLLER || slot->cmd.xfer_len == 0)
-		nvme_tcp_cmd_complete(slot);
+		nvme_tcp_slot_ready(slot);
 	else if (in_capsule)
 		receive_in_capsule(slot, offset, data_len);
 	else

@@ -81,21 +81,18 @@ nvme_tcp_conn_die(struct nvme_tcp_conn *conn)
 	conn->dying = true;
 	conn->phase = RX_DISCARD;
 	conn->cur = NULL;
-	conn->fused = NULL;
 	conn->hdr_have = 0;
 	nvme_tcp_rx_discard(conn);
-	drop(&conn->xfers);
-	drop(&conn->r2tq);
-	drop(&conn->credit);
-	drop(&conn->replies);
 	if (conn->is_stalled) {
 		conn->is_stalled = false;
 		TAILQ_REMOVE(&conn->lc->stalled, conn, stalled_link);
 	}
-	if (conn->qp_live)
-		nvmf_qpair_fini(&conn->qp, qp_gone);
-	else
-		qp_gone(&conn->qp);
+	/* The nvmf room may still compare lent commands with those that are not (fused halves): it is told first. */
+	nvmf_qpair_fini(&conn->qp, qp_gone);
+	drop(&conn->xfers);
+	drop(&conn->r2tq);
+	drop(&conn->credit);
+	drop(&conn->replies);
 }
 
 void
@@ -224,8 +221,8 @@ begin(struct nvme_tcp_conn *conn, struct strake_stream *s)
 	conn->qp.lcore = strake_self_index();
 	conn->qp.local_service = name_of(&s->local, conn->qp.local, sizeof(conn->qp.local));
 	name_of(&s->peer, conn->qp.peer, sizeof(conn->qp.peer));
+	conn->qp.size = QUEUE_MAX;
 	nvmf_qpair_init(&conn->qp);
-	conn->qp_live = true;
 }
 
 int

@@ -48,6 +48,9 @@
 _Static_assert(TX_SMALL >= NVME_TCP_HLEN_TERM + NVME_TCP_TERM_DATA, "a termination request fits");
 _Static_assert(TX_SMALL >= (NVME_TCP_PDA_MAX + 1) * 4, "a padded data header fits");
 
+/* Entries of a submission queue, the most a host may ask for in Connect. */
+#define QUEUE_MAX 1024
+
 #define RESP_COST (NVME_TCP_HLEN_RESP + NVME_TCP_DIGEST_LEN)
 #define R2T_COST  (NVME_TCP_HLEN_R2T + NVME_TCP_DIGEST_LEN)
 
@@ -67,7 +70,6 @@ enum slot_state {
 	SLOT_RECV,     /**< in-capsule data is coming (on xfers) */
 	SLOT_WAIT_R2T, /**< on r2tq */
 	SLOT_R2T,      /**< R2T sent, data is coming (on xfers) */
-	SLOT_FUSED,    /**< complete, waits for the other half of a fused pair (on xfers) */
 	SLOT_CREDIT,   /**< complete, waits for room to send its reply (on credit) */
 	SLOT_LENT,     /**< with the nvmf room */
 	SLOT_REPLY,    /**< answered, waits for header memory (on replies) */
@@ -80,16 +82,14 @@ struct nvme_tcp_slot {
 	struct nvmf_cmd cmd; /**< first: done() gets it */
 	struct nvme_tcp_conn *conn;
 	TAILQ_ENTRY(nvme_tcp_slot) link;
-	struct nvme_tcp_slot *mate; /**< the other half of a fused pair, once both have come */
-	struct strake_buf *tail;    /**< last of cmd.data while it is received */
-	struct strake_buf *page;    /**< where the payload is gathered, instead of a list */
-	uint32_t got;		    /**< bytes of payload received */
-	uint32_t cost;		    /**< bytes of transmit room reserved */
-	uint16_t index;		    /**< in the lcore's table; the TTAG of its R2T */
-	uint8_t state;		    /**< enum slot_state */
-	bool cid_owned;		    /**< the bit of its CID is set for it */
-	bool bad_digest;	    /**< a data digest was wrong: answered with an error when all has come */
-	bool fused;		    /**< half of a pair that may still be completed */
+	struct strake_buf *tail; /**< last of cmd.data while it is received */
+	struct strake_buf *page; /**< where the payload is gathered, instead of a list */
+	uint32_t got;		 /**< bytes of payload received */
+	uint32_t cost;		 /**< bytes of transmit room reserved */
+	uint16_t index;		 /**< in the lcore's table; the TTAG of its R2T */
+	uint8_t state;		 /**< enum slot_state */
+	bool cid_owned;		 /**< the bit of its CID is set for it */
+	bool bad_digest;	 /**< a data digest was wrong: answered with an error when all has come */
 } __rte_cache_aligned;
 
 TAILQ_HEAD(nvme_tcp_slots, nvme_tcp_slot);
@@ -104,8 +104,7 @@ struct nvme_tcp_conn {
 	uint8_t phase;	      /**< enum rx_phase */
 	uint8_t hdgst, ddgst; /**< bytes of digest agreed: 0 or 4 */
 	uint8_t c2h_pdo;      /**< where data begins in our C2HData */
-	bool qp_live;	      /**< nvmf_qpair_init() was called */
-	bool qp_gone;	      /**< and it is gone, or it never was */
+	bool qp_gone;	      /**< the nvmf room has nothing of it any more */
 	bool dying;
 	bool no_sq_flow; /**< the host asked in Connect to disable SQ flow control */
 	bool is_dirty, is_stalled, is_reaped;
@@ -136,8 +135,7 @@ struct nvme_tcp_conn {
 	uint32_t r2t_bytes;   /**< asked for and not received */
 	uint16_t r2t_out;     /**< R2Ts under way */
 	struct nvme_tcp_slots xfers, r2tq, credit, replies;
-	struct nvme_tcp_slot *fused; /**< first half of a pair whose second has not come */
-	uint64_t *cids;		     /**< bitmap of command identifiers in use */
+	uint64_t *cids; /**< bitmap of command identifiers in use */
 
 	struct strake_timer timer;
 	uint64_t seen_rx, seen_tx; /**< of the stream, at the last look */
@@ -225,8 +223,6 @@ void nvme_tcp_rx_discard(struct nvme_tcp_conn *conn);
 /* cmd.c: command capsules. @return false: no slot, the header stays unparsed. */
 bool nvme_tcp_capsule(struct nvme_tcp_conn *conn, const struct nvme_tcp_capsule_cmd *h);
 void nvme_tcp_capsule_end(struct nvme_tcp_slot *slot);
-/** All payload of a command is here; the halves of a fused pair go on together. */
-void nvme_tcp_cmd_complete(struct nvme_tcp_slot *slot);
 /** Answer with an error, without carrying it out. */
 void nvme_tcp_cmd_fail(struct nvme_tcp_slot *slot, uint16_t sct_sc);
 

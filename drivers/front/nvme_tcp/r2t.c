@@ -121,7 +121,7 @@ nvme_tcp_r2t_data_end(struct nvme_tcp_slot *slot)
 	if (slot->bad_digest)
 		nvme_tcp_cmd_fail(slot, NVME_SC_TRANSIENT_TRANSPORT);
 	else
-		nvme_tcp_cmd_complete(slot);
+		nvme_tcp_slot_ready(slot);
 	if (!conn->dying)
 		nvme_tcp_r2t_pump(conn);
 }

@@ -4,8 +4,6 @@
 
 /* Slots: taking and returning them, and lending them to the nvmf room within the transmit credit. */
 
-#include <string.h>
-
 #include <rte_branch_prediction.h>
 
 #include "conn.h"
@@ -16,7 +14,6 @@ list_of(struct nvme_tcp_slot *slot)
 	switch (slot->state) {
 	case SLOT_RECV:
 	case SLOT_R2T:
-	case SLOT_FUSED:
 		return &slot->conn->xfers;
 	case SLOT_WAIT_R2T:
 		return &slot->conn->r2tq;
@@ -61,22 +58,15 @@ nvme_tcp_slot_get(struct nvme_tcp_conn *conn)
 	conn->outstanding++;
 	slot->conn = conn;
 	slot->state = SLOT_LENT; /* on no list */
-	slot->mate = NULL;
 	slot->tail = NULL;
 	slot->page = NULL;
 	slot->got = 0;
 	slot->cost = 0;
 	slot->cid_owned = false;
 	slot->bad_digest = false;
-	slot->fused = false;
 	slot->cmd.qp = &conn->qp;
 	slot->cmd.data = NULL;
-	slot->cmd.data_len = 0;
-	slot->cmd.xfer = NVMF_XFER_NONE;
-	slot->cmd.xfer_len = 0;
-	slot->cmd.aborted = false;
 	slot->cmd.done = nvme_tcp_done;
-	memset(&slot->cmd.cqe, 0, sizeof(slot->cmd.cqe));
 	return slot;
 }
 
@@ -155,20 +145,12 @@ lend(struct nvme_tcp_slot *slot)
 		nvme_tcp_burst_end(slot->conn);
 }
 
-/* A fused pair is lent as one, so that nothing comes between its halves. */
 static bool
 try_lend(struct nvme_tcp_slot *slot)
 {
-	struct nvme_tcp_conn *conn = slot->conn;
-	struct nvme_tcp_slot *mate = slot->mate;
-
-	if (slot->cost == 0 && !nvme_tcp_reserve(conn, slot, reply_cost(slot)))
-		return false;
-	if (mate != NULL && mate->cost == 0 && !nvme_tcp_reserve(conn, mate, reply_cost(mate)))
+	if (slot->cost == 0 && !nvme_tcp_reserve(slot->conn, slot, reply_cost(slot)))
 		return false;
 	lend(slot);
-	if (mate != NULL)
-		lend(mate);
 	return true;
 }
 
