@@ -41,15 +41,20 @@ plain_chunk(struct plain_lcore *lc, struct strake_req *req, uint8_t op, uint64_t
 	return c;
 }
 
+static void plain_feed(struct strake_msg *msg);
+
 void
 plain_starve(struct plain_lcore *lc, struct strake_req *req)
 {
 	lc->stats->starved++;
 	req->u.link = NULL;
-	if (lc->starved == NULL)
+	if (lc->starved == NULL) {
 		lc->starved = &req->u;
-	else
+		lc->feed.fn = plain_feed;
+		strake_msg_send(strake_self_index(), &lc->feed);
+	} else {
 		lc->starved_end->link = &req->u;
+	}
 	lc->starved_end = &req->u;
 }
 
@@ -234,12 +239,12 @@ plain_down(struct strake_stage *st, struct strake_unit **units, uint16_t n)
 		strake_chain_begin(lc->p->vol.chunks, chunks, k);
 }
 
-static uint32_t
-plain_poll(struct strake_stage *st, uint64_t now)
+/* Try those without a chunk again. A message to oneself, not a poll(): an lcore that polls cannot sleep long. */
+static void
+plain_feed(struct strake_msg *msg)
 {
-	struct plain_lcore *lc = strake_stage_lcore(st);
+	struct plain_lcore *lc = RTE_PTR_SUB(msg, offsetof(struct plain_lcore, feed));
 	struct strake_unit *u = lc->starved;
-	uint32_t work = 0;
 
 	/* Those who starve again line up anew, so the old list ends. */
 	lc->starved = NULL;
@@ -253,9 +258,7 @@ plain_poll(struct strake_stage *st, uint64_t now)
 		} else {
 			start(lc, req);
 		}
-		work++;
 	}
-	return work;
 }
 
 static int
@@ -270,5 +273,4 @@ const struct strake_stage_ops plain_stage_ops = {
 	.req_ctx_size = sizeof(struct plain_ctx),
 	.create = plain_stage_create,
 	.down = plain_down,
-	.poll = plain_poll,
 };

@@ -38,6 +38,7 @@ struct plain_lcore {
 	struct strake_volume_stats *stats;
 	struct strake_unit *starved; /**< requests that may go but found no chunk, oldest first */
 	struct strake_unit *starved_end;
+	struct strake_msg feed; /**< on its way while somebody starves */
 	struct overlap ov;
 };
 

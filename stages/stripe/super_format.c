@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include "super_format.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <rte_byteorder.h>
+#include <rte_common.h>
+
+#include "strake_kernel.h"
+
+#define VERSION 1
+
+static const uint8_t super_magic[8] = {'S', 'T', 'R', 'A', 'K', 'E', 'G', 'R'};
+static const uint8_t dirty_magic[8] = {'S', 'T', 'R', 'A', 'K', 'E', 'D', 'M'};
+
+struct disk_member {
+	uint8_t uuid[16];
+	char serial[64];
+	rte_le64_t generation;
+	uint8_t state;
+	uint8_t zero[7];
+};
+static_assert(sizeof(struct disk_member) == 96, "on disk");
+
+struct disk_extent {
+	char name[64];
+	uint8_t uuid[16];
+	rte_le64_t place, bytes;
+};
+static_assert(sizeof(struct disk_extent) == 96, "on disk");
+
+struct disk_super {
+	uint8_t magic[8];
+	rte_le32_t version;
+	rte_le32_t crc; /* over all SUPER_BYTES with this field zero */
+	rte_le64_t seq, generation;
+	uint8_t uuid[16];
+	char name[64];
+	rte_le32_t raid, members, index, flags, extents, zero;
+	rte_le64_t chunk, region, member_bytes;
+	uint8_t zeroes[864];
+	struct disk_member member[SUPER_MEMBERS];
+	struct disk_extent extent[SUPER_EXTENTS];
+};
+static_assert(offsetof(struct disk_super, member) == 1024, "on disk");
+static_assert(offsetof(struct disk_super, extent) == 4096, "on disk");
+static_assert(sizeof(struct disk_super) == SUPER_BYTES, "on disk");
+
+#define FLAG_CLEAN 1u
+
+struct disk_dirty {
+	uint8_t magic[8];
+	rte_le32_t version;
+	rte_le32_t crc; /* over all DIRTY_BYTES with this field zero */
+	rte_le64_t seq;
+	uint8_t uuid[16];
+	rte_le32_t index, zero;
+	uint8_t zeroes[16];
+	uint8_t bits[DIRTY_BLOCK_BITS / 8]; /* region r of the block: bit r & 7 of byte r / 8 */
+};
+static_assert(sizeof(struct disk_dirty) == DIRTY_BYTES, "on disk");
+
+void
+super_encode(const struct super *s, void *page)
+{
+	struct disk_super *d = page;
+
+	memset(d, 0, sizeof(*d));
+	memcpy(d->magic, super_magic, sizeof(d->magic));
+	d->version = rte_cpu_to_le_32(VERSION);
+	d->seq = rte_cpu_to_le_64(s->seq);
+	d->generation = rte_cpu_to_le_64(s->generation);
+	memcpy(d->uuid, s->uuid, sizeof(d->uuid));
+	memcpy(d->name, s->name, sizeof(d->name));
+	d->raid = rte_cpu_to_le_32(s->raid);
+	d->members = rte_cpu_to_le_32(s->members);
+	d->index = rte_cpu_to_le_32(s->index);
+	d->flags = rte_cpu_to_le_32(s->clean ? FLAG_CLEAN : 0);
+	d->extents = rte_cpu_to_le_32(s->extents);
+	d->chunk = rte_cpu_to_le_64(s->chunk);
+	d->region = rte_cpu_to_le_64(s->region);
+	d->member_bytes = rte_cpu_to_le_64(s->member_bytes);
+	for (uint32_t i = 0; i < s->members; i++) {
+		memcpy(d->member[i].uuid, s->member[i].uuid, sizeof(d->member[i].uuid));
+		memcpy(d->member[i].serial, s->member[i].serial, sizeof(d->member[i].serial));
+		d->member[i].generation = rte_cpu_to_le_64(s->member[i].generation);
+		d->member[i].state = s->member[i].state;
+	}
+	for (uint32_t i = 0; i < s->extents; i++) {
+		memcpy(d->extent[i].name, s->extent[i].name, sizeof(d->extent[i].name));
+		memcpy(d->extent[i].uuid, s->extent[i].uuid, sizeof(d->extent[i].uuid));
+		d->extent[i].place = rte_cpu_to_le_64(s->extent[i].place);
+		d->extent[i].bytes = rte_cpu_to_le_64(s->extent[i].bytes);
+	}
+	d->crc = rte_cpu_to_le_32(strake_kernel->crc32c(0, d, sizeof(*d)));
+}
+
+/* Magic, then version, then CRC: @p crc_off is where both formats keep it. */
+static int
+check_head(const void *page, const uint8_t *magic, size_t len)
+{
+	static const uint8_t zero[4];
+	const uint8_t *p = page;
+	rte_le32_t version, crc;
+	uint32_t sum;
+
+	if (memcmp(p, magic, 8) != 0)
+		return -ENOENT;
+	memcpy(&version, p + 8, sizeof(version));
+	memcpy(&crc, p + 12, sizeof(crc));
+	sum = strake_kernel->crc32c(0, p, 12);
+	sum = strake_kernel->crc32c(sum, zero, 4);
+	sum = strake_kernel->crc32c(sum, p + 16, len - 16);
+	if (sum != rte_le_to_cpu_32(crc))
+		return -EBADMSG;
+	return version == rte_cpu_to_le_32(VERSION) ? 0 : -EPROTO;
+}
+
+/* A good CRC says the bytes are as written, not that a sane program wrote them. */
+static bool
+super_sane(const struct super *s)
+{
+	if (s->members == 0 || s->members > SUPER_MEMBERS || s->index >= s->members || s->extents > SUPER_EXTENTS)
+		return false;
+	if (memchr(s->name, 0, sizeof(s->name)) == NULL)
+		return false;
+	for (uint32_t i = 0; i < s->members; i++) {
+		if (s->member[i].state > 2 || memchr(s->member[i].serial, 0, sizeof(s->member[i].serial)) == NULL)
+			return false;
+	}
+	for (uint32_t i = 0; i < s->extents; i++) {
+		if (memchr(s->extent[i].name, 0, sizeof(s->extent[i].name)) == NULL)
+			return false;
+	}
+	return true;
+}
+
+int
+super_decode(struct super *s, const void *page)
+{
+	const struct disk_super *d = page;
+	int ret = check_head(page, super_magic, SUPER_BYTES);
+
+	if (ret < 0)
+		return ret;
+	memset(s, 0, sizeof(*s));
+	s->seq = rte_le_to_cpu_64(d->seq);
+	s->generation = rte_le_to_cpu_64(d->generation);
+	memcpy(s->uuid, d->uuid, sizeof(s->uuid));
+	memcpy(s->name, d->name, sizeof(s->name));
+	s->raid = rte_le_to_cpu_32(d->raid);
+	s->members = rte_le_to_cpu_32(d->members);
+	s->index = rte_le_to_cpu_32(d->index);
+	s->clean = (rte_le_to_cpu_32(d->flags) & FLAG_CLEAN) != 0;
+	s->extents = rte_le_to_cpu_32(d->extents);
+	s->chunk = rte_le_to_cpu_64(d->chunk);
+	s->region = rte_le_to_cpu_64(d->region);
+	s->member_bytes = rte_le_to_cpu_64(d->member_bytes);
+	for (uint32_t i = 0; i < RTE_MIN(s->members, SUPER_MEMBERS); i++) {
+		memcpy(s->member[i].uuid, d->member[i].uuid, sizeof(s->member[i].uuid));
+		memcpy(s->member[i].serial, d->member[i].serial, sizeof(s->member[i].serial));
+		s->member[i].generation = rte_le_to_cpu_64(d->member[i].generation);
+		s->member[i].state = d->member[i].state;
+	}
+	for (uint32_t i = 0; i < RTE_MIN(s->extents, SUPER_EXTENTS); i++) {
+		memcpy(s->extent[i].name, d->extent[i].name, sizeof(s->extent[i].name));
+		memcpy(s->extent[i].uuid, d->extent[i].uuid, sizeof(s->extent[i].uuid));
+		s->extent[i].place = rte_le_to_cpu_64(d->extent[i].place);
+		s->extent[i].bytes = rte_le_to_cpu_64(d->extent[i].bytes);
+	}
+	return super_sane(s) ? 0 : -EBADMSG;
+}
+
+void
+dirty_encode(const struct dirty_block *b, const uint8_t *bits, void *page)
+{
+	struct disk_dirty *d = page;
+
+	memset(d, 0, sizeof(*d));
+	memcpy(d->magic, dirty_magic, sizeof(d->magic));
+	d->version = rte_cpu_to_le_32(VERSION);
+	d->seq = rte_cpu_to_le_64(b->seq);
+	memcpy(d->uuid, b->uuid, sizeof(d->uuid));
+	d->index = rte_cpu_to_le_32(b->index);
+	memcpy(d->bits, bits, sizeof(d->bits));
+	d->crc = rte_cpu_to_le_32(strake_kernel->crc32c(0, d, sizeof(*d)));
+}
+
+int
+dirty_decode(struct dirty_block *b, uint8_t *bits, const void *page)
+{
+	const struct disk_dirty *d = page;
+	int ret = check_head(page, dirty_magic, DIRTY_BYTES);
+
+	if (ret < 0)
+		return ret;
+	b->seq = rte_le_to_cpu_64(d->seq);
+	memcpy(b->uuid, d->uuid, sizeof(b->uuid));
+	b->index = rte_le_to_cpu_32(d->index);
+	memcpy(bits, d->bits, sizeof(d->bits));
+	return 0;
+}
+
+const char *
+super_foreign(const uint8_t *head, uint32_t len)
+{
+	static const struct {
+		uint32_t off;
+		uint32_t len;
+		const char *bytes, *what;
+	} known[] = {
+		{0, 8, "STRAKEGR", "a damaged Strake group"},
+		{512, 8, "EFI PART", "a GPT partition table"},
+		{4096, 8, "EFI PART", "a GPT partition table"},
+		{0, 6, "LUKS\xba\xbe", "LUKS"},
+		{0, 4, "XFSB", "an XFS file system"},
+		{1080, 2, "\x53\xef", "an ext file system"},
+		{512, 8, "LABELONE", "LVM"},
+		{4096, 4, "\xfc\x4e\x2b\xa9", "md RAID"},
+		{0, 4, "\xfc\x4e\x2b\xa9", "md RAID"},
+		{65600, 8, "_BHRfS_M", "a Btrfs file system"},
+		{4086, 10, "SWAPSPACE2", "swap space"},
+		{510, 2, "\x55\xaa", "an MBR partition table"},
+	};
+
+	for (unsigned int i = 0; i < RTE_DIM(known); i++) {
+		if (known[i].off + known[i].len <= len &&
+		    memcmp(head + known[i].off, known[i].bytes, known[i].len) == 0)
+			return known[i].what;
+	}
+	return NULL;
+}
