@@ -29,6 +29,9 @@ struct strake_kernels {
 	uint64_t (*cksum_copy)(void *dst, const void *src, size_t len, uint64_t sum);
 	/** Copy past the cache (non-temporal stores where the ISA has them); fenced. For bytes nobody reads soon. */
 	void (*copy_nt)(void *dst, const void *src, size_t len);
+	/** The same without the fence, which costs as much as the copy of a page: for several copies in a row, and
+	 * strake_kernel_fence() before another core or a device may look. This core sees its own stores at once. */
+	void (*copy_nt_open)(void *dst, const void *src, size_t len);
 	/** CRC32C (Castagnoli, RFC 3720): @p crc is the value so far, 0 at first; inversion is done inside. */
 	uint32_t (*crc32c)(uint32_t crc, const void *data, size_t len);
 	/** True when all bytes are zero. */
@@ -40,6 +43,13 @@ extern const struct strake_kernels *strake_kernel;
 
 /** The @p i-th set this processor can run, plain C first, or NULL. */
 const struct strake_kernels *strake_kernel_nth(unsigned int i);
+
+/** Order everything copy_nt_open() stored before whatever is stored later. */
+static inline void
+strake_kernel_fence(void)
+{
+	__asm__ volatile("sfence" ::: "memory");
+}
 
 /** Fold a 64-bit one's-complement sum to the 16-bit Internet checksum, inverted, in memory order. */
 static inline uint16_t

@@ -71,7 +71,7 @@ avx2_cksum_copy(void *dst, const void *src, size_t len, uint64_t sum)
 }
 
 static void
-avx2_copy_nt(void *dst, const void *src, size_t len)
+avx2_copy_nt_open(void *dst, const void *src, size_t len)
 {
 	const uint8_t *s = src;
 	uint8_t *d = dst;
@@ -94,6 +94,12 @@ avx2_copy_nt(void *dst, const void *src, size_t len)
 		_mm256_stream_si256((__m256i *)(d + 32), w);
 	}
 	memcpy(d, s, len);
+}
+
+static void
+avx2_copy_nt(void *dst, const void *src, size_t len)
+{
+	avx2_copy_nt_open(dst, src, len);
 	_mm_sfence();
 }
 
@@ -102,6 +108,7 @@ const struct strake_kernels kernel_avx2 = {
 	.cksum = avx2_cksum,
 	.cksum_copy = avx2_cksum_copy,
 	.copy_nt = avx2_copy_nt,
+	.copy_nt_open = avx2_copy_nt_open,
 	.crc32c = kernel_crc32c,
 	.is_zero = kernel_is_zero,
 };

@@ -121,7 +121,7 @@ avx512_cksum_copy(void *dst, const void *src, size_t len, uint64_t sum)
 }
 
 static void
-avx512_copy_nt(void *dst, const void *src, size_t len)
+avx512_copy_nt_open(void *dst, const void *src, size_t len)
 {
 	const uint8_t *s = src;
 	uint8_t *d = dst;
@@ -147,6 +147,12 @@ avx512_copy_nt(void *dst, const void *src, size_t len)
 	for (; len >= 64; d += 64, s += 64, len -= 64)
 		_mm512_stream_si512((__m512i *)d, _mm512_loadu_si512(s));
 	_mm512_mask_storeu_epi8(d, avx512_mask(len), _mm512_maskz_loadu_epi8(avx512_mask(len), s));
+}
+
+static void
+avx512_copy_nt(void *dst, const void *src, size_t len)
+{
+	avx512_copy_nt_open(dst, src, len);
 	_mm_sfence();
 }
 
@@ -155,6 +161,7 @@ const struct strake_kernels kernel_avx512 = {
 	.cksum = avx512_cksum,
 	.cksum_copy = avx512_cksum_copy,
 	.copy_nt = avx512_copy_nt,
+	.copy_nt_open = avx512_copy_nt_open,
 	.crc32c = kernel_crc32c,
 	.is_zero = kernel_is_zero,
 };

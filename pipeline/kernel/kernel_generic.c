@@ -47,7 +47,7 @@ generic_cksum_copy(void *dst, const void *src, size_t len, uint64_t sum)
 
 /* SSE2 is part of x86-64, so even the plain set has non-temporal stores. */
 static void
-generic_copy_nt(void *dst, const void *src, size_t len)
+generic_copy_nt_open(void *dst, const void *src, size_t len)
 {
 	const uint8_t *s = src;
 	uint8_t *d = dst;
@@ -73,6 +73,12 @@ generic_copy_nt(void *dst, const void *src, size_t len)
 		_mm_stream_si128((__m128i *)(d + 48), e);
 	}
 	memcpy(d, s, len);
+}
+
+static void
+generic_copy_nt(void *dst, const void *src, size_t len)
+{
+	generic_copy_nt_open(dst, src, len);
 	_mm_sfence();
 }
 
@@ -81,6 +87,7 @@ const struct strake_kernels kernel_generic = {
 	.cksum = generic_cksum,
 	.cksum_copy = generic_cksum_copy,
 	.copy_nt = generic_copy_nt,
+	.copy_nt_open = generic_copy_nt_open,
 	.crc32c = kernel_crc32c,
 	.is_zero = kernel_is_zero,
 };

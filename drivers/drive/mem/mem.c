@@ -93,7 +93,7 @@ write_pieces(struct mem_lcore *lc, uint8_t *dst, struct source *src, uint32_t le
 			memcpy(lc->page + have, addr, n);
 			have += n;
 		}
-		strake_kernel->copy_nt(dst, lc->page, chunk);
+		strake_kernel->copy_nt_open(dst, lc->page, chunk);
 		dst += chunk;
 		len -= chunk;
 	}
@@ -107,7 +107,7 @@ write_run(struct mem_lcore *lc, uint8_t *dst, struct source *src, uint32_t len)
 	const uint8_t *addr = NULL;
 
 	if (likely(source_next(src, len, &addr) == len)) {
-		strake_kernel->copy_nt(dst, addr, len);
+		strake_kernel->copy_nt_open(dst, addr, len);
 		return 0;
 	}
 	*src = was;
@@ -173,6 +173,7 @@ read_into(const struct mem_pages *m, const struct strake_io *io)
 	return 0;
 }
 
+/* @return 0, -EAGAIN (no descriptor or page just now), -ERANGE. */
 static int
 mem_read(struct mem_pages *m, struct strake_io *io, struct strake_drive_stats *stats)
 {
@@ -184,7 +185,7 @@ mem_read(struct mem_pages *m, struct strake_io *io, struct strake_drive_stats *s
 	if (likely(io->bufs != NULL))
 		return 0;
 	if (!full || (io->bufs = strake_buf_page(io->len)) == NULL)
-		return -ENOMEM;
+		return -EAGAIN;
 	copy_flat(m, io->off, io->bufs->addr, io->len);
 	stats->bytes_gathered += io->len;
 	return 0;
@@ -277,6 +278,8 @@ mem_submit(struct strake_drive *drive, struct strake_io **ios, uint16_t n)
 		switch (io->op) {
 		case STRAKE_IO_READ:
 			ret = mem_read(&mem->pages, io, stats);
+			if (unlikely(ret == -EAGAIN))
+				return i;
 			break;
 		case STRAKE_IO_WRITE:
 			ret = mem_write(lc, &mem->pages, io);
@@ -304,8 +307,12 @@ mem_poll(struct strake_poller *p, uint64_t now)
 	struct strake_io *io = lc->head, *next;
 	uint32_t work = 0;
 
+	if (io == NULL)
+		return 0;
 	lc->head = NULL;
 	lc->tail = &lc->head;
+	/* What submit() wrote is for every core from here on. */
+	strake_kernel_fence();
 	for (; io != NULL; io = next) {
 		int status = (int)(int64_t)io->priv[0];
 		bool done = true;
