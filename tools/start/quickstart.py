@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The quickstart: one file through an encrypted RAID-10 volume and back, over a restart."""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+BUILD = os.path.join(ROOT, "build")
+NETNS = "strake-quickstart"
+NQN = "nqn.2026-11.io.strake:quickstart"
+VOLUME_BYTES = 384 << 20
+LEAST_BYTES = 64 << 20
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def die(text):
+    sys.exit(f"quickstart: {text}")
+
+
+def run(cmd, **kw):
+    return subprocess.run(cmd, check=True, **kw)
+
+
+def build():
+    say("building ...")
+    log = tempfile.NamedTemporaryFile("w+", prefix="strake-build-", delete=False)
+    steps = [["ninja", "-C", BUILD, "strake", "strake-io", "strakectl"]]
+    if not os.path.isfile(os.path.join(BUILD, "build.ninja")):
+        steps.insert(0, ["meson", "setup", BUILD, ROOT, "-Dtests=false"])
+    for cmd in steps:
+        if subprocess.run(cmd, stdout=log, stderr=subprocess.STDOUT).returncode != 0:
+            die(f"the build failed; see {log.name}")
+    os.unlink(log.name)
+
+
+def program(name):
+    for folder, _, names in os.walk(BUILD):
+        if name in names and os.access(os.path.join(folder, name), os.X_OK):
+            return os.path.join(folder, name)
+    die(f"{name} was not built")
+
+
+def missing_for_tap():
+    """What this machine lacks for a DPDK port on a tap; empty: nothing."""
+    lacks = []
+    if os.geteuid() != 0:
+        lacks.append("root (start with sudo)")
+    if not os.path.exists("/dev/net/tun"):
+        lacks.append("/dev/net/tun (modprobe tun)")
+    elif os.geteuid() == 0:
+        try:
+            os.close(os.open("/dev/net/tun", os.O_RDWR))
+        except OSError as e:
+            lacks.append(f"/dev/net/tun: {e.strerror}")
+    if shutil.which("ip") is None:
+        lacks.append("ip (apt-get install iproute2)")
+    return lacks
+
+
+def free_huge_mib():
+    info = {}
+    with open("/proc/meminfo", encoding="ascii") as f:
+        for line in f:
+            key, value = line.split(":")
+            info[key] = int(value.split()[0])
+    return info.get("HugePages_Free", 0) * info.get("Hugepagesize", 0) // 1024
+
+
+def default_file(folder):
+    """A real file of at least 64 MiB: the shared libraries of this machine, in one archive."""
+    path = os.path.join(folder, "sample.tar")
+    size = 0
+    with open(path, "wb") as out:
+        for top in ("/usr/lib/x86_64-linux-gnu", "/usr/bin", "/usr/lib"):
+            for name in sorted(os.listdir(top)):
+                src = os.path.join(top, name)
+                if size >= LEAST_BYTES or not os.path.isfile(src) or os.path.islink(src):
+                    continue
+                with contextlib.suppress(OSError), open(src, "rb") as f:
+                    out.write(f.read())
+                    size = out.tell()
+    if size < LEAST_BYTES:
+        die(f"found only {size >> 20} MiB of files to copy; name a FILE")
+    return path
+
+
+def sha256(path, length=None):
+    h = hashlib.sha256()
+    with open(path, "rb") as f:
+        left = os.path.getsize(path) if length is None else length
+        while left > 0:
+            block = f.read(min(left, 1 << 20))
+            if not block:
+                break
+            h.update(block)
+            left -= len(block)
+    return h.hexdigest()
+
+
+class Network:
+    """A network namespace with the kernel's side of the tap: the host."""
+
+    def __init__(self, use):
+        self.use = use
+
+    def __enter__(self):
+        if self.use:
+            if os.path.exists(f"/run/netns/{NETNS}"):
+                die(f"network namespace {NETNS} exists: an earlier --keep? end it with `ip netns del {NETNS}`")
+            run(["ip", "netns", "add", NETNS])
+            run(["ip", "-n", NETNS, "link", "set", "lo", "up"])
+        return self
+
+    def prefix(self):
+        return ["ip", "netns", "exec", NETNS] if self.use else []
+
+    def up(self):
+        """The tap is there once the appliance runs."""
+        if not self.use:
+            return
+        run(["ip", "-n", NETNS, "link", "set", "strake0", "mtu", "9000", "up"])
+        run(["ip", "-n", NETNS, "addr", "replace", "10.77.0.1/24", "dev", "strake0"])
+
+    def __exit__(self, *_):
+        if self.use:
+            subprocess.run(["ip", "netns", "del", NETNS], stderr=subprocess.DEVNULL, check=False)
+
+
+class Appliance:
+    def __init__(self, net, conf, folder, no_huge):
+        self.net, self.conf, self.no_huge = net, conf, no_huge
+        self.log = os.path.join(folder, "strake.log")
+        self.proc = None
+
+    def start(self):
+        cmd = [*self.net.prefix(), program("strake"), *(["--no-huge"] if self.no_huge else []), self.conf]
+        with open(self.log, "a", encoding="utf-8") as log:
+            at = log.tell()
+            self.proc = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if self.proc.poll() is not None:
+                break
+            with open(self.log, encoding="utf-8", errors="replace") as log:
+                log.seek(at)
+                if " serves " in log.read():
+                    self.net.up()
+                    return
+            time.sleep(0.05)
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            sys.stderr.write(log.read())
+        self.stop()
+        die("the appliance did not start")
+
+    def stop(self):
+        if self.proc is None:
+            return
+        self.proc.terminate()
+        try:
+            self.proc.wait(30)
+        except subprocess.TimeoutExpired:
+            self.proc.kill()
+            self.proc.wait()
+            die("the appliance did not stop within 30 s")
+        finally:
+            self.proc = None
+
+
+class Client:
+    def __init__(self, net, addr):
+        self.net = net
+        self.common = ["--addr", addr, "--nqn", NQN]
+
+    def io(self, *args, show=False):
+        cmd = [*self.net.prefix(), program("strake-io"), *args, *self.common]
+        if show:
+            run(cmd)
+            return ""
+        return run(cmd, stdout=subprocess.PIPE).stdout.decode()
+
+    def bench(self, pattern, bs, depth):
+        return json.loads(self.io("bench", "--pattern", pattern, "--bs", bs, "--depth", str(depth), "--time", "3s",
+                                  "--offset", "192M", "--quiet", "--json"))
+
+
+def telemetry(net, what, name=None):
+    cmd = [*net.prefix(), program("strakectl"), "--prefix", "quickstart", what, *(["show", name] if name else []),
+           "--json"]
+    return json.loads(run(cmd, stdout=subprocess.PIPE).stdout)
+
+
+def table(head, rows):
+    widths = [max(len(str(r[i])) for r in [head, *rows]) for i in range(len(head))]
+    for r in [head, *rows]:
+        say("  " + "  ".join(str(c).ljust(w) if i == 0 else str(c).rjust(w) for i, (c, w) in enumerate(zip(r, widths))))
+
+
+def micro(ns):
+    return f"{ns / 1000:.1f}"
+
+
+def measure(client):
+    say("\nmeasuring (3 s each) ...")
+    rows = []
+    for pattern, bs, depth in [("randread", "4K", 1), ("randread", "4K", 32), ("randwrite", "4K", 32),
+                               ("read", "128K", 16), ("write", "128K", 16)]:
+        r = client.bench(pattern, bs, depth)
+        lat = r["latency_ns"]
+        rows.append([f"{pattern} {bs} depth {depth}", f"{r['iops']:.0f}", f"{r['bytes_per_s'] / 1e6:.0f}",
+                     micro(lat["p50"]), micro(lat["p99"]), micro(lat["p999"])])
+    say("")
+    table(["", "IOPS", "MB/s", "p50 µs", "p99 µs", "p99.9 µs"], rows)
+
+
+def work(net):
+    status = telemetry(net, "status")
+    hz = status["tsc_hz"]
+    rows = []
+    for s in telemetry(net, "stage"):
+        units = max(s["down"] + s["up"], 1)
+        rows.append([s["name"], s["down"], s["up"], f"{s['bytes'] / 1e6:.0f}", s["errors"],
+                     f"{s['cycles'] / units * 1e9 / hz:.0f}"])
+    say("")
+    table(["stage", "down", "up", "MB", "errors", "ns a unit"], rows)
+    rows = []
+    for d in telemetry(net, "drive"):
+        rows.append([d["name"], d["read_ops"], f"{d['read_bytes'] / 1e6:.0f}", d["write_ops"],
+                     f"{d['write_bytes'] / 1e6:.0f}", d["flush_ops"], micro(d["read_latency"]["p99"]),
+                     micro(d["write_latency"]["p99"])])
+    say("")
+    table(["drive", "reads", "MB", "writes", "MB", "flushes", "read p99 µs", "write p99 µs"], rows)
+
+
+def copy_and_compare(app, client, file, folder):
+    size = os.path.getsize(file)
+    if size == 0 or size > VOLUME_BYTES // 2:
+        die(f"{file}: {size} bytes; the volume takes 1 byte to {VOLUME_BYTES // 2 >> 20} MiB")
+    say(f"\ncopying {file} ({size / 1e6:.0f} MB) into the volume")
+    client.io("copy-in", file, show=True)
+    say("restarting the appliance")
+    app.stop()
+    app.start()
+    back = os.path.join(folder, "back")
+    say("copying it out again")
+    client.io("copy-out", back, "--length", str(-(-size // 4096) * 4096), show=True)
+    want, got = sha256(file), sha256(back, size)
+    say(f"  SHA-256 before {want}\n  SHA-256 after  {got}")
+    if want != got:
+        die("what came back is not what was written")
+    say("  the same")
+
+
+def keep(app, net, client, folder):
+    io = " ".join([*net.prefix(), program("strake-io")])
+    say(f"\nThe appliance goes on (process {app.proc.pid}, files in {folder}). Try:\n"
+        f"  {io} identify {' '.join(client.common)}\n"
+        f"  {' '.join(net.prefix())} {program('strakectl')} --prefix quickstart top\n"
+        f"End it:\n  kill {app.proc.pid}" + (f"; ip netns del {NETNS}" if net.use else "") + f"; rm -r {folder}")
+
+
+def next_steps():
+    say("\nWhat to try next:\n"
+        "  sudo tools/quickstart --keep        leave it running, and look with strakectl top\n"
+        "  config/samples/reference.yaml       every key, explained\n"
+        "  nvme connect -t tcp -a 10.77.0.2 -n " + NQN + "   a Linux host, where the kernel has nvme-tcp\n"
+        "  sudo tools/check                    build, lint and run every test")
+
+
+def parse():
+    p = argparse.ArgumentParser(prog="tools/quickstart", description=__doc__)
+    p.add_argument("--keep", action="store_true", help="leave the appliance running")
+    p.add_argument("--kernel", action="store_true", help="use the kernel's sockets, not a tap port")
+    p.add_argument("file", nargs="?", help="what to copy (a real file of 64 MiB made from this machine's libraries)")
+    return p.parse_args()
+
+
+def main():
+    args = parse()
+    lacks = missing_for_tap()
+    tap = not args.kernel and not lacks
+    build()
+    if lacks and not args.kernel:
+        say("This machine lacks for a DPDK port: " + "; ".join(lacks) +
+            ".\nUsing the kernel's sockets and no huge pages instead.")
+    folder = tempfile.mkdtemp(prefix="strake-quickstart-")
+    kept = False
+    sample = os.path.join(ROOT, "config", "samples", "quickstart.yaml" if tap else "kernel.yaml")
+    conf = shutil.copy(sample, os.path.join(folder, "strake.yaml"))
+    with open(os.open(os.path.join(folder, "quickstart.key"), os.O_WRONLY | os.O_CREAT, 0o600), "wb") as key:
+        key.write(os.urandom(64))
+    with contextlib.ExitStack() as stack:
+        net = stack.enter_context(Network(tap))
+        no_huge = free_huge_mib() < 1024
+        if no_huge:
+            say("No huge pages are free (1 GiB wanted): running with --no-huge.")
+        app = Appliance(net, conf, folder, no_huge)
+        client = Client(net, "10.77.0.2" if tap else "127.0.0.1")
+        try:
+            app.start()
+            file = args.file or default_file(folder)
+            copy_and_compare(app, client, file, folder)
+            measure(client)
+            work(net)
+            kept = args.keep
+            if kept:
+                keep(app, net, client, folder)
+                stack.pop_all()
+            else:
+                next_steps()
+        finally:
+            if not kept:
+                app.stop()
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except subprocess.CalledProcessError as e:
+        die(f"{' '.join(e.cmd[:6])} ... ended with status {e.returncode}")
+    except KeyboardInterrupt:
+        die("interrupted")
