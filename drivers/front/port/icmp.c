@@ -15,6 +15,7 @@
 #define ECHO_RATE  1000 /* replies a second */
 #define ECHO_BURST 100
 #define MTU4_MIN   552	/* no router we believe has less; RFC 1191 allows 68, which serves attackers only */
+#define QUOTED_L4  8	/* bytes of our transport header that a complaint must hold (RFC 792) */
 #define MTU6_MIN   1280 /* RFC 8200 section 5 */
 
 enum { ICMP4_ECHO_REPLY = 0, ICMP4_UNREACHABLE = 3, ICMP4_ECHO = 8, ICMP4_TIME_EXCEEDED = 11 };
@@ -158,6 +159,15 @@ plateau(uint16_t total)
 	return MTU4_MIN;
 }
 
+/** An IP header of @p len bytes and the ports behind it are quoted, all in the first mbuf. */
+static bool
+quoted(struct rte_mbuf *m, uint16_t l4, uint16_t len)
+{
+	uint16_t need = sizeof(struct icmp_msg) + len + QUOTED_L4;
+
+	return port_pkt(m)->l4_len >= need && m->data_len >= l4 + need;
+}
+
 static void
 too_big4(struct port_lcore *lc, struct rte_mbuf *m, uint16_t l4)
 {
@@ -166,13 +176,12 @@ too_big4(struct port_lcore *lc, struct rte_mbuf *m, uint16_t l4)
 	struct port_pkt *pkt = port_pkt(m);
 	uint16_t len, mtu;
 
-	if (pkt->l4_len < sizeof(*icmp) + sizeof(*ip) + 8) {
+	if (!quoted(m, l4, sizeof(*ip))) {
 		port_drop(m, &lc->stats.rx_drop_icmp);
 		return;
 	}
 	len = (ip->version_ihl & 0xf) * 4;
-	if (ip->version_ihl >> 4 != 4 || len < sizeof(*ip) || pkt->l4_len < sizeof(*icmp) + len + 8 ||
-	    ip->next_proto_id != IPPROTO_TCP) {
+	if (ip->version_ihl >> 4 != 4 || len < sizeof(*ip) || !quoted(m, l4, len) || ip->next_proto_id != IPPROTO_TCP) {
 		port_drop(m, &lc->stats.rx_drop_icmp);
 		return;
 	}
@@ -194,7 +203,7 @@ too_big6(struct port_lcore *lc, struct rte_mbuf *m, uint16_t l4)
 	uint32_t mtu;
 
 	/* We send TCP directly behind the IPv6 header, so that is all a quote of ours can hold. */
-	if (pkt->l4_len < sizeof(*icmp) + sizeof(*ip) + 8 || ip->proto != IPPROTO_TCP) {
+	if (!quoted(m, l4, sizeof(*ip)) || ip->proto != IPPROTO_TCP) {
 		port_drop(m, &lc->stats.rx_drop_icmp);
 		return;
 	}
@@ -206,13 +215,13 @@ too_big6(struct port_lcore *lc, struct rte_mbuf *m, uint16_t l4)
 	too_big(lc, m, l4 + sizeof(*icmp) + sizeof(*ip));
 }
 
-/** Header whole and in one piece with what errors quote, checksum right. Else the message is gone. */
+/** Header whole, checksum right. Else the message is gone. */
 static bool
 icmp_ok(struct port_lcore *lc, struct rte_mbuf *m, uint16_t l4, uint8_t proto)
 {
 	const struct port_pkt *pkt = port_pkt(m);
 
-	if (pkt->l4_len < sizeof(struct icmp_msg) || m->data_len < l4 + RTE_MIN(pkt->l4_len, 128)) {
+	if (pkt->l4_len < sizeof(struct icmp_msg) || m->data_len < l4 + sizeof(struct icmp_msg)) {
 		port_drop(m, &lc->stats.rx_drop_icmp);
 		return false;
 	}

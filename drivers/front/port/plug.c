@@ -20,7 +20,7 @@
 
 #define MTU_MAX	   65280       /* with its headers and headroom, what an mbuf of 16-bit length holds */
 #define POOL_BYTES (64u << 20) /* most memory for the mbufs of one lcore */
-#define POOL_MBUFS 8192	       /* mbufs of one lcore, if the memory allows */
+#define POOL_MBUFS 8192u       /* mbufs of one lcore, if the memory allows */
 #define EXT_MBUFS  16384
 
 #define RSS_TCP	   (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP)

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/* Opening: what is asked of devices, what is refused, and real ones where the machine lets us. */
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "rig.h"
+
+class PortDevice : public PortTest
+{
+      protected:
+	std::string
+	OpenError(unsigned n = 1)
+	{
+		char err[256] = "";
+		struct port *p = nullptr;
+
+		if (dev == nullptr)
+			dev = ethdev_create("fake", &dev_conf);
+		if (conf.device == nullptr)
+			conf.device = dev->name;
+		EXPECT_GT(0, port_open(&p, &conf, n, err, sizeof(err)));
+		EXPECT_EQ(nullptr, p);
+		return err;
+	}
+};
+
+TEST_F(PortDevice, NamesWhatIsWrong)
+{
+	const char *bad[] = {"10.0.0.2", "fd00::2/64"}, *worse[] = {"10.0.0.2/33"}, *group[] = {"224.0.0.1/24"};
+
+	conf.addresses = bad;
+	EXPECT_NE(std::string::npos, OpenError().find("\"10.0.0.2\""));
+	conf.addresses = worse;
+	conf.n_addresses = 1;
+	EXPECT_NE(std::string::npos, OpenError().find("\"10.0.0.2/33\""));
+	conf.addresses = group;
+	EXPECT_NE(std::string::npos, OpenError().find("224"));
+	conf.n_addresses = 0;
+	conf.gateway4 = "fd00::1";
+	EXPECT_NE(std::string::npos, OpenError().find("gateway4"));
+	conf.gateway4 = nullptr;
+	conf.gateway6 = "nonsense";
+	EXPECT_NE(std::string::npos, OpenError().find("gateway6"));
+	conf.gateway6 = nullptr;
+	conf.mac = "02:00:00:00:00:01:";
+	EXPECT_NE(std::string::npos, OpenError().find("MAC"));
+	conf.mac = nullptr;
+	conf.device = "0000:7f:1f.7";
+	EXPECT_NE(std::string::npos, OpenError().find("0000:7f:1f.7"));
+}
+
+TEST_F(PortDevice, RefusesADeviceInUse)
+{
+	Open();
+	conf.name = "p1";
+	EXPECT_NE(std::string::npos, OpenError().find("in use by port p0"));
+}
+
+TEST_F(PortDevice, RefusesAnMtuThatAfXdpCannotTake)
+{
+	dev_conf.driver = "net_af_xdp";
+	dev_conf.max_mtu = 3542;
+	dev_conf.single_segment = true;
+	conf.mtu = 9000;
+	EXPECT_NE(std::string::npos, OpenError().find("3542"));
+	conf.mtu = 3542;
+	Open();
+	EXPECT_EQ(3542, ifp[1]->mtu);
+	EXPECT_EQ(1, ifp[1]->tx_segs_max);
+}
+
+TEST_F(PortDevice, TakesTheLessOfWhatIsAskedAndOffered)
+{
+	dev_conf.max_mtu = 4000;
+	conf.mtu = 9000;
+	Open();
+	EXPECT_EQ(4000, ifp[1]->mtu);
+	EXPECT_EQ(4000, dev->mtu);
+}
+
+TEST_F(PortDevice, PassesMoreThanModestDriversAnnounce)
+{
+	dev_conf.driver = "net_memif";
+	dev_conf.max_mtu = 1500;
+	conf.mtu = 9000;
+	Open();
+	EXPECT_EQ(9000, ifp[1]->mtu);
+	EXPECT_EQ(1500, dev->mtu);
+	EXPECT_GE(rte_pktmbuf_data_room_size(port->pool), RTE_PKTMBUF_HEADROOM + 9018);
+}
+
+TEST_F(PortDevice, SizesMbufsForTheLargestMtu)
+{
+	conf.mtu = 65535;
+	Open();
+	EXPECT_EQ(65280, ifp[1]->mtu);
+	EXPECT_GE(rte_pktmbuf_data_room_size(port->pool), RTE_PKTMBUF_HEADROOM + 65280 + 18);
+	EXPECT_EQ((int)PORT_MBUF_PRIV, rte_pktmbuf_priv_size(port->pool));
+	EXPECT_EQ((int)PORT_MBUF_PRIV, rte_pktmbuf_priv_size(port->ext_pool));
+	EXPECT_EQ(0, rte_pktmbuf_data_room_size(port->ext_pool));
+}
+
+TEST_F(PortDevice, ComputesSumsItselfOnTap)
+{
+	dev_conf.driver = "net_tap";
+	dev_conf.rx_offloads = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+	dev_conf.tx_offloads =
+		RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO;
+	Open();
+	EXPECT_EQ(0u, ifp[1]->caps);
+	EXPECT_EQ(0u, dev->rx_asked & dev_conf.rx_offloads);
+	EXPECT_EQ(0u, dev->tx_asked & dev_conf.tx_offloads);
+}
+
+TEST_F(PortDevice, CountersHaveNamesAndMeanings)
+{
+	const char *text = nullptr;
+	unsigned n = 0;
+
+	for (; port_stats_name(n, &text) != nullptr; n++)
+		EXPECT_GT(strlen(text), 5u);
+	EXPECT_EQ(sizeof(port_stats) / sizeof(uint64_t), n);
+	Open();
+	EXPECT_EQ(port, port_nth(0));
+	EXPECT_EQ(nullptr, port_nth(1));
+}
+
+/** Everything it sends comes back to it: a ring port of its own, plugged in by its devargs. */
+TEST_F(PortDevice, LoopsThroughARingPort)
+{
+	char err[256] = "";
+
+	conf.device = "net_ring7";
+	ASSERT_EQ(0, port_open(&port, &conf, 1, err, sizeof(err))) << err;
+	Lcores(1);
+	EXPECT_TRUE(port->plugged);
+	Turn(10 * STRAKE_NS_PER_MS);
+	EXPECT_GE(Stats().rx_packets, 3u) << "the announcements";
+	EXPECT_EQ(0u, Stats().addr_conflict) << "and they are no conflict";
+}
+
+/** A port in a network namespace of its own, with the kernel at the other end. */
+class PortKernel : public PortDevice
+{
+      protected:
+	void
+	SetUp() override
+	{
+		PortTest::SetUp();
+		if (geteuid() != 0)
+			GTEST_SKIP() << "needs root";
+		home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+		if (home < 0 || unshare(CLONE_NEWNET) != 0)
+			GTEST_SKIP() << "needs a network namespace";
+		if (system("ip link set lo up") != 0)
+			GTEST_SKIP() << "needs iproute2";
+	}
+
+	void
+	TearDown() override
+	{
+		PortTest::TearDown();
+		for (int fd : {ping4, ping6}) {
+			if (fd >= 0)
+				close(fd);
+		}
+		if (home >= 0) {
+			EXPECT_EQ(0, setns(home, CLONE_NEWNET));
+			close(home);
+		}
+	}
+
+	static bool
+	Run(const std::string &cmd)
+	{
+		return system((cmd + " >/dev/null 2>&1").c_str()) == 0;
+	}
+
+	void
+	OpenReal(const std::string &device)
+	{
+		char err[256] = "";
+
+		args = device;
+		conf.device = args.c_str();
+		ASSERT_EQ(0, port_open(&port, &conf, 1, err, sizeof(err))) << err;
+		Lcores(1);
+	}
+
+	/** Give the kernel's end its addresses. */
+	void
+	Address(const std::string &iface)
+	{
+		ASSERT_TRUE(Run("ip addr add 10.0.0.1/24 dev " + iface));
+		ASSERT_TRUE(Run("ip -6 addr add fd00::1/64 dev " + iface + " nodad"));
+		ASSERT_TRUE(Run("ip link set " + iface + " up"));
+		ping4 = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_ICMP);
+		ping6 = socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_ICMPV6);
+		ASSERT_GE(ping4, 0);
+		ASSERT_GE(ping6, 0);
+	}
+
+	/** Echo of @p size data bytes to our address; turns run until the answer is there. */
+	bool
+	Ping(bool v6, size_t size)
+	{
+		struct sockaddr_in to4 = {};
+		struct sockaddr_in6 to6 = {};
+		Bytes msg = icmp4(v6 ? 128 : 8, 0, 0x77770000u | (uint32_t)size, Bytes(size, 0x3c));
+		int fd = v6 ? ping6 : ping4;
+
+		to4.sin_family = AF_INET;
+		inet_pton(AF_INET, "10.0.0.2", &to4.sin_addr);
+		to6.sin6_family = AF_INET6;
+		inet_pton(AF_INET6, "fd00::2", &to6.sin6_addr);
+		for (unsigned i = 0; i < 1500; i++) {
+			uint8_t buf[16384];
+
+			if (i % 300 == 0)
+				(void)!sendto(fd, msg.data(), msg.size(), 0, v6 ? (sockaddr *)&to6 : (sockaddr *)&to4,
+					      v6 ? sizeof(to6) : sizeof(to4));
+			Turn(STRAKE_NS_PER_MS);
+			ssize_t got;
+			while ((got = recv(fd, buf, sizeof(buf), 0)) > 0) {
+				size_t off = v6 ? 0 : 20;
+
+				if ((size_t)got == off + 8 + size && buf[off] == (v6 ? 129 : 0) && buf[off + 4] == 0x77)
+					return true;
+			}
+			usleep(1000);
+		}
+		return false;
+	}
+
+	int home = -1, ping4 = -1, ping6 = -1;
+	std::string args;
+};
+
+TEST_F(PortKernel, IsPingedThroughTap)
+{
+	if (access("/dev/net/tun", R_OK | W_OK) != 0)
+		GTEST_SKIP() << "needs /dev/net/tun";
+	for (unsigned mtu : {1500u, 9000u}) {
+		conf.mtu = mtu;
+		OpenReal("net_tap5,iface=strake5");
+		EXPECT_EQ(mtu, ifp[1]->mtu);
+		EXPECT_GE(port->lcores[1]->poller.fd, 0) << "tap can be slept on";
+		Address("strake5");
+		for (bool v6 : {false, true}) {
+			EXPECT_TRUE(Ping(v6, 56)) << "mtu " << mtu << " v6 " << v6;
+			EXPECT_TRUE(Ping(v6, mtu - (v6 ? 48 : 28))) << "mtu " << mtu << " v6 " << v6;
+		}
+		EXPECT_EQ(0u, Stats().rx_drop_fragment) << "the interface took the MTU";
+		EXPECT_GE(Stats().rx_echo, 4u);
+		if (mtu == 1500) {
+			PortTest::TearDown();
+			port = nullptr;
+			lcores = 0;
+			close(ping4);
+			close(ping6);
+		}
+	}
+}
+
+TEST_F(PortKernel, SleepsOnTapUntilAFrameComes)
+{
+	if (access("/dev/net/tun", R_OK | W_OK) != 0)
+		GTEST_SKIP() << "needs /dev/net/tun";
+	OpenReal("net_tap6,iface=strake6");
+	Address("strake6");
+	ASSERT_TRUE(Ping(false, 56));
+	strake_poller *p = &port->lcores[1]->poller;
+	struct pollfd pfd = {p->fd, POLLIN, 0};
+
+	for (unsigned i = 0; i < 500 && !p->arm(p, true); i++) { /* until the kernel has said all it wants to say */
+		p->arm(p, false);
+		Turn(STRAKE_NS_PER_MS);
+	}
+	uint64_t before = Stats().rx_echo;
+	Bytes msg = icmp4(8, 0, 0x66660000, Bytes(56));
+	struct sockaddr_in to = {};
+	to.sin_family = AF_INET;
+	inet_pton(AF_INET, "10.0.0.2", &to.sin_addr);
+	ASSERT_EQ((ssize_t)msg.size(), sendto(ping4, msg.data(), msg.size(), 0, (sockaddr *)&to, sizeof(to)));
+	EXPECT_EQ(1, poll(&pfd, 1, 1000));
+	p->arm(p, false);
+	Turn(STRAKE_NS_PER_MS);
+	EXPECT_EQ(before + 1, Stats().rx_echo);
+}
+
+TEST_F(PortKernel, IsPingedThroughAfPacketOverVeth)
+{
+	if (!Run("ip link add va type veth peer name vb"))
+		GTEST_SKIP() << "needs veth";
+	for (unsigned mtu : {1500u, 9000u}) {
+		conf.mtu = mtu;
+		ASSERT_TRUE(Run("ip link set va mtu " + std::to_string(mtu) + " up"));
+		ASSERT_TRUE(Run("ip link set vb mtu " + std::to_string(mtu) + " up"));
+		OpenReal("net_af_packet5,iface=vb");
+		EXPECT_EQ(mtu, ifp[1]->mtu);
+		if (mtu == 1500)
+			Address("va");
+		for (bool v6 : {false, true}) {
+			EXPECT_TRUE(Ping(v6, 56)) << "mtu " << mtu << " v6 " << v6;
+			EXPECT_TRUE(Ping(v6, mtu - (v6 ? 48 : 28))) << "mtu " << mtu << " v6 " << v6;
+		}
+		EXPECT_EQ(0u, Stats().rx_drop_fragment);
+		if (mtu == 1500) {
+			PortTest::TearDown();
+			port = nullptr;
+			lcores = 0;
+		}
+	}
+}
