@@ -133,12 +133,8 @@ tcp_conn_open(struct tcp *tcp, const struct tcp_key *key)
 		tcp->ifp->ops->unroute(dst);
 		return NULL;
 	}
-	/* All but the big arrays at the end, which their counts keep from being read. */
-	memset(c, 0, offsetof(struct tcp_conn, board));
-	c->board.n = 0;
-	c->board.bytes = 0;
-	c->reasm.n = 0;
-	c->reasm.stamp = 0;
+	memset(c, 0, sizeof(*c));
+	tcp_trouble_none(c);
 	c->tcp = tcp;
 	c->dst = dst;
 	c->key = *key;
@@ -177,7 +173,10 @@ tcp_conn_close(struct tcp_conn *c, int err)
 	strake_timer_cancel(&c->timer);
 	memset(c->due, 0, sizeof(c->due));
 	tcp_sndq_clear(&c->q);
-	tcp_reasm_clear(&c->reasm);
+	tcp_reasm_clear(c->reasm);
+	if (c->trouble != NULL)
+		c->board->n = 0;
+	tcp_trouble_done(c);
 	tcp_credit_drop_slab(c);
 	c->tcp->ifp->ops->unroute(c->dst);
 	c->dst = NULL;
@@ -206,6 +205,7 @@ tcp_conn_time_wait(struct tcp_conn *c, uint64_t now)
 		c->tcp->n_time_wait++;
 		c->due[TCP_DUE_RXT] = 0;
 		tcp_sndq_clear(&c->q);
+		tcp_credit_drop_slab(c);
 		c->err = 0;
 		if (c->flags & TCP_F_USER)
 			tcp_event(c, TCP_EV_CLOSED);

@@ -135,6 +135,7 @@ struct tcp_conn {
 	uint32_t snd_una, snd_nxt, snd_max; /**< max: highest ever sent, plus one */
 	uint32_t snd_wnd, snd_wl1, snd_wl2, max_wnd;
 	uint32_t recover, high_rxt;
+	uint32_t rxt_mark; /**< snd_max when this recovery last sent again */
 	uint32_t rtt_seq;
 	uint32_t iss;
 	struct tcp_sndq q;
@@ -153,10 +154,20 @@ struct tcp_conn {
 	int err; /**< for closed() */
 	uint32_t n_retransmits, n_timeouts, n_dupacks, n_sacks, n_ooo, n_recoveries, n_probes;
 
+	/* In the connection's tcp_trouble, or empty ones that all share. */
+	struct tcp_board *board;
+	struct tcp_reasm *reasm;
+	struct tcp_trouble *trouble;
 	struct strake_stream stream;
+} __rte_cache_aligned;
+
+/** What a connection needs only while segments are missing: large, hence lent from a pool. A connection that finds
+ * none keeps nothing out of order and knows of no SACK: slower, never wrong. */
+struct tcp_trouble {
 	struct tcp_board board;
 	struct tcp_reasm reasm;
-} __rte_cache_aligned;
+	struct tcp_trouble *next; /**< in the pool */
+};
 
 /** One address listened at, on one instance. */
 struct tcp_listener {
@@ -187,6 +198,7 @@ struct tcp {
 	uint32_t table_mask;
 	uint16_t lcore;
 	struct tcp_conn *conns;
+	struct tcp_trouble *troubles, *trouble_pool;
 	struct tcp_stailq dirty, events;
 	struct tcp_tailq idle, time_wait; /**< idle: free connections */
 	LIST_HEAD(, tcp_listener) listeners;
@@ -290,6 +302,14 @@ uint16_t tcp_mss_local(const struct tcp *tcp, uint32_t family);
 /** What the peer's SYN offers and we take. */
 void tcp_conn_options(struct tcp_conn *c, const struct tcp_options *o, uint64_t now);
 
+/* trouble.c */
+/** The shared empty ones. */
+void tcp_trouble_none(struct tcp_conn *c);
+/** Have room to note what is missing. @return false: the pool is empty. */
+bool tcp_trouble_get(struct tcp_conn *c);
+/** Give it back if nothing is missing any more. */
+void tcp_trouble_done(struct tcp_conn *c);
+
 /* event.c */
 /** Tell users what happened. @return how many connections. */
 uint32_t tcp_events_run(struct tcp *tcp);
@@ -308,8 +328,9 @@ bool tcp_input_ack(struct tcp_conn *c, struct tcp_seg *s, uint64_t now);
 void tcp_ack_advance(struct tcp_conn *c, uint32_t ack, uint64_t now);
 /** Take a segment's payload and FIN, which begin within the window. */
 void tcp_input_data(struct tcp_conn *c, struct tcp_seg *s, uint64_t now);
-/** The usual case: in order, nothing in reassembly, fits the window. @return false: no buffers, nothing changed. */
-bool tcp_input_in_order(struct tcp_conn *c, struct tcp_seg *s, uint64_t now);
+/** The usual case: payload [off, off + len) is next, nothing is in reassembly. @return false: no buffers, nothing
+ * changed. */
+bool tcp_input_in_order(struct tcp_conn *c, struct tcp_seg *s, uint32_t off, uint32_t len);
 void tcp_challenge(struct tcp_conn *c, uint64_t now);
 /** Release half-open accounting and the listener's reference. */
 void tcp_half_open_done(struct tcp_conn *c);

@@ -106,12 +106,24 @@ tcp_credit_drop_slab(struct tcp_conn *c)
 		mbuf_put(c, m, 0);
 }
 
+/* One segment is taken whatever it pins when nothing else is held, or nothing would ever move again. */
+static bool
+over_limit(struct tcp_conn *c, uint32_t more)
+{
+	if (c->pinned + more <= 2 * c->tcp->conf.rcvbuf)
+		return false;
+	tcp_credit_drop_slab(c);
+	return c->pinned > 0;
+}
+
 static bool
 slab_room(struct tcp_conn *c, uint32_t len)
 {
 	if (c->slab != NULL && rte_pktmbuf_tailroom(c->slab) >= len)
 		return true;
 	tcp_credit_drop_slab(c);
+	if (c->pinned > 2 * c->tcp->conf.rcvbuf)
+		return false;
 	c->slab = rte_pktmbuf_alloc(c->tcp->ifp->pool);
 	if (c->slab == NULL || rte_pktmbuf_tailroom(c->slab) < len) {
 		rte_pktmbuf_free(c->slab);
@@ -196,12 +208,12 @@ tcp_credit_take(struct tcp_conn *c, struct tcp_seg *s, uint32_t off, uint32_t le
 	uint32_t room = s->m->nb_segs == 1 ? s->m->buf_len : chain_room(s->m);
 
 	if (unlikely(c->pinned + room > rcvbuf / 2)) {
-		if (c->pinned + room > 2 * rcvbuf) {
+		if (len < room / SMALL_FACTOR && take_copy(c, s, off, len, head, tail))
+			return true;
+		if (over_limit(c, room)) {
 			c->tcp->n.rx_no_credit++;
 			return false;
 		}
-		if (len < room / SMALL_FACTOR && take_copy(c, s, off, len, head, tail))
-			return true;
 	}
 	if (likely(s->m->nb_segs == 1 && len == s->len)) {
 		*head = wrap(c, s->m, rte_pktmbuf_mtod(s->m, void *), len);

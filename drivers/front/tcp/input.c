@@ -183,7 +183,7 @@ predicted(const struct tcp_conn *c, const struct tcp_seg *s)
 	const uint32_t unusual = TCP_F_RECOVERY | TCP_F_LOSS | TCP_F_ECN | TCP_F_FIN_SEEN;
 
 	if (c->state != TCP_ESTABLISHED || (s->flags & ~TCP_PSH) != TCP_ACK || s->seq != c->rcv_nxt ||
-	    c->flags & unusual || c->reasm.n != 0 || c->board.n != 0 || s->opt.n_sack != 0)
+	    c->flags & unusual || c->reasm->n != 0 || c->board->n != 0 || s->opt.n_sack != 0)
 		return false;
 	if (c->flags & TCP_F_TS && (!(s->opt.has & TCP_HAS_TS) || seq_lt(s->opt.tsval, c->ts_recent)))
 		return false;
@@ -217,7 +217,7 @@ input_fast(struct tcp_conn *c, struct tcp_seg *s, uint64_t now)
 	if (c->snd_nxt != c->q.end || c->flags & TCP_F_CLOSE)
 		tcp_dirty(c);
 	if (s->len > 0)
-		tcp_input_in_order(c, s, now);
+		tcp_input_in_order(c, s, 0, s->len);
 }
 
 static void

@@ -15,8 +15,10 @@ tcp_ack_advance(struct tcp_conn *c, uint32_t ack, uint64_t now)
 	c->snd_una = ack;
 	if (seq_lt(c->snd_nxt, ack))
 		c->snd_nxt = ack;
-	if (c->board.n != 0)
-		tcp_board_ack(&c->board, ack);
+	if (c->board->n != 0) {
+		tcp_board_ack(c->board, ack);
+		tcp_trouble_done(c);
+	}
 	if (c->flags & TCP_F_TIMING && seq_ge(ack, c->rtt_seq)) {
 		c->flags &= ~TCP_F_TIMING;
 		tcp_rtt_sample(&c->rtt, now - c->rtt_at);
@@ -33,8 +35,12 @@ tcp_ack_advance(struct tcp_conn *c, uint32_t ack, uint64_t now)
 	}
 	if (c->flags & TCP_F_LOSS && seq_ge(ack, c->recover))
 		c->flags &= ~TCP_F_LOSS;
-	c->flags &= ~TCP_F_TLP_OUT;
-	tcp_timer_rxt(c, now);
+	c->flags &= ~(TCP_F_TLP_OUT | TCP_F_TLP);
+	/* With nothing out the timer begins anew with what is sent next. */
+	if (ack == c->snd_max)
+		c->due[TCP_DUE_RXT] = 0;
+	else
+		tcp_timer_rxt(c, now);
 }
 
 /* An ACK of new bytes while in fast recovery (RFC 6582, 3.2; RFC 6675, 5). */
@@ -46,12 +52,14 @@ recovery_advance(struct tcp_conn *c, uint32_t ack, uint64_t now)
 	tcp_ack_advance(c, ack, now);
 	if (seq_ge(ack, c->recover)) {
 		uint32_t flight = c->snd_max - c->snd_una;
+		uint32_t some = RTE_MAX(flight, (uint32_t)c->mss) + c->mss;
 
 		/* Without this a burst of a whole window would follow. */
-		flight = RTE_MAX(flight, (uint32_t)c->mss) + c->mss;
-		c->cc.cwnd = RTE_MIN(c->cc.ssthresh, flight);
+		c->cc.cwnd = RTE_MIN(c->cc.ssthresh, some);
 		c->flags &= ~(TCP_F_RECOVERY | TCP_F_RXT_DUE);
 		c->dupacks = 0;
+		if (flight > 0)
+			tcp_timer_rxt(c, now); /* a tail loss probe may be set again */
 		return;
 	}
 	c->high_rxt = seq_max(c->high_rxt, ack);
@@ -68,6 +76,7 @@ recovery_enter(struct tcp_conn *c, uint64_t now)
 	c->flags &= ~TCP_F_TIMING;
 	c->recover = c->snd_max;
 	c->high_rxt = c->snd_una;
+	c->rxt_mark = c->snd_max;
 	c->n_recoveries++;
 	c->tcp->n.recoveries++;
 	c->tcp->cc->congestion(&c->cc, c->snd_max - c->snd_una, now);
@@ -75,6 +84,19 @@ recovery_enter(struct tcp_conn *c, uint64_t now)
 	/* The probe for tail loss has served. */
 	c->flags &= ~TCP_F_TLP;
 	tcp_timer_rxt(c, now);
+}
+
+/* Three segments sent after all that was sent again have arrived: what is still missing was lost once more. Begin
+ * another pass over the holes instead of waiting for the timer. */
+static void
+retransmission_lost(struct tcp_conn *c, uint64_t now)
+{
+	if (tcp_board_above(c->board, c->rxt_mark) < (uint32_t)TCP_DUP_THRESH * c->mss)
+		return;
+	c->high_rxt = c->snd_una;
+	c->rxt_mark = c->snd_max;
+	c->recover = c->snd_max;
+	c->tcp->cc->congestion(&c->cc, tcp_pipe(c), now);
 }
 
 static void
@@ -87,9 +109,11 @@ detect_loss(struct tcp_conn *c, const struct tcp_seg *s, uint32_t newly, bool sa
 	if (c->dupacks < UINT8_MAX)
 		c->dupacks++;
 	c->n_dupacks++;
-	if (c->flags & TCP_F_RECOVERY)
+	if (c->flags & TCP_F_RECOVERY) {
+		retransmission_lost(c, now);
 		return;
-	if (c->dupacks < TCP_DUP_THRESH && !tcp_board_lost(&c->board, c->snd_una + 1, c->mss))
+	}
+	if (c->dupacks < TCP_DUP_THRESH && !tcp_board_lost(c->board, c->snd_una + 1, c->mss))
 		return;
 	/* Duplicates for what a timeout has already repaired mean nothing (RFC 6582, 4). */
 	if (seq_ge(c->snd_una, c->recover))
@@ -176,11 +200,13 @@ input_sack(struct tcp_conn *c, const struct tcp_seg *s)
 {
 	uint32_t newly = 0, una = seq_max(c->snd_una, s->ack);
 
-	if (!(c->flags & TCP_F_SACK) || c->state < TCP_ESTABLISHED)
+	if (s->opt.n_sack == 0 || !(c->flags & TCP_F_SACK) || c->state < TCP_ESTABLISHED || c->snd_una == c->snd_max ||
+	    !tcp_trouble_get(c))
 		return 0;
 	for (uint8_t i = 0; i < s->opt.n_sack; i++)
-		newly += tcp_board_add(&c->board, una, c->snd_max, s->opt.sack[i]);
+		newly += tcp_board_add(c->board, una, c->snd_max, s->opt.sack[i]);
 	c->n_sacks += s->opt.n_sack;
+	tcp_trouble_done(c);
 	return newly;
 }
 

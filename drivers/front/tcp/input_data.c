@@ -37,13 +37,11 @@ owe_ack(struct tcp_conn *c)
 }
 
 bool
-tcp_input_in_order(struct tcp_conn *c, struct tcp_seg *s, uint64_t now)
+tcp_input_in_order(struct tcp_conn *c, struct tcp_seg *s, uint32_t off, uint32_t len)
 {
 	struct strake_buf *head, *tail;
-	uint32_t len = s->len;
 
-	(void)now;
-	if (unlikely(!tcp_credit_take(c, s, 0, len, &head, &tail))) {
+	if (unlikely(!tcp_credit_take(c, s, off, len, &head, &tail))) {
 		tcp_ack_now(c);
 		return false;
 	}
@@ -60,27 +58,27 @@ reassemble(struct tcp_conn *c, struct tcp_seg *s, uint32_t seq, uint32_t end)
 	struct strake_buf *head, *tail;
 	struct tcp_range gap;
 
-	if (ahead && c->pinned > c->tcp->conf.rcvbuf + c->tcp->conf.rcvbuf / 2) {
+	if (!tcp_trouble_get(c) || (ahead && c->pinned > c->tcp->conf.rcvbuf + c->tcp->conf.rcvbuf / 2)) {
 		c->tcp->n.rx_no_credit++;
 		return;
 	}
-	while (seq_lt(seq, end) && tcp_reasm_gap(&c->reasm, seq, end, &gap)) {
+	while (seq_lt(seq, end) && tcp_reasm_gap(c->reasm, seq, end, &gap)) {
 		uint32_t len = gap.end - gap.start, off = gap.start - s->seq;
 
-		if (!tcp_reasm_room(&c->reasm, gap) || !tcp_credit_take(c, s, off, len, &head, &tail)) {
-			if (ahead || c->reasm.n == 0)
+		if (!tcp_reasm_room(c->reasm, gap) || !tcp_credit_take(c, s, off, len, &head, &tail)) {
+			if (ahead || c->reasm->n == 0)
 				return;
 			/* What is in order comes first: forget what was ahead (RFC 2018, 8, allows it). */
-			tcp_reasm_clear(&c->reasm);
+			tcp_reasm_clear(c->reasm);
 			if (!tcp_credit_take(c, s, off, len, &head, &tail))
 				return;
 		}
-		tcp_reasm_insert(&c->reasm, gap, head, tail);
+		tcp_reasm_insert(c->reasm, gap, head, tail);
 		if (s->m == NULL)
 			return; /* taken as a whole */
 		seq = gap.end;
 	}
-	tcp_reasm_touch(&c->reasm, end - 1);
+	tcp_reasm_touch(c->reasm, end - 1);
 }
 
 static void
@@ -89,8 +87,8 @@ input_payload(struct tcp_conn *c, struct tcp_seg *s, uint32_t seq, uint32_t end,
 	struct strake_buf *head, *tail;
 	uint32_t len;
 
-	if (seq == c->rcv_nxt && c->reasm.n == 0 && seq == s->seq && end - seq == s->len) {
-		tcp_input_in_order(c, s, now);
+	if (seq == c->rcv_nxt && c->reasm->n == 0) {
+		tcp_input_in_order(c, s, seq - s->seq, end - seq);
 		return;
 	}
 	if (seq_gt(seq, c->rcv_nxt)) {
@@ -98,9 +96,10 @@ input_payload(struct tcp_conn *c, struct tcp_seg *s, uint32_t seq, uint32_t end,
 		c->n_ooo++;
 	}
 	reassemble(c, s, seq, end);
-	len = tcp_reasm_pop(&c->reasm, c->rcv_nxt, &head, &tail);
+	len = tcp_reasm_pop(c->reasm, c->rcv_nxt, &head, &tail);
 	if (len > 0)
 		deliver_later(c, head, tail, len);
+	tcp_trouble_done(c);
 	/* A gap appears, shrinks or closes: the sender must know at once (RFC 5681, 4.2). Without SACK it counts
 	 * duplicates, so that each segment needs its own. */
 	tcp_ack_now(c);

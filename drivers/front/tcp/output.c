@@ -12,7 +12,7 @@ tcp_pipe(const struct tcp_conn *c)
 {
 	uint32_t flight = c->snd_nxt - c->snd_una, dup;
 
-	if (c->board.n == 0) {
+	if (c->board->n == 0) {
 		if (!(c->flags & TCP_F_RECOVERY) || c->flags & TCP_F_SACK)
 			return flight;
 		/* Every duplicate says that a segment has left the network (RFC 6582). */
@@ -21,11 +21,11 @@ tcp_pipe(const struct tcp_conn *c)
 	}
 	if (c->flags & TCP_F_LOSS) {
 		/* All that was out when the timer fired is taken for lost. */
-		for (uint32_t i = 0; i < c->board.n && seq_lt(c->board.r[i].start, c->snd_nxt); i++)
-			flight -= seq_min(c->board.r[i].end, c->snd_nxt) - c->board.r[i].start;
+		for (uint32_t i = 0; i < c->board->n && seq_lt(c->board->r[i].start, c->snd_nxt); i++)
+			flight -= seq_min(c->board->r[i].end, c->snd_nxt) - c->board->r[i].start;
 		return flight;
 	}
-	return tcp_board_pipe(&c->board, c->snd_una, c->snd_nxt, c->flags & TCP_F_RECOVERY ? c->high_rxt : c->snd_una,
+	return tcp_board_pipe(c->board, c->snd_una, c->snd_nxt, c->flags & TCP_F_RECOVERY ? c->high_rxt : c->snd_una,
 			      c->mss);
 }
 
@@ -64,12 +64,13 @@ send_holes(struct tcp_conn *c, bool lost, uint64_t now)
 	uint32_t pipe = tcp_pipe(c);
 	struct tcp_range hole;
 
-	while (pipe < c->cc.cwnd && tcp_board_hole(&c->board, seq_max(c->high_rxt, c->snd_una), lost, c->mss, &hole)) {
+	while (pipe < c->cc.cwnd && tcp_board_hole(c->board, seq_max(c->high_rxt, c->snd_una), lost, c->mss, &hole)) {
 		uint32_t n = tcp_retransmit(c, hole.start, hole.end - hole.start, now);
 
 		if (n == 0)
 			return false;
 		c->high_rxt = hole.start + n;
+		c->rxt_mark = c->snd_max;
 		pipe += n;
 	}
 	return true;
@@ -152,7 +153,7 @@ budget(struct tcp_conn *c, struct budget *b, uint32_t mss, uint32_t pipe)
 	uint32_t limit = c->q.end, edge = c->snd_una + c->snd_wnd;
 
 	if (unlikely(seq_lt(c->snd_nxt, c->snd_max))) {
-		c->snd_nxt = tcp_board_skip(&c->board, c->snd_nxt, &limit);
+		c->snd_nxt = tcp_board_skip(c->board, c->snd_nxt, &limit);
 		limit = seq_min(limit, c->q.end);
 	}
 	b->avail = seq_lt(c->snd_nxt, limit) ? limit - c->snd_nxt : 0;
@@ -220,6 +221,7 @@ send_data(struct tcp_conn *c, uint64_t now)
 			return false;
 		c->flags &= ~TCP_F_RXT_DUE;
 		c->high_rxt = seq_max(c->high_rxt, c->snd_una + n);
+		c->rxt_mark = c->snd_max;
 	}
 	if (c->flags & TCP_F_RECOVERY && c->flags & TCP_F_SACK && !send_holes(c, true, now))
 		return false;

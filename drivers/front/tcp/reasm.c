@@ -109,18 +109,18 @@ tcp_reasm_pop(struct tcp_reasm *q, uint32_t nxt, struct strake_buf **head, struc
 uint32_t
 tcp_reasm_blocks(const struct tcp_reasm *q, struct tcp_range *blk, uint32_t max)
 {
-	uint64_t taken = 0;
-	uint32_t k;
+	uint32_t k, below = q->stamp + 1;
 
+	/* Stamps are unique, so each round takes the latest below the last one taken. */
 	for (k = 0; k < max && k < q->n; k++) {
-		uint32_t best = UINT32_MAX;
+		const struct tcp_reasm_range *best = NULL;
 
 		for (uint32_t i = 0; i < q->n; i++)
-			if (!(taken >> i & 1) && (best == UINT32_MAX || seq_gt(q->r[i].stamp, q->r[best].stamp)))
-				best = i;
-		taken |= 1ULL << best;
-		blk[k].start = q->r[best].start;
-		blk[k].end = q->r[best].end;
+			if (seq_lt(q->r[i].stamp, below) && (best == NULL || seq_gt(q->r[i].stamp, best->stamp)))
+				best = &q->r[i];
+		below = best->stamp;
+		blk[k].start = best->start;
+		blk[k].end = best->end;
 	}
 	return k;
 }

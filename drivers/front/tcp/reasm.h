@@ -16,7 +16,7 @@
 #include "seq.h"
 #include "strake_buf.h"
 
-#define TCP_REASM_RANGES 32
+#define TCP_REASM_RANGES 256
 
 struct tcp_reasm_range {
 	uint32_t start, end;

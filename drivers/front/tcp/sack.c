@@ -65,6 +65,16 @@ tcp_board_lost(const struct tcp_board *b, uint32_t end, uint32_t mss)
 }
 
 uint32_t
+tcp_board_above(const struct tcp_board *b, uint32_t seq)
+{
+	uint32_t bytes = 0;
+
+	for (uint32_t i = b->n; i > 0 && seq_gt(b->r[i - 1].end, seq); i--)
+		bytes += b->r[i - 1].end - seq_max(b->r[i - 1].start, seq);
+	return bytes;
+}
+
+uint32_t
 tcp_board_pipe(const struct tcp_board *b, uint32_t una, uint32_t nxt, uint32_t high_rxt, uint32_t mss)
 {
 	uint32_t pipe = 0, at = una, ranges = 0, bytes = 0;

@@ -16,7 +16,7 @@
 
 #include "seq.h"
 
-#define TCP_BOARD_RANGES 32
+#define TCP_BOARD_RANGES 256
 /** Duplicate acknowledgements, or discontiguous ranges above a hole, that mean loss (RFC 6675, 2). */
 #define TCP_DUP_THRESH 3
 
@@ -33,6 +33,8 @@ uint32_t tcp_board_add(struct tcp_board *b, uint32_t una, uint32_t max, struct t
 void tcp_board_ack(struct tcp_board *b, uint32_t una);
 /** IsLost() of RFC 6675, 4, for a hole that ends at @p end. */
 bool tcp_board_lost(const struct tcp_board *b, uint32_t end, uint32_t mss);
+/** Bytes known to have arrived at or after @p seq. */
+uint32_t tcp_board_above(const struct tcp_board *b, uint32_t seq);
 /** SetPipe(): bytes thought to be in the network. @p high_rxt: holes below it were retransmitted. */
 uint32_t tcp_board_pipe(const struct tcp_board *b, uint32_t una, uint32_t nxt, uint32_t high_rxt, uint32_t mss);
 /** First hole at or after @p from that ends before a range; @p lost: only one that is lost. @return false: none. */

@@ -50,7 +50,7 @@ put_options(const struct tcp_conn *c, uint8_t *p, uint64_t now)
 {
 	struct tcp_options o = {.has = 0};
 
-	if (likely(c->reasm.n == 0)) {
+	if (likely(c->reasm->n == 0)) {
 		uint32_t ts[3] = {rte_cpu_to_be_32(0x0101080a), rte_cpu_to_be_32(tcp_ts_now(c, now)),
 				  rte_cpu_to_be_32(c->ts_recent)};
 
@@ -65,7 +65,7 @@ put_options(const struct tcp_conn *c, uint8_t *p, uint64_t now)
 		o.tsecr = c->ts_recent;
 	}
 	if (c->flags & TCP_F_SACK)
-		o.n_sack = (uint8_t)tcp_reasm_blocks(&c->reasm, o.sack, c->flags & TCP_F_TS ? 3 : 4);
+		o.n_sack = (uint8_t)tcp_reasm_blocks(c->reasm, o.sack, c->flags & TCP_F_TS ? 3 : 4);
 	return tcp_option_build(p, &o);
 }
 
@@ -75,7 +75,7 @@ options_len(const struct tcp_conn *c)
 {
 	uint8_t p[TCP_OPT_MAX];
 
-	if (likely(c->reasm.n == 0))
+	if (likely(c->reasm->n == 0))
 		return c->flags & TCP_F_TS ? 12 : 0;
 	return put_options(c, p, 0);
 }

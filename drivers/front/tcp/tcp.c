@@ -17,6 +17,8 @@
 /* Most bytes of either buffer: keeps windows and queues far from half the sequence space. */
 #define BUF_MAX	      (1u << 28)
 #define HALF_OPEN_MAX 1024u
+/* Connections that may miss segments at the same time: at least so many, and one in eight. */
+#define TROUBLES_MIN 64u
 
 static uint32_t
 poll(struct strake_poller *p, uint64_t now)
@@ -85,11 +87,17 @@ static int
 make_table(struct tcp *tcp)
 {
 	uint32_t conns = tcp->conf.conns, slots = rte_align32pow2(conns) * 2;
+	uint32_t troubles = conns / 8 < TROUBLES_MIN ? RTE_MIN(conns, TROUBLES_MIN) : conns / 8;
 
 	tcp->table = rte_zmalloc("tcp_table", slots * sizeof(*tcp->table), RTE_CACHE_LINE_SIZE);
 	tcp->conns = rte_zmalloc("tcp_conns", conns * sizeof(*tcp->conns), RTE_CACHE_LINE_SIZE);
-	if (tcp->table == NULL || tcp->conns == NULL)
+	tcp->troubles = rte_zmalloc("tcp_troubles", troubles * sizeof(*tcp->troubles), RTE_CACHE_LINE_SIZE);
+	if (tcp->table == NULL || tcp->conns == NULL || tcp->troubles == NULL)
 		return -ENOMEM;
+	for (uint32_t i = 0; i < troubles; i++) {
+		tcp->troubles[i].next = tcp->trouble_pool;
+		tcp->trouble_pool = &tcp->troubles[i];
+	}
 	tcp->table_mask = slots - 1;
 	for (uint32_t i = 0; i < conns; i++) {
 		tcp->conns[i].flags = TCP_F_FREE;
@@ -118,6 +126,7 @@ tcp_lcore_create(struct tcp **out, const struct tcp_conf *conf, struct port_if *
 	if (ret == 0)
 		ret = make_table(tcp);
 	if (ret < 0) {
+		rte_free(tcp->troubles);
 		rte_free(tcp->conns);
 		rte_free(tcp->table);
 		rte_free(tcp);
@@ -161,6 +170,7 @@ tcp_lcore_destroy(struct tcp *tcp)
 	tcp->ifp->rx = NULL;
 	tcp->ifp->too_big = NULL;
 	strake_poller_del(&tcp->poller);
+	rte_free(tcp->troubles);
 	rte_free(tcp->conns);
 	rte_free(tcp->table);
 	rte_free(tcp);

@@ -124,9 +124,9 @@ loss_timeout(struct tcp_conn *c, uint64_t now)
 	c->flags |= TCP_F_LOSS | TCP_F_CWR;
 	c->recover = c->snd_max;
 	/* The first byte SACKed but not acknowledged: the peer has thrown away what it held (RFC 2018, 8). */
-	if (c->board.n > 0 && c->board.r[0].start == c->snd_una) {
-		c->board.n = 0;
-		c->board.bytes = 0;
+	if (c->board->n > 0 && c->board->r[0].start == c->snd_una) {
+		c->board->n = 0;
+		tcp_trouble_done(c);
 	}
 	tcp_rewind(c);
 	if (c->snd_wnd == 0)
