@@ -379,6 +379,8 @@ void tcp_timer_set(struct tcp_conn *c, enum tcp_due which, uint64_t due);
 void tcp_timer_fire(struct strake_timer *t, uint64_t now);
 /** (Re)start the retransmission timer for what is out, or stop it. */
 void tcp_timer_rxt(struct tcp_conn *c, uint64_t now);
+/** Something was sent; @p fresh: for the first time. */
+void tcp_timer_sent(struct tcp_conn *c, bool fresh, uint64_t now);
 /** Go back to snd_una and send again from there. */
 void tcp_rewind(struct tcp_conn *c);
 

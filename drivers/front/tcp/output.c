@@ -267,6 +267,7 @@ restart_idle(struct tcp_conn *c, uint64_t now)
 bool
 tcp_output(struct tcp_conn *c, uint64_t now)
 {
+	uint32_t max = c->snd_max;
 	bool ok = true;
 
 	if (c->state == TCP_CLOSED)
@@ -282,7 +283,7 @@ tcp_output(struct tcp_conn *c, uint64_t now)
 	else if (c->flags & TCP_F_ACK_LATER && c->due[TCP_DUE_ACK] == 0)
 		tcp_timer_set(c, TCP_DUE_ACK, now + TCP_DELACK_NS);
 	/* Something is out, or waits for a window: either way a timer must run. */
-	if (c->due[TCP_DUE_RXT] == 0 && c->state != TCP_TIME_WAIT)
-		tcp_timer_rxt(c, now);
+	if (c->state != TCP_TIME_WAIT)
+		tcp_timer_sent(c, max != c->snd_max, now);
 	return ok;
 }

@@ -28,6 +28,13 @@ probe_time(const struct tcp_conn *c)
 	return pto;
 }
 
+static bool
+may_probe(const struct tcp_conn *c)
+{
+	return c->flags & TCP_F_SACK && c->backoff == 0 && c->rtt.srtt != 0 &&
+	       !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS | TCP_F_TLP_OUT));
+}
+
 void
 tcp_timer_rxt(struct tcp_conn *c, uint64_t now)
 {
@@ -44,12 +51,19 @@ tcp_timer_rxt(struct tcp_conn *c, uint64_t now)
 			tcp_timer_set(c, TCP_DUE_RXT, now + wait);
 		return;
 	}
-	if (c->flags & TCP_F_SACK && c->backoff == 0 && c->rtt.srtt != 0 && probe_time(c) < wait &&
-	    !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS | TCP_F_TLP_OUT))) {
+	if (may_probe(c) && probe_time(c) < wait) {
 		c->flags |= TCP_F_TLP;
 		wait = probe_time(c);
 	}
 	tcp_timer_set(c, TCP_DUE_RXT, now + wait);
+}
+
+void
+tcp_timer_sent(struct tcp_conn *c, bool fresh, uint64_t now)
+{
+	/* New data moves the probe (RFC 8985, 7.2), but not the retransmission timeout (RFC 6298, 5.1). */
+	if (c->due[TCP_DUE_RXT] == 0 || (fresh && may_probe(c)))
+		tcp_timer_rxt(c, now);
 }
 
 void
