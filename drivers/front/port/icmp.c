@@ -63,6 +63,11 @@ send_back(struct port_lcore *lc, struct rte_mbuf *m, uint16_t off, uint16_t ethe
 {
 	struct rte_ether_addr mac = rte_pktmbuf_mtod(m, struct rte_ether_hdr *)->src_addr;
 
+	/* Whoever may send larger frames than we: the device might never let go of the answer. */
+	if (m->pkt_len - off > lc->port->mtu || m->nb_segs > lc->port->tx_segs_max) {
+		port_drop(m, &lc->stats.tx_drop_size);
+		return;
+	}
 	rte_pktmbuf_adj(m, off);
 	m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
 	m->tx_offload = 0;

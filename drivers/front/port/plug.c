@@ -5,13 +5,9 @@
 /* The ethdev below: plugging it in, settling what it can do, starting and leaving it. */
 
 #include <errno.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <rte_dev.h>
 #include <rte_log.h>
@@ -34,11 +30,14 @@ is_driver(const struct port *port, const char *name)
 	return strcmp(port->driver, name) == 0;
 }
 
-/** Drivers that announce an Ethernet frame's usual size and pass whatever fits their buffers. */
+/**
+ * Drivers that announce an Ethernet frame's usual size and pass whatever fits their buffers. Not so tap: it announces
+ * the same and never sends a larger frame, nor what is queued behind it.
+ */
 static bool
 passes_more(const struct port *port)
 {
-	return is_driver(port, "net_tap") || is_driver(port, "net_memif") || is_driver(port, "net_af_packet");
+	return is_driver(port, "net_memif") || is_driver(port, "net_af_packet");
 }
 
 /** Name of the device in devargs: what stands before the first comma. */
@@ -277,28 +276,6 @@ set_reta(struct port *port, uint16_t size)
 	return rte_eth_dev_rss_reta_update(port->id, reta, size) == 0;
 }
 
-/** Make a kernel interface that the driver created for us take the MTU. */
-static void
-set_tap_mtu(const struct port *port, const struct rte_eth_dev_info *info)
-{
-	struct ifreq ifr = {.ifr_mtu = port->mtu};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return;
-	if (if_indextoname(info->if_index, ifr.ifr_name) == NULL || ioctl(fd, SIOCSIFMTU, &ifr) < 0)
-		rte_log(RTE_LOG_WARNING, port_logtype, "port %s: the tap interface keeps its MTU: %s\n", port->name,
-			strerror(errno));
-	close(fd);
-}
-
-static void
-set_mtu(const struct port *port, const struct rte_eth_dev_info *info)
-{
-	if (rte_eth_dev_set_mtu(port->id, port->mtu) != 0 && is_driver(port, "net_tap") && port->mtu != RTE_ETHER_MTU)
-		set_tap_mtu(port, info);
-}
-
 static int
 set_mac(struct port *port, const struct conf_port *conf, char *err, size_t errlen)
 {
@@ -375,7 +352,10 @@ port_device_start(struct port *port, const struct conf_port *conf, char *err, si
 	if (ret != 0)
 		goto err;
 	port->started = true;
-	set_mtu(port, &info);
+	/* Some drivers take it from the configuration, some only so, some not at all. An interface whose frames are
+	 * larger than its driver can say must keep the MTU it has. */
+	if (ec.rxmode.mtu == port->mtu)
+		rte_eth_dev_set_mtu(port->id, port->mtu);
 	if (port->rss && !set_reta(port, info.reta_size)) {
 		what = "setting the flow table";
 		ret = -ENOTSUP;

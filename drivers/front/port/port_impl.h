@@ -138,6 +138,7 @@ struct port_lcore {
 	struct strake_poller poller;
 	struct strake_timer tick;
 	struct port_stats stats;
+	uint64_t stalled;			     /* since when the device takes nothing, ns; 0: it does */
 	uint64_t echo_tokens, echo_filled, defended; /* echo rate limit; last defence of an address */
 	struct rte_mbuf *tcp[PORT_BURST];	     /* received, for ifp.rx */
 	struct rte_mbuf *tx[PORT_TX_HOLD];

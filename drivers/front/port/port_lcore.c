@@ -16,8 +16,9 @@
 
 #define TICK_SOON_NS (200 * STRAKE_NS_PER_MS) /* while neighbours are being asked */
 #define TICK_NS	     (10 * STRAKE_NS_PER_SEC)
-#define TX_RETRY_NS  STRAKE_NS_PER_MS /* a device that took not all is asked again, also while asleep */
-#define ANNOUNCES    3		      /* of each address after start; RFC 5227 asks for two */
+#define TX_RETRY_NS  STRAKE_NS_PER_MS	      /* a device that took not all is asked again, also while asleep */
+#define TX_STALL_NS  (100 * STRAKE_NS_PER_MS) /* a device that takes nothing for so long has no peer */
+#define ANNOUNCES    3			      /* of each address after start; RFC 5227 asks for two */
 
 static struct port_lcore *
 of_poller(struct strake_poller *p)
@@ -78,14 +79,36 @@ tx_collect(struct port_lcore *lc)
 	}
 }
 
+/** Nothing went. A memif without a peer is like that: what is old by now is of no use to anyone when one comes. */
+static void
+tx_stalled(struct port_lcore *lc, uint64_t now)
+{
+	if (lc->stalled == 0) {
+		lc->stalled = now;
+	} else if (now - lc->stalled > TX_STALL_NS) {
+		lc->stats.tx_drop_full += lc->n_tx;
+		rte_pktmbuf_free_bulk(lc->tx, lc->n_tx);
+		lc->n_tx = 0;
+		lc->stalled = 0;
+	}
+}
+
 static uint32_t
 flush(struct strake_poller *p, uint64_t now)
 {
 	struct port_lcore *lc = of_poller(p);
+	uint16_t sent;
 
 	if (lc->tx_owner == lc->index)
 		tx_collect(lc);
-	return lc->n_tx != 0 ? tx_push(lc) : 0;
+	if (lc->n_tx == 0)
+		return 0;
+	sent = tx_push(lc);
+	if (likely(sent != 0))
+		lc->stalled = 0;
+	else
+		tx_stalled(lc, now);
+	return sent;
 }
 
 /* --- between lcores --- */
@@ -289,6 +312,18 @@ open_epoll(struct port_lcore *lc)
 	return lc->epfd;
 }
 
+static void
+close_epoll(struct port_lcore *lc)
+{
+	if (lc->epfd < 0)
+		return;
+	/* The device remembers the descriptor and would use its number again. */
+	for (uint16_t q = lc->index - 1; q < lc->port->n_queues; q += lc->port->n_lcores)
+		rte_eth_dev_rx_intr_ctl_q(lc->port->id, q, lc->epfd, RTE_INTR_EVENT_DEL, NULL);
+	close(lc->epfd);
+	lc->epfd = -1;
+}
+
 /* --- timer --- */
 
 static void
@@ -392,8 +427,7 @@ port_lcore_fini(struct port *port)
 	lc->in_poller = false;
 	strake_poller_del(&lc->poller);
 	strake_timer_cancel(&lc->tick);
-	if (lc->epfd >= 0)
-		close(lc->epfd);
+	close_epoll(lc);
 	port_neigh_fini(lc);
 	port_dst_fini(lc);
 	rte_pktmbuf_free_bulk(lc->tx, lc->n_tx);

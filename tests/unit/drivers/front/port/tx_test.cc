@@ -215,6 +215,23 @@ TEST_F(PortTx, KeepsWhatTheDeviceDidNotTakeUpToABound)
 	EXPECT_EQ(63u + PORT_TX_HOLD, taken);
 }
 
+TEST_F(PortTx, LetsGoOfFramesNobodyTakes)
+{
+	dev_conf.tx_slots = 16;
+	Ready();
+	for (unsigned i = 0; i < 100; i++)
+		ASSERT_EQ(0, Send(dst4, Unsummed(1)));
+	Turn();
+	Turn(50 * STRAKE_NS_PER_MS);
+	EXPECT_EQ(0u, Stats().tx_drop_full);
+	Turn(101 * STRAKE_NS_PER_MS);
+	EXPECT_EQ(85u, Stats().tx_drop_full);
+	EXPECT_EQ(15u, TakeSent().size());
+	Send(dst4, Unsummed(1));
+	Turn();
+	EXPECT_EQ(1u, TakeSent().size()) << "and goes on";
+}
+
 TEST_F(PortTx, KnowsWhereItCanSend)
 {
 	port_addr other = addr("10.0.0.9"), far = addr("192.0.2.1"), far6 = addr("2001:db8::1");
