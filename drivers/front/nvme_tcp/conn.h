@@ -22,6 +22,7 @@
  * A command's slot is on exactly one of the connection's lists, or lent to the nvmf room (SLOT_LENT).
  */
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -45,8 +46,8 @@
 
 /* Small bytes of ours on the way out (headers, digests, response capsules), several PDUs to one. */
 #define TX_SMALL 192u
-_Static_assert(TX_SMALL >= NVME_TCP_HLEN_TERM + NVME_TCP_TERM_DATA, "a termination request fits");
-_Static_assert(TX_SMALL >= (NVME_TCP_PDA_MAX + 1) * 4, "a padded data header fits");
+static_assert(TX_SMALL >= NVME_TCP_HLEN_TERM + NVME_TCP_TERM_DATA, "a termination request fits");
+static_assert(TX_SMALL >= (NVME_TCP_PDA_MAX + 1) * 4, "a padded data header fits");
 
 /* Entries of a submission queue, the most a host may ask for in Connect. */
 #define QUEUE_MAX 1024

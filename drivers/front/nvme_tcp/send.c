@@ -14,6 +14,9 @@
 #include "conn.h"
 #include "strake_kernel.h"
 
+/* Of the pool of small buffers, on each lcore. */
+#define SMALLS_CACHE 256u
+
 static void
 small_release(struct strake_buf *buf)
 {
@@ -28,7 +31,7 @@ nvme_tcp_send_init(struct nvme_tcp_lcore *lc, uint32_t smalls)
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	snprintf(name, sizeof(name), "nvme_tcp_%u", strake_self_index());
-	lc->smalls = rte_mempool_create(name, smalls, TX_SMALL, RTE_MEMPOOL_CACHE_MAX_SIZE / 2, 0, NULL, NULL, NULL,
+	lc->smalls = rte_mempool_create(name, smalls, TX_SMALL, RTE_MIN(smalls / 4, SMALLS_CACHE), 0, NULL, NULL, NULL,
 					NULL, strake_self()->socket, 0);
 	return lc->smalls == NULL ? -ENOMEM : 0;
 }
@@ -213,6 +216,8 @@ nvme_tcp_reply_pump(struct nvme_tcp_conn *conn)
 		build(slot);
 		nvme_tcp_slot_put(slot);
 	}
+	if (slot != NULL)
+		nvme_tcp_conn_stall(conn);
 }
 
 /* Connect is the one command whose end changes the connection. */
