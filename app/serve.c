@@ -84,6 +84,7 @@ serve_lcores_up(struct appliance *a)
 			goto err;
 	}
 	strake_lcore_enter(STRAKE_LCORE_MAIN);
+	strake_lcore_turn(strake_clock_ns()); /* from now on main knows the time: boot's own I/O is measured */
 	ret = pools_up(c);
 	if (ret < 0)
 		goto err;

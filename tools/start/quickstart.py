@@ -35,7 +35,7 @@ def run(cmd, **kw):
 def build():
     say("building ...")
     log = tempfile.NamedTemporaryFile("w+", prefix="strake-build-", delete=False)
-    steps = [["ninja", "-C", BUILD, "strake", "strake-io", "strakectl"]]
+    steps = [["ninja", "-C", BUILD, "app/strake", "tools/io/strake-io", "tools/ctl/strakectl"]]
     if not os.path.isfile(os.path.join(BUILD, "build.ninja")):
         steps.insert(0, ["meson", "setup", BUILD, ROOT, "-Dtests=false"])
     for cmd in steps:
@@ -194,9 +194,8 @@ class Client:
                                   "--offset", "192M", "--quiet", "--json"))
 
 
-def telemetry(net, what, name=None):
-    cmd = [*net.prefix(), program("strakectl"), "--prefix", "quickstart", what, *(["show", name] if name else []),
-           "--json"]
+def telemetry(net, *what):
+    cmd = [*net.prefix(), program("strakectl"), *what, "--name", "quickstart", "--json"]
     return json.loads(run(cmd, stdout=subprocess.PIPE).stdout)
 
 
@@ -216,8 +215,9 @@ def measure(client):
     for pattern, bs, depth in [("randread", "4K", 1), ("randread", "4K", 32), ("randwrite", "4K", 32),
                                ("read", "128K", 16), ("write", "128K", 16)]:
         r = client.bench(pattern, bs, depth)
+        r = r["read" if "read" in pattern else "write"]
         lat = r["latency_ns"]
-        rows.append([f"{pattern} {bs} depth {depth}", f"{r['iops']:.0f}", f"{r['bytes_per_s'] / 1e6:.0f}",
+        rows.append([f"{pattern} {bs} depth {depth}", f"{r['iops']:.0f}", f"{r['bytes_per_second'] / 1e6:.0f}",
                      micro(lat["p50"]), micro(lat["p99"]), micro(lat["p999"])])
     say("")
     table(["", "IOPS", "MB/s", "p50 µs", "p99 µs", "p99.9 µs"], rows)
@@ -227,14 +227,14 @@ def work(net):
     status = telemetry(net, "status")
     hz = status["tsc_hz"]
     rows = []
-    for s in telemetry(net, "stage"):
+    for s in telemetry(net, "stage", "list"):
         units = max(s["down"] + s["up"], 1)
         rows.append([s["name"], s["down"], s["up"], f"{s['bytes'] / 1e6:.0f}", s["errors"],
                      f"{s['cycles'] / units * 1e9 / hz:.0f}"])
     say("")
     table(["stage", "down", "up", "MB", "errors", "ns a unit"], rows)
     rows = []
-    for d in telemetry(net, "drive"):
+    for d in telemetry(net, "drive", "list"):
         rows.append([d["name"], d["read_ops"], f"{d['read_bytes'] / 1e6:.0f}", d["write_ops"],
                      f"{d['write_bytes'] / 1e6:.0f}", d["flush_ops"], micro(d["read_latency"]["p99"]),
                      micro(d["write_latency"]["p99"])])
@@ -265,7 +265,7 @@ def keep(app, net, client, folder):
     io = " ".join([*net.prefix(), program("strake-io")])
     say(f"\nThe appliance goes on (process {app.proc.pid}, files in {folder}). Try:\n"
         f"  {io} identify {' '.join(client.common)}\n"
-        f"  {' '.join(net.prefix())} {program('strakectl')} --prefix quickstart top\n"
+        f"  {' '.join(net.prefix())} {program('strakectl')} top --name quickstart\n"
         f"End it:\n  kill {app.proc.pid}" + (f"; ip netns del {NETNS}" if net.use else "") + f"; rm -r {folder}")
 
 
