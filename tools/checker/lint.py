@@ -111,16 +111,17 @@ def alone():
         text = read(f)
         if f.startswith("tests/") and "gtest" in text:
             continue
-        if not (f.startswith("tests/") and "std::" in text):
+        only_cpp = f.startswith("tests/") and re.search(r"^#include <[a-z_]+>$|std::", text, re.M)
+        if not only_cpp:
             jobs.append((f, "C"))
-        if "/include/" in f:
+        if "/include/" in f or only_cpp:
             jobs.append((f, "C++"))
     with ThreadPoolExecutor(2) as pool:
         return [r for r in pool.map(one, jobs) if r]
 
 
 def spelling():
-    status, out = sh(["codespell", "--ignore-words-list", "ons,mut,hist,ue,nd,te,fo,ba,ot,inout,crate,parm",
+    status, out = sh(["codespell", "--ignore-words-list", "ons,mut,hist,ue,nd,te,fo,ba,ot,inout,inflight,tha,addreses,adresses",
                       "--builtin", "clear,rare", *files("*.c", "*.h", "*.cc", "*.md", "*.yaml", "*.py")])
     return [] if status == 0 else out.splitlines()
 
@@ -137,7 +138,8 @@ def lengths():
     bad = []
     for f in files("*.c", "*.h"):
         n = read(f).count("\n")
-        if n > 800:
+        # Wire formats are tables: theirs may be longer.
+        if n > (1000 if f.endswith("_spec.h") else 800):
             bad.append(f"{f}: {n} lines; two nouns in one room?")
     return bad
 
