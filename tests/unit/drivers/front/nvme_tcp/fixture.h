@@ -35,9 +35,10 @@ class NvmeTcp : public testing::Test
 		static bool once;
 
 		/* The pools serve all tests: making them takes longer than most of these. */
-		if (!once)
+		if (!once) {
 			ASSERT_EQ(0, strake_buf_init(&bc));
-		once = true;
+			once = true;
+		}
 		ASSERT_EQ(0, strake_lcore_create(0, &lc));
 		strake_lcore_enter(0);
 		if (nc.conns == 0)

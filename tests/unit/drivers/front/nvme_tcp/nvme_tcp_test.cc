@@ -100,7 +100,7 @@ TEST_P(NvmeTcpWire, AnswersEachOfManyMixedCommandsOnce)
 }
 
 INSTANTIATE_TEST_SUITE_P(Segments, NvmeTcpWire,
-			 testing::Combine(testing::Values(1, 2, 3), testing::Values(0u, 1u, 7u, 97u, 3000u),
+			 testing::Combine(testing::Values(1, 2), testing::Values(0u, 1u, 97u, 3000u),
 					  testing::Values(0, 1, 2, 3), testing::Bool()));
 
 TEST_F(NvmeTcp, CutsAStreamAtEveryByteWithoutHarm)
