@@ -32,7 +32,7 @@ group_kick(struct group *g)
 	} else if (g->asks != NULL) {
 		g->task = TASK_DIRTY;
 		task_dirty(g);
-	} else if (g->closing) {
+	} else if (g->closing || g->quiet) {
 		return;
 	} else if (g->back != NULL) {
 		g->task = TASK_RETURN;
@@ -56,8 +56,10 @@ group_task_end(struct group *g)
 void
 group_settle(struct group *g)
 {
+	g->quiet = true;
 	while (g->task != TASK_NONE)
 		strake_lcore_turn(RTE_MAX(strake_now(), strake_clock_ns()));
+	g->quiet = false;
 }
 
 /* --- writing down, while main waits --------------------------------------------------------------------------------
@@ -281,7 +283,9 @@ extent_add(struct group *g, const char *name, uint64_t bytes, const uint8_t *uui
 	g->s.extents++;
 	g->task = TASK_EXTENT;
 	fan_super(g, group_mask_writable(g), down_super);
-	return written(g);
+	ret = written(g);
+	group_kick(g);
+	return ret;
 }
 
 int

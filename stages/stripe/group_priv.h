@@ -101,7 +101,7 @@ struct stripe_lcore {
 	struct group_ask asks[ASKS_MAX], *free_asks;
 	struct group_fail fail[GEOMETRY_MEMBERS_MAX];
 	struct group_ctl ctl;
-	struct group_join join;
+	struct group_join join, leave;
 	struct strake_msg feed;
 	bool ctl_out, orphan; /**< main's: ctl is on its way; free lc when it arrives */
 	uint64_t degraded_reads, degraded_writes, member_errors, held_count;
@@ -139,6 +139,7 @@ struct group {
 
 	enum group_task task;
 	bool closing;
+	bool quiet; /**< main waits for the task under way: begin nothing in the background */
 
 	/* I/O to several members at once: fan.c */
 	struct {

@@ -330,8 +330,7 @@ group_member_return(struct group *g, unsigned int member, struct strake_drive *d
 		snprintf(err, errlen, "group \"%s\" has no mirrored member %u", g->s.name, member);
 		return -EINVAL;
 	}
-	if (g->m[member].state != GROUP_MEMBER_MISSING || g->back != NULL || g->task == TASK_LOST ||
-	    g->lost_host & 1u << member) {
+	if (g->m[member].state != GROUP_MEMBER_MISSING || g->back != NULL) {
 		snprintf(err, errlen, "group \"%s\": member %u is in service", g->s.name, member);
 		return -EBUSY;
 	}

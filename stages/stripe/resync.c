@@ -65,7 +65,8 @@ resync_need_dirty(struct group *g, uint8_t why)
 bool
 resync_wanted(const struct group *g)
 {
-	return !g->halted && !g->closing && (g->need_n > 0 || group_mask_state(g, GROUP_MEMBER_STALE) != 0);
+	return !g->halted && !g->closing && !g->quiet &&
+	       (g->need_n > 0 || group_mask_state(g, GROUP_MEMBER_STALE) != 0);
 }
 
 /* --- the end: stale members are in sync ----------------------------------------------------------------------------

@@ -302,7 +302,8 @@ stripe_joined(struct strake_msg *msg)
 	struct group_join *join = (struct group_join *)msg;
 
 	join->lc->view = join->view;
-	held_run(join->lc);
+	if (!join->lc->left)
+		held_run(join->lc);
 }
 
 int
@@ -369,6 +370,7 @@ group_lcore_fini(struct group *g)
 	lc->left = true;
 	if (lc->quiescing)
 		ctl_answer(lc);
-	lc->join.msg.fn = group_leave_on_main;
-	strake_msg_send(STRAKE_LCORE_MAIN, &lc->join.msg);
+	lc->leave.lc = lc;
+	lc->leave.msg.fn = group_leave_on_main;
+	strake_msg_send(STRAKE_LCORE_MAIN, &lc->leave.msg);
 }

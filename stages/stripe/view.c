@@ -123,7 +123,10 @@ group_leave_on_main(struct strake_msg *msg)
 	g->degraded_writes += lc->degraded_writes;
 	g->lc_errors += lc->member_errors;
 	if (!lc->ctl_out) {
-		stripe_lcore_free(lc);
+		/* Left before it ever saw our answer to its join: that is still on its way, so the memory has to stay.
+		 */
+		if (lc->view != NULL)
+			stripe_lcore_free(lc);
 		return;
 	}
 	lc->orphan = true;
