@@ -13,17 +13,10 @@
 #include <rte_debug.h>
 #include <rte_spinlock.h>
 
-#define SECTOR	   512u
+#include "power_medium.h"
+
 #define DISKS_MAX  32
 #define FAULTS_MAX 16
-
-/* A write that was completed, or under way at the cut, and is not known to be durable. Oldest first. */
-struct version {
-	uint64_t sector;
-	uint32_t count;
-	bool fua;
-	uint8_t *data; /* NULL: zeroes */
-};
 
 /* An I/O under way; with its payload as it was at submission. */
 struct op {
@@ -54,10 +47,8 @@ struct power_disk {
 	struct power_supply *ps;
 	struct power_conf conf;
 	char serial[64];
-	uint8_t *durable, *now;
-	struct version *versions;
-	uint64_t n_versions, max_versions, first_seq; /* first_seq: sequence number of versions[0] */
-	struct op *ops;				      /* oldest first */
+	struct power_medium medium;
+	struct op *ops; /* oldest first */
 	struct power_fault faults[FAULTS_MAX];
 	unsigned int n_faults;
 	bool gone, hold;
@@ -65,118 +56,25 @@ struct power_disk {
 	struct lcore_part lc[STRAKE_LCORE_MAX];
 };
 
-static uint64_t
-draw(struct power_supply *ps)
-{
-	uint64_t z = (ps->rng += 0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
-
-static void *
-must(void *p)
-{
-	RTE_VERIFY(p != NULL);
-	return p;
-}
-
 static bool
 writes(uint8_t op)
 {
 	return op == STRAKE_IO_WRITE || op == STRAKE_IO_WRITE_ZEROES || op == STRAKE_IO_DEALLOCATE;
 }
 
-/* --- the medium ----------------------------------------------------------------------------------------------------
- */
-
-static void
-put(uint8_t *image, uint64_t sector, const struct version *v)
-{
-	if (v->data == NULL)
-		memset(image + sector * SECTOR, 0, SECTOR);
-	else
-		memcpy(image + sector * SECTOR, v->data + (sector - v->sector) * SECTOR, SECTOR);
-}
-
-static void
-put_all(uint8_t *image, const struct version *v)
-{
-	for (uint32_t i = 0; i < v->count; i++)
-		put(image, v->sector + i, v);
-}
-
-/* Takes op->data. */
-static void
-add_version(struct power_disk *d, struct op *op, bool fua)
-{
-	struct version *v;
-
-	if (d->n_versions == d->max_versions) {
-		d->max_versions = RTE_MAX(64u, d->max_versions * 2);
-		d->versions = must(realloc(d->versions, d->max_versions * sizeof(*v)));
-	}
-	v = &d->versions[d->n_versions++];
-	v->sector = op->io->off / SECTOR;
-	v->count = op->io->len / SECTOR;
-	v->fua = fua;
-	v->data = op->data;
-	op->data = NULL;
-}
-
-/* The first @p n versions are durable now. */
-static void
-settle(struct power_disk *d, uint64_t n)
-{
-	for (uint64_t i = 0; i < n; i++) {
-		put_all(d->durable, &d->versions[i]);
-		free(d->versions[i].data);
-	}
-	memmove(d->versions, d->versions + n, (d->n_versions - n) * sizeof(d->versions[0]));
-	d->n_versions -= n;
-	d->first_seq += n;
-}
-
-/*
- * Decide what the cut leaves. Of a sector's contents since it was last durable, the durable one included, each is as
- * likely as the others: the n-th newer one replaces the choice so far with a chance of 1 in n + 1. One cut in four
- * loses the whole cache, and one in four keeps it, so that those are seen too.
- */
-static void
-resolve(struct power_disk *d)
-{
-	uint16_t *newer = must(calloc(d->conf.bytes / SECTOR, sizeof(*newer)));
-	uint64_t mood = draw(d->ps) % 4;
-
-	for (uint64_t i = 0; i < d->n_versions; i++) {
-		struct version *v = &d->versions[i];
-
-		for (uint64_t s = v->sector; s < v->sector + v->count; s++) {
-			if (v->fua) {
-				newer[s] = 0;
-				put(d->durable, s, v);
-			} else if (mood == 0 || (mood > 1 && draw(d->ps) % (++newer[s] + 1u) == 0)) {
-				put(d->durable, s, v);
-			}
-		}
-		free(v->data);
-	}
-	d->first_seq += d->n_versions;
-	d->n_versions = 0;
-	free(newer);
-	memcpy(d->now, d->durable, d->conf.bytes);
-}
+/* --- power -------------------------------------------------------------------------------------------------------- */
 
 static void
 cut_disk(struct power_disk *d)
 {
 	for (struct op *op = d->ops; op != NULL; op = op->next) {
-		if (writes(op->io->op) && op->status == 0)
-			add_version(d, op, false);
+		if (writes(op->io->op) && op->status == 0) {
+			power_medium_half_write(&d->medium, op->io->off, op->io->len, op->data);
+			op->data = NULL;
+		}
 		op->status = -ENODEV;
 	}
-	resolve(d);
+	power_medium_cut(&d->medium, &d->ps->rng);
 }
 
 static void
@@ -246,7 +144,7 @@ fill_read(struct power_disk *d, struct strake_io *io)
 	uint32_t left = io->len;
 
 	if (io->bufs != NULL)
-		return strake_buf_copy_in(io->bufs, io->buf_off, d->now + off, left);
+		return strake_buf_copy_in(io->bufs, io->buf_off, d->medium.now + off, left);
 	while (left > 0) {
 		struct strake_buf *buf = strake_buf_page(RTE_MIN(left, STRAKE_BUF_PAGE_MAX));
 
@@ -255,7 +153,7 @@ fill_read(struct power_disk *d, struct strake_io *io)
 			io->bufs = NULL;
 			return -ENOMEM;
 		}
-		memcpy(buf->addr, d->now + off, buf->len);
+		memcpy(buf->addr, d->medium.now + off, buf->len);
 		off += buf->len;
 		left -= buf->len;
 		*tail = buf;
@@ -267,7 +165,7 @@ fill_read(struct power_disk *d, struct strake_io *io)
 static bool
 payload_changed(const struct op *op)
 {
-	uint8_t *now = must(malloc(op->io->len));
+	uint8_t *now = power_must(malloc(op->io->len));
 	bool changed = strake_buf_copy_out(op->io->bufs, op->io->buf_off, now, op->io->len) < 0 ||
 		       memcmp(now, op->data, op->io->len) != 0;
 
@@ -287,8 +185,7 @@ perform(struct power_disk *d, struct op *op)
 	case STRAKE_IO_READ:
 		return fill_read(d, io);
 	case STRAKE_IO_FLUSH:
-		if (op->seq > d->first_seq)
-			settle(d, op->seq - d->first_seq);
+		power_medium_settle(&d->medium, op->seq);
 		return 0;
 	case STRAKE_IO_WRITE:
 		d->figures.changed += payload_changed(op);
@@ -297,24 +194,24 @@ perform(struct power_disk *d, struct op *op)
 		break;
 	}
 	d->figures.fua += (io->flags & STRAKE_IO_FUA) != 0;
-	add_version(d, op, fua);
-	put_all(d->now, &d->versions[d->n_versions - 1]);
+	power_medium_write(&d->medium, io->off, io->len, op->data, fua);
+	op->data = NULL;
 	if (d->conf.write_through)
-		settle(d, d->n_versions);
+		power_medium_settle(&d->medium, power_medium_seq(&d->medium));
 	return 0;
 }
 
 static void
 begin(struct power_disk *d, struct strake_io *io)
 {
-	struct op *op = must(calloc(1, sizeof(*op))), **tail;
+	struct op *op = power_must(calloc(1, sizeof(*op))), **tail;
 
 	op->io = io;
 	op->lcore = strake_self_index();
-	op->seq = d->first_seq + d->n_versions;
+	op->seq = power_medium_seq(&d->medium);
 	op->due = d->lc[op->lcore].turn + 1;
 	if (d->conf.delay_turns > 0)
-		op->due += draw(d->ps) % (d->conf.delay_turns + 1);
+		op->due += power_draw(&d->ps->rng) % (d->conf.delay_turns + 1);
 	if (!d->ps->on || d->gone)
 		op->status = -ENODEV;
 	else if (!in_bounds(d, io)) {
@@ -325,7 +222,7 @@ begin(struct power_disk *d, struct strake_io *io)
 		d->figures.overlaps += overlaps(d, io);
 	}
 	if (op->status == 0 && io->op == STRAKE_IO_WRITE) {
-		op->data = must(malloc(io->len));
+		op->data = power_must(malloc(io->len));
 		if (strake_buf_copy_out(io->bufs, io->buf_off, op->data, io->len) < 0)
 			rte_panic("write of %u bytes with a shorter payload\n", io->len);
 	}
@@ -354,7 +251,7 @@ take_due(struct power_disk *d, uint16_t lcore, uint64_t turn)
 			continue;
 		}
 		*at = op->next;
-		if (due == NULL || d->conf.delay_turns == 0 || draw(d->ps) % 2 == 0) {
+		if (due == NULL || d->conf.delay_turns == 0 || power_draw(&d->ps->rng) % 2 == 0) {
 			struct op **end = &due;
 
 			while (*end != NULL)
@@ -490,7 +387,7 @@ power_drive_open(struct strake_drive **out, const char *name, struct power_disk 
 struct power_supply *
 power_supply_new(uint64_t seed)
 {
-	struct power_supply *ps = must(calloc(1, sizeof(*ps)));
+	struct power_supply *ps = power_must(calloc(1, sizeof(*ps)));
 
 	ps->rng = seed;
 	ps->on = true;
@@ -540,21 +437,20 @@ power_writes(const struct power_supply *ps)
 struct power_disk *
 power_disk_new(struct power_supply *ps, const struct power_conf *conf)
 {
-	struct power_disk *d = must(calloc(1, sizeof(*d)));
+	struct power_disk *d = power_must(calloc(1, sizeof(*d)));
 
 	RTE_VERIFY(ps->n_disks < DISKS_MAX);
 	d->ps = ps;
 	d->conf = *conf;
 	if (d->conf.block_size == 0)
-		d->conf.block_size = SECTOR;
+		d->conf.block_size = POWER_SECTOR;
 	if (d->conf.max_io == 0)
 		d->conf.max_io = STRAKE_BUF_PAGE_MAX;
-	RTE_VERIFY(d->conf.bytes % d->conf.block_size == 0 && d->conf.block_size % SECTOR == 0);
+	RTE_VERIFY(d->conf.bytes % d->conf.block_size == 0 && d->conf.block_size % POWER_SECTOR == 0);
 	snprintf(d->serial, sizeof(d->serial), "power-%u", ps->made++);
 	if (conf->serial != NULL)
 		snprintf(d->serial, sizeof(d->serial), "%s", conf->serial);
-	d->durable = must(calloc(1, d->conf.bytes));
-	d->now = must(calloc(1, d->conf.bytes));
+	power_medium_init(&d->medium, d->conf.bytes);
 	ps->disks[ps->n_disks++] = d;
 	return d;
 }
@@ -569,11 +465,7 @@ power_disk_free(struct power_disk *disk)
 	for (i = 0; ps->disks[i] != disk; i++)
 		;
 	ps->disks[i] = ps->disks[--ps->n_disks];
-	for (uint64_t v = 0; v < disk->n_versions; v++)
-		free(disk->versions[v].data);
-	free(disk->versions);
-	free(disk->durable);
-	free(disk->now);
+	power_medium_fini(&disk->medium);
 	free(disk);
 }
 
@@ -615,14 +507,14 @@ power_disk_figures(const struct power_disk *disk, struct power_figures *out)
 void
 power_disk_peek(const struct power_disk *disk, uint64_t off, void *dst, uint64_t len)
 {
-	memcpy(dst, disk->now + off, len);
+	memcpy(dst, disk->medium.now + off, len);
 }
 
 void
 power_disk_poke(struct power_disk *disk, uint64_t off, const void *src, uint64_t len)
 {
 	/* Older versions would cover it again when they settle. */
-	settle(disk, disk->n_versions);
-	memcpy(disk->now + off, src, len);
-	memcpy(disk->durable + off, src, len);
+	power_medium_settle(&disk->medium, power_medium_seq(&disk->medium));
+	memcpy(disk->medium.now + off, src, len);
+	memcpy(disk->medium.durable + off, src, len);
 }
