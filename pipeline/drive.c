@@ -24,7 +24,7 @@
 static const struct strake_drive_ops *kinds[KINDS_MAX];
 static struct strake_drive *drives[DRIVES_MAX];
 static unsigned int n_drives;
-static struct rte_mempool *io_pool; /* lives while a drive is open */
+static struct rte_mempool *io_pool; /* made with the first drive, kept until the process ends */
 
 /* A drive's part on one lcore: what the driver had no room for, oldest first. */
 struct drive_lcore {
@@ -119,10 +119,6 @@ strake_drive_open(struct strake_drive **out, const char *name, const char *kind,
 
 err_free:
 	rte_free(drive);
-	if (n_drives == 0) {
-		rte_mempool_free(io_pool);
-		io_pool = NULL;
-	}
 	return ret;
 }
 
@@ -140,10 +136,6 @@ strake_drive_close(struct strake_drive *drive)
 	for (i = 0; i < STRAKE_LCORE_MAX; i++)
 		rte_free(drive->stats[i]);
 	rte_free(drive);
-	if (n_drives == 0) {
-		rte_mempool_free(io_pool);
-		io_pool = NULL;
-	}
 }
 
 struct strake_drive *
