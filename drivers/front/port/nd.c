@@ -164,8 +164,7 @@ advertised(struct port_lcore *lc, const struct port_pkt *pkt, const struct nd_ms
 
 /** Checks of sections 7.1.1 and 7.1.2 that both messages share; fills in option and target. */
 static bool
-well_formed(const struct port_lcore *lc, const struct port_pkt *pkt, const struct nd_msg *nd,
-	    const struct rte_ether_addr **mac)
+well_formed(const struct port_pkt *pkt, const struct nd_msg *nd, const struct rte_ether_addr **mac)
 {
 	static const struct port_addr unspecified = {.family = 6};
 	bool solicit = nd->type == ND_SOLICIT;
@@ -176,7 +175,7 @@ well_formed(const struct port_lcore *lc, const struct port_pkt *pkt, const struc
 		return false;
 	if (port_addr_eq(&pkt->src, &unspecified))
 		return solicit && *mac == NULL && port_addr_multicast(&pkt->dst);
-	return port_on_link(lc->port, &pkt->src) && (!solicit || *mac != NULL || !port_addr_multicast(&pkt->dst));
+	return !solicit || *mac != NULL || !port_addr_multicast(&pkt->dst);
 }
 
 void
@@ -187,7 +186,7 @@ port_nd_input(struct port_lcore *lc, struct rte_mbuf *m, uint16_t l4)
 	const struct rte_ether_addr *mac;
 	struct port_addr target = {.family = 6};
 
-	if (pkt->l4_len < sizeof(*nd) || m->data_len < l4 + pkt->l4_len || !well_formed(lc, pkt, nd, &mac)) {
+	if (pkt->l4_len < sizeof(*nd) || m->data_len < l4 + pkt->l4_len || !well_formed(pkt, nd, &mac)) {
 		port_drop(m, &lc->stats.rx_drop_nd);
 		return;
 	}
@@ -200,9 +199,9 @@ port_nd_input(struct port_lcore *lc, struct rte_mbuf *m, uint16_t l4)
 	} else if (port_has_addr(lc->port, &target)) {
 		const struct rte_ether_addr *to = mac;
 
-		if (mac != NULL)
+		if (mac != NULL && port_on_link(lc->port, &pkt->src))
 			port_neigh_learn(lc, &pkt->src, mac, true, true, strake_now());
-		else if (pkt->src.b[0] != 0) /* unicast without the option: answer whence it came */
+		else if (mac == NULL && pkt->src.b[0] != 0) /* unicast without the option: answer whence it came */
 			to = &rte_pktmbuf_mtod(m, const struct rte_ether_hdr *)->src_addr;
 		solicited(lc, pkt, &target, to);
 	}

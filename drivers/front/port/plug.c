@@ -17,12 +17,16 @@
 #define MTU_MAX	   65280       /* with its headers and headroom, what an mbuf of 16-bit length holds */
 #define POOL_BYTES (64u << 20) /* most memory for the mbufs of one lcore */
 #define POOL_MBUFS 8192u       /* mbufs of one lcore, if the memory allows */
-#define EXT_MBUFS  16384
+/* AF_XDP keeps each mbuf, with its pool's header, in one page, and 256 bytes of it are the kernel's
+ * (XDP_PACKET_HEADROOM). The second cache line is what a mempool adds to spread over memory channels. */
+#define XDP_ROOM  (4096 - 2 * RTE_CACHE_LINE_SIZE - sizeof(struct rte_mbuf) - PORT_MBUF_PRIV)
+#define XDP_MTU	  (XDP_ROOM - 256 - RTE_PKTMBUF_HEADROOM - PORT_ETH_MAX)
+#define EXT_MBUFS 16384
 
-#define RSS_TCP	   (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP)
-#define RSS_ALL	   (RSS_TCP | RTE_ETH_RSS_IP)
-#define RX_CKSUM   (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
-#define TX_CKSUM   (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
+#define RSS_TCP	  (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP)
+#define RSS_ALL	  (RSS_TCP | RTE_ETH_RSS_IP)
+#define RX_CKSUM  (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
+#define TX_CKSUM  (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
 
 static bool
 is_driver(const struct port *port, const char *name)
@@ -190,10 +194,10 @@ choose_mtu(struct port *port, const struct conf_port *conf, const struct rte_eth
 				    ? info->max_rx_pktlen - info->max_mtu
 				    : RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
 
-	if (is_driver(port, "net_af_xdp") && conf->mtu > info->max_mtu) {
+	if (is_driver(port, "net_af_xdp") && conf->mtu > RTE_MIN(info->max_mtu, XDP_MTU)) {
 		snprintf(err, errlen,
 			 "port %s: MTU %u: AF_XDP takes frames of one memory page only, so an MTU of at most %u",
-			 conf->name, conf->mtu, info->max_mtu);
+			 conf->name, conf->mtu, (unsigned int)RTE_MIN(info->max_mtu, XDP_MTU));
 		return -EINVAL;
 	}
 	port->mtu = (uint16_t)RTE_MIN(conf->mtu, (unsigned int)MTU_MAX);
@@ -212,6 +216,8 @@ data_room(const struct port *port, const struct conf_port *conf)
 	const char *framesz = is_driver(port, "net_af_packet") ? strstr(conf->device, "framesz=") : NULL;
 	uint32_t need = port->mtu + PORT_ETH_MAX + RTE_ETHER_CRC_LEN;
 
+	if (is_driver(port, "net_af_xdp"))
+		return XDP_ROOM;
 	if (framesz != NULL)
 		need = RTE_MAX(need, (uint32_t)strtoul(framesz + 8, NULL, 10));
 	else if (is_driver(port, "net_af_packet"))

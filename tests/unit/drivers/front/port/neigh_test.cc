@@ -118,10 +118,13 @@ TEST_F(PortNeigh, RefusesDiscoveryThatLies)
 	Receive(Solicit(peer6, us6, Bytes{1, 1} + kBroadcast));		/* nobody's address */
 	Receive(Solicit(addr("::"), us6, slla, 255, "ff02::1:ff00:2")); /* unspecified with an option */
 	Receive(Solicit(addr("::"), us6, {}));				/* unspecified to one */
-	Receive(Solicit(addr("2001:db8::9"), us6, slla));		/* not on our link */
 	Receive(Solicit(peer6, us6, {}, 255, "ff02::1:ff00:2"));	/* nowhere to answer to */
-	EXPECT_EQ(9u, Stats().rx_drop_nd);
+	EXPECT_EQ(8u, Stats().rx_drop_nd);
 	EXPECT_TRUE(TakeSent().empty());
+	Receive(Solicit(addr("2001:db8::9"), us6, slla)); /* another network on our wire: answered, not remembered */
+	port_addr stranger = addr("2001:db8::9");
+	EXPECT_EQ(nullptr, port_neigh_find(port_lcore_of(ifp[1]), &stranger));
+	EXPECT_EQ(1u, TakeSent().size());
 }
 
 TEST_F(PortNeigh, RefusesArpThatLies)
