@@ -176,18 +176,3 @@ TEST(ConfLoad, SaysWhyAFileCannotBeRead)
 	EXPECT_STREQ("longer than 1MiB, which is the most a configuration may be", errs.list[0].text);
 	conf_errors_free(&errs);
 }
-
-TEST(ConfSamples, LoadWithoutAWord)
-{
-	for (const char *name : {"quickstart", "kernel", "reference", "memif-bench"}) {
-		std::string file = std::string(SAMPLES) + "/" + name + ".yaml";
-		conf_errors errs;
-		conf *c = conf_load(file.c_str(), &kKinds, &errs);
-
-		conf_errors_print(&errs, name, stderr);
-		EXPECT_NE(nullptr, c) << name;
-		EXPECT_EQ(0u, errs.n) << name;
-		conf_free(c);
-		conf_errors_free(&errs);
-	}
-}

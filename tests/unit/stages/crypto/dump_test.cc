@@ -48,23 +48,23 @@ mappings()
 	return all;
 }
 
-/* Halves of the key (which begin OpenSSL's schedules too) in a mapping. */
-unsigned int
+/* Halves of the key (which begin OpenSSL's schedules too) in a mapping. Reads what no program should, so the sanitizer
+ * must look away; memchr() would be watched. */
+__attribute__((no_sanitize("address"), noinline)) unsigned int
 find_key(const Mapping &m)
 {
+	const volatile uint8_t *end = (const uint8_t *)m.to;
+	const uint8_t first = key_byte(0), second = key_byte(32);
 	unsigned int found = 0;
 
-	for (unsigned int half = 0; half < 64; half += 32) {
-		const uint8_t *p = (const uint8_t *)m.from, *end = (const uint8_t *)m.to;
+	for (const volatile uint8_t *p = (const uint8_t *)m.from; p + 32 <= end; p++) {
+		unsigned int i = 0, half = *p == first ? 0 : 32;
 
-		while (p < end && (p = (const uint8_t *)memchr(p, key_byte(half), (size_t)(end - p))) != nullptr) {
-			unsigned int i = 0;
-
-			while (i < 32 && p + i < end && p[i] == key_byte(half + i))
-				i++;
-			found += i == 32;
-			p++;
-		}
+		if (*p != first && *p != second)
+			continue;
+		while (i < 32 && p[i] == key_byte(half + i))
+			i++;
+		found += i == 32;
 	}
 	return found;
 }
