@@ -16,7 +16,7 @@
 
 #include "conf_key.h"
 #include "drive_rig.h"
-#include "drivers/drive/uring/uring_ring.h"
+#include "drivers/drive/uring/uring_op.h"
 
 namespace
 {
@@ -242,6 +242,31 @@ TEST_F(UringDrive, ZeroesAndDeallocatesReadAsZeroes)
 	EXPECT_EQ(0, simple(d, STRAKE_IO_WRITE_ZEROES, 0, 4 << 20));
 	EXPECT_EQ(0, read(d, 0, STRAKE_BUF_PAGE_MAX, out));
 	EXPECT_EQ(bytes(STRAKE_BUF_PAGE_MAX), out);
+}
+
+/* tmpfs cannot zero a range: the zeroes are written, also more of them than one I/O holds. */
+TEST_F(UringDrive, ZeroesAreWrittenWhereTheFileSystemCannot)
+{
+	std::string shm = "/dev/shm/strake_uring_" + std::to_string(getpid());
+	bytes in = pattern(STRAKE_BUF_PAGE_MAX, 1), out;
+	uint32_t len = 5 * STRAKE_BUF_PAGE_MAX / 2;
+
+	if (access("/dev/shm", W_OK) != 0)
+		GTEST_SKIP() << "no tmpfs here";
+	open({{"path", shm}, {"size", "1MiB"}, {"direct", "false"}});
+	unlink(shm.c_str());
+	for (uint64_t off = 0; off < 1 << 20; off += STRAKE_BUF_PAGE_MAX)
+		EXPECT_EQ(0, write(d, off, in));
+	EXPECT_EQ(0, simple(d, STRAKE_IO_WRITE_ZEROES, 4096, len, STRAKE_IO_FUA));
+	EXPECT_EQ(len, ((const uring_drive *)d->priv)->zeroes_written);
+	EXPECT_EQ(0, read(d, 0, 4096, out));
+	EXPECT_EQ(0, memcmp(out.data(), in.data(), 4096));
+	for (uint32_t off = 4096; off < 4096 + len; off += 4096) {
+		EXPECT_EQ(0, read(d, off, 4096, out));
+		EXPECT_EQ(bytes(4096), out);
+	}
+	EXPECT_EQ(0, read(d, 4096 + len, 4096, out));
+	EXPECT_EQ(0, memcmp(out.data(), &in[(4096 + len) % STRAKE_BUF_PAGE_MAX], 4096));
 }
 
 TEST_F(UringDrive, OutOfBoundsIsRefused)
