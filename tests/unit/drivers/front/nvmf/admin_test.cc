@@ -143,7 +143,7 @@ TEST_F(NvmfAdmin, WithoutMemoryTheHostMayTryAgain)
 	EXPECT_EQ(0, identify(*a, NVME_CNS_CTRLR).sc());
 }
 
-TEST_F(NvmfAdmin, ConfigurationMistakesAreNamed)
+TEST_F(NvmfAdmin, ThereIsOneTarget)
 {
 	conf bad = {};
 	char err[200] = "";
