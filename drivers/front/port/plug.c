@@ -300,7 +300,10 @@ set_mac(struct port *port, const struct conf_port *conf, char *err, size_t errle
 			return ret;
 		}
 	}
-	return rte_eth_macaddr_get(port->id, &port->mac);
+	ret = rte_eth_macaddr_get(port->id, &port->mac);
+	if (ret == 0 && rte_is_zero_ether_addr(&port->mac))
+		rte_eth_random_addr(port->mac.addr_bytes); /* a ring port has none, and filters none */
+	return ret;
 }
 
 void

@@ -92,12 +92,11 @@ make_rings(struct port *port)
 	if (port->n_lcores == 1)
 		return 0;
 	for (uint16_t i = 1; i <= port->n_lcores; i++) {
-		for (uint16_t k = 1; k <= port->n_lcores; k++) {
-			/* Only lcores that receive hand on; only ICMP errors where the device steers. */
+		/* Only lcores that receive hand on; only ICMP errors where the device steers. */
+		for (uint16_t k = 1; i <= port->n_queues && k <= port->n_lcores; k++) {
 			if (i == k)
 				continue;
-			port->rx_ring[i][k] = make_ring(port, 'r', i, k,
-							i <= port->n_queues && !port->rss ? PORT_RING : PORT_RING_ICMP);
+			port->rx_ring[i][k] = make_ring(port, 'r', i, k, port->rss ? PORT_RING_ICMP : PORT_RING);
 			if (port->rx_ring[i][k] == NULL)
 				return -ENOMEM;
 		}

@@ -226,6 +226,25 @@ rx_ring(struct port_lcore *lc, struct rte_ring *ring)
 	return n;
 }
 
+/** Take what others handed to us, and push out what we have for them. */
+static uint32_t
+rx_between(struct port_lcore *lc)
+{
+	struct port *port = lc->port;
+	uint32_t n = 0;
+
+	/* Lcores beyond the number of queues receive nothing, so they hand on nothing. */
+	for (uint16_t i = 1; i <= port->n_queues && i <= port->n_lcores; i++)
+		if (i != lc->index)
+			n += rx_ring(lc, port->rx_ring[i][lc->index]);
+	if (lc->index > port->n_queues)
+		return n;
+	for (uint16_t i = 1; i <= port->n_lcores; i++)
+		if (lc->n_hand[i] != 0)
+			hand_push(lc, i);
+	return n;
+}
+
 static uint32_t
 rx_all(struct port_lcore *lc)
 {
@@ -234,15 +253,8 @@ rx_all(struct port_lcore *lc)
 
 	for (uint16_t q = lc->index - 1; q < port->n_queues; q += port->n_lcores)
 		n += rx_queue(lc, q);
-	if (port->n_lcores > 1) {
-		for (uint16_t i = 1; i <= port->n_lcores; i++) {
-			if (i == lc->index)
-				continue;
-			n += rx_ring(lc, port->rx_ring[i][lc->index]);
-			if (lc->n_hand[i] != 0)
-				hand_push(lc, i);
-		}
-	}
+	if (port->n_lcores > 1)
+		n += rx_between(lc);
 	if (lc->n_tcp != 0)
 		deliver(lc);
 	return n;

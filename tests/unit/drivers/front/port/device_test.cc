@@ -192,6 +192,12 @@ TEST_F(PortDevice, PassesJumboFramesThroughMemif)
 	far->ops->unroute(d);
 	port_lcore_fini(other);
 	port_close(other);
+	/* The driver takes note of a lost peer on a thread of its own, and does not bear being closed meanwhile. */
+	struct rte_eth_link link = {};
+	for (unsigned i = 0; i < 1000; i++) {
+		rte_eth_link_get_nowait(port->id, &link);
+		usleep(link.link_status != 0 ? 1000 : 50);
+	}
 	unlink(path.c_str());
 }
 
