@@ -215,7 +215,7 @@ class RaidPower : public GroupRig
 
 TEST_F(RaidPower, WhatWasFlushedSurvivesHundredsOfCuts)
 {
-	for (uint64_t seed = 1; seed <= 80 && !HasFatalFailure(); seed++)
+	for (uint64_t seed = 1; seed <= 60 && !HasFatalFailure(); seed++)
 		one(seed);
 }
 
