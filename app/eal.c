@@ -134,6 +134,7 @@ eal_up(struct appliance *a)
 	else
 		add(&args, "--huge-unlink=always");
 	add(&args, "--log-level=*:warning");
+	add(&args, "--log-level=lib.telemetry:error"); /* it warns that a socket of old is not made */
 	add(&args, "--log-level=strake.*:info");
 	if (rte_eal_init(args.n, args.v) >= 0)
 		return 0;

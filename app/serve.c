@@ -345,20 +345,35 @@ serve_listeners_up(struct appliance *a)
 	return 0;
 }
 
+static void
+unlisten(struct appliance *a)
+{
+	for (unsigned int i = 0; i < a->conf->n_listeners; i++) {
+		const struct conf_listener *l = &a->conf->listeners[i];
+		size_t at = l->port != NULL ? (size_t)(l->port - a->conf->ports) : a->conf->n_ports;
+
+		nvme_tcp_unlisten(a->carriers[at], l->address, (uint16_t)l->service);
+	}
+}
+
 static int
-drain_stages(void *arg)
+drain_lcore(void *arg)
 {
 	(void)arg;
-	return strake_pipeline_lcore_drain() ? 1 : 0;
+	/* Both are asked each time: each does a part of its work in the asking. */
+	bool stages = strake_pipeline_lcore_drain();
+	bool conns = nvme_tcp_lcore_drain();
+
+	return stages && conns ? 1 : 0;
 }
 
 static bool
-stages_drained(const struct appliance *a)
+lcores_drained(const struct appliance *a)
 {
 	bool all = true;
 
 	for (uint16_t i = 1; i <= a->n_data; i++)
-		all = strake_msg_call(i, drain_stages, NULL) == 1 && all;
+		all = strake_msg_call(i, drain_lcore, NULL) == 1 && all;
 	return all;
 }
 
@@ -379,9 +394,10 @@ serve_listeners_down(struct appliance *a)
 	uint64_t until = strake_clock_ns() + DRAIN_SECONDS * STRAKE_NS_PER_SEC;
 	bool quiet = false;
 
+	unlisten(a);
 	while (!quiet && strake_clock_ns() < until) {
 		strake_lcore_turn(strake_clock_ns());
-		quiet = nvmf_drain() && stages_drained(a) && strake_pipeline_inflight() == 0;
+		quiet = nvmf_drain() && lcores_drained(a) && strake_pipeline_inflight() == 0;
 		if (!quiet)
 			usleep(500);
 	}

@@ -138,7 +138,8 @@ strake_poller_walk(void (*fn)(const struct strake_poller *p, void *arg), void *a
 		fn(p, arg);
 }
 
-/* Call poll() or flush() of every poller; the clock reading that ends one call begins the next. */
+/* Call poll() of every poller in order, or flush() in reverse: what the last one left for the first is pushed out in
+ * the same turn. The clock reading that ends one call begins the next. */
 static uint32_t
 pollers_run(struct lcore *lc, bool flush)
 {
@@ -146,12 +147,13 @@ pollers_run(struct lcore *lc, bool flush)
 	uint64_t at = rte_rdtsc();
 	uint32_t total = 0;
 
-	for (p = TAILQ_FIRST(&lc->pollers); p != NULL; p = next) {
+	for (p = flush ? TAILQ_LAST(&lc->pollers, poller_list) : TAILQ_FIRST(&lc->pollers); p != NULL; p = next) {
 		uint32_t (*fn)(struct strake_poller *, uint64_t) = flush ? p->flush : p->poll;
 		uint64_t end;
 		uint32_t work;
 
-		next = TAILQ_NEXT(p, link); /* p may take itself off the list, and be freed */
+		/* p may take itself off the list, and be freed. */
+		next = flush ? TAILQ_PREV(p, poller_list, link) : TAILQ_NEXT(p, link);
 		if (fn == NULL)
 			continue;
 		p->calls++;

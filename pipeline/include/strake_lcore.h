@@ -13,9 +13,10 @@
  * n are data lcores. Main runs the same loop; it only never touches a data lcore's objects. An object belongs to one
  * lcore and work for it arrives by strake_msg_send().
  *
- * A *turn* reads the clock once, runs messages, then timers that are due, then every poller, then the end-of-turn
- * hooks (transmit, io_uring_enter). All code in a turn sees one time, strake_now(). Tests make the calling thread an
- * lcore and run turns by hand with the time they like.
+ * A *turn* reads the clock once, runs messages, then timers that are due, then every poller in the order
+ * of adding, then their end-of-turn hooks in reverse (replies, then segments, then frames; io_uring_enter). All code in
+ * a turn sees one time, strake_now(). Tests make the calling thread an lcore and run turns by hand with the time they
+ * like.
  *
  * Idling: after some turns without work the loop arms every poller that has a file descriptor and sleeps until one is
  * readable, a message arrives or the next timer is due. Pollers without one bound the sleep to 100 µs.

@@ -33,8 +33,8 @@ const struct nvmf_transport *nvme_tcp_transport(void);
 /** Main, once; NULL: defaults. */
 int nvme_tcp_init(const struct nvme_tcp_conf *conf);
 void nvme_tcp_fini(void);
-/** On each data lcore, before listen: pools, poller. Best called before the carriers' own lcore_init(): end-of-turn
- * hooks run in the order pollers were added, and replies should be gathered before the carrier transmits. */
+/** On each data lcore, before listen: pools, poller. After the carriers' own lcore_init(): end-of-turn hooks run in
+ * reverse, so replies are gathered before the carrier transmits. */
 int nvme_tcp_lcore_init(void);
 void nvme_tcp_lcore_fini(void);
 /** On each data lcore at shutdown, once a turn until true: ends what connections there are. */

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What every system test uses: an appliance as a process, its client, and a report of cases.
+
+A test is a function whose name begins with `case_`; it gets a Bench, and fails by raising. Each case has a folder, a
+name and processes of its own, and whatever happened they are gone when it ends.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+BUILD = os.environ.get("STRAKE_BUILD", os.path.join(ROOT, "build"))
+STRAKE = os.path.join(BUILD, "app", "strake")
+STRAKE_IO = os.path.join(BUILD, "tools", "io", "strake-io")
+STRAKECTL = os.path.join(BUILD, "tools", "ctl", "strakectl")
+NQN = "nqn.2026-11.io.strake:test"
+
+
+class Skip(Exception):
+    """This machine cannot show it; says why."""
+
+
+def check(what, text):
+    if not what:
+        raise AssertionError(text)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def until(fn, seconds, text):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        got = fn()
+        if got:
+            return got
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {text}")
+
+
+class Appliance:
+    """One strake process."""
+
+    def __init__(self, bench, conf, netns=None, args=()):
+        self.bench = bench
+        self.conf = bench.write("strake.yaml", conf)
+        self.prefix = ["ip", "netns", "exec", netns] if netns else []
+        self.args = list(args)
+        self.log_path = os.path.join(bench.folder, "strake.log")
+        self.proc = None
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def launch(self):
+        with open(self.log_path, "w", encoding="utf-8") as log:
+            self.proc = subprocess.Popen([*self.prefix, STRAKE, *self.args, self.conf], stdin=subprocess.DEVNULL,
+                                         stdout=log, stderr=log, cwd=self.bench.folder)
+        self.bench.procs.append(self.proc)
+
+    def start(self):
+        self.launch()
+        until(lambda: " serves " in self.log() or self.proc.poll() is not None, 30, "start")
+        check(self.proc.poll() is None, f"the appliance ended with {self.proc.returncode}:\n{self.log()}")
+        return self
+
+    def fails(self, seconds=30):
+        """Start, and expect it to refuse: returns (exit status, what it said)."""
+        self.launch()
+        status = self.proc.wait(seconds)
+        check(status != 0, "it started")
+        return status, self.log()
+
+    def stop(self):
+        self.proc.terminate()
+        status = self.proc.wait(30)
+        check(status == 0, f"exit status {status}:\n{self.log()}")
+
+    def kill(self):
+        self.proc.kill()
+        self.proc.wait(10)
+
+    def ctl(self, *args):
+        r = subprocess.run([*self.prefix, STRAKECTL, *args, "--name", self.bench.name, "--json", "--control",
+                            os.path.join(self.bench.folder, "ctl.sock")],
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False)
+        check(r.returncode == 0, f"strakectl {' '.join(args)}: {r.stdout.decode()}")
+        return json.loads(r.stdout) if r.stdout.strip() else None
+
+    def say(self, line):
+        """One line to the control socket itself."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(os.path.join(self.bench.folder, "ctl.sock"))
+            s.send(line.encode() + b"\n")
+            answer = json.loads(s.makefile().readline())
+        check(answer["ok"], f"{line}: {answer}")
+        return answer
+
+
+class Client:
+    """strake-io, a host."""
+
+    def __init__(self, bench, addr, port, netns=None, nqn=NQN):
+        self.bench = bench
+        self.prefix = ["ip", "netns", "exec", netns] if netns else []
+        self.common = ["--addr", addr, "--port", str(port), "--nqn", nqn, "--quiet"]
+
+    def command(self, *args):
+        return [*self.prefix, STRAKE_IO, *args, *self.common]
+
+    def run(self, *args, seconds=60, expect=0, stdin=None):
+        r = subprocess.run(self.command(*args), input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           timeout=seconds, check=False)
+        if expect is not None:
+            check(r.returncode == expect, f"strake-io {' '.join(args)}: status {r.returncode}, expected {expect}\n"
+                  f"{r.stderr.decode()}{r.stdout.decode(errors='replace')[-500:]}")
+        return r
+
+    def begin(self, *args):
+        p = subprocess.Popen(self.command(*args), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT)
+        self.bench.procs.append(p)
+        return p
+
+    def bench_run(self, *args, seconds=60):
+        out = json.loads(self.run("bench", *args, "--json", seconds=seconds).stdout)
+        check(out["error"] == "" and out["read"]["errors"] == 0 and out["write"]["errors"] == 0, f"errors: {out}")
+        check(out["verify"]["mismatches"] == 0, f"wrong bytes: {out['verify']}")
+        return out
+
+
+class Bench:
+    """A case's folder, name, processes and namespaces."""
+
+    def __init__(self, name):
+        self.folder = tempfile.mkdtemp(prefix="strake-test-")
+        self.name = f"t{os.getpid()}{name}"[:40]
+        self.port = free_port()
+        self.procs = []
+        self.cleanups = []
+
+    def write(self, name, text, mode=0o644):
+        path = os.path.join(self.folder, name)
+        data = text if isinstance(text, bytes) else text.encode()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as f:
+            f.write(data)
+        os.chmod(path, mode)
+        return path
+
+    def sh(self, *cmd):
+        subprocess.run(cmd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def netns(self, name):
+        ns = f"strk{os.getpid()}{name}"
+        self.sh("ip", "netns", "add", ns)
+        self.cleanups.append(lambda: subprocess.run(["ip", "netns", "del", ns], check=False))
+        self.sh("ip", "-n", ns, "link", "set", "lo", "up")
+        return ns
+
+    def conf(self, drives=2, raid=0, kind="mem", size="64MiB", volume="64MiB", lba=4096, stages="", hosts="any",
+             data_cpus="[0]", extra="", listener=None, memory="768MiB", more_volumes=""):
+        """The YAML of a small appliance; the pieces that a case cares about are arguments."""
+        lines = [f"appliance: {{name: {self.name}, huge: false, memory: {memory}, buffers: 64MiB, main_cpu: 0, "
+                 f"data_cpus: {data_cpus}, control: {self.folder}/ctl.sock{extra}}}", "drives:"]
+        for i in range(drives):
+            path = f", path: d{i}" if kind == "uring" else ""
+            lines.append(f"  - {{name: d{i}, kind: {kind}, size: {size}{path}}}")
+        names = ", ".join(f"d{i}" for i in range(drives))
+        lines += ["groups:", f"  - {{name: g0, raid: {raid}, chunk: 64KiB, region: 4MiB, drives: [{names}]}}",
+                  "volumes:", f"  - {{name: v0, group: g0, size: {volume}, lba: {lba}{stages}}}"]
+        if more_volumes:
+            lines.append(more_volumes)
+        lines += ["subsystems:", f"  - nqn: \"{NQN}\"", f"    hosts: {hosts}", "    namespaces: [{volume: v0}]"]
+        lines += ["listeners:", listener or f"  - {{port: kernel, address: 127.0.0.1, service: {self.port}}}"]
+        return "\n".join(lines) + "\n"
+
+    def appliance(self, conf, **kw):
+        return Appliance(self, conf, **kw)
+
+    def client(self, addr="127.0.0.1", **kw):
+        return Client(self, addr, kw.pop("port", self.port), **kw)
+
+    def close(self):
+        for p in self.procs:
+            if p.poll() is None:
+                p.send_signal(signal.SIGKILL)
+                p.wait()
+            if p.stdout:
+                p.stdout.close()
+        for fn in reversed(self.cleanups):
+            fn()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(os.path.join("/var/run/dpdk", self.name), ignore_errors=True)
+
+
+def root_only():
+    if os.geteuid() != 0:
+        raise Skip("needs root")
+
+
+def main(cases):
+    """Run the case_ functions of a module (all, or those named on the command line)."""
+    wanted = sys.argv[1:]
+    failed = 0
+    for name, fn in list(cases.items()):
+        if not name.startswith("case_") or (wanted and name[5:] not in wanted):
+            continue
+        title = name[5:].replace("_", " ")
+        bench = Bench(name[5:9])
+        try:
+            fn(bench)
+            print(f"ok {title}", flush=True)
+        except Skip as e:
+            print(f"skipped {title}: {e}", flush=True)
+        except Exception:  # noqa: a case fails by raising whatever it likes
+            failed += 1
+            print(traceback.format_exc(limit=-4), flush=True)
+            print(f"not ok {title}", flush=True)
+        finally:
+            bench.close()
+    return 1 if failed else 0

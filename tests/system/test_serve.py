@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The appliance as a process, over the kernel's sockets: serving, restarting, dying, refusing."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from harness import NQN, Skip, check, main, root_only, until
+
+KEY = os.urandom(64)
+CRYPTO = ", stages: [crypto: {key_file: v0.key}]"
+
+
+def case_bytes_come_back_with_and_without_digests(b):
+    b.appliance(b.conf()).start()
+    c = b.client()
+    for digests in ([], ["--hdgst"], ["--ddgst"], ["--hdgst", "--ddgst"]):
+        c.run("verify", "--length", "16M", "--queues", "4", "--seed", str(len(digests) + 7), *digests)
+        c.bench_run("--pattern", "randrw", "--verify", "--size", "16M", "--time", "1s", "--depth", "16", *digests)
+
+
+def case_small_blocks_of_512_bytes(b):
+    b.appliance(b.conf(lba=512)).start()
+    b.client().bench_run("--pattern", "randrw", "--bs", "512", "--verify", "--size", "8M", "--time", "2s")
+    b.client().bench_run("--pattern", "randrw", "--bs", "12800", "--verify", "--size", "8M", "--time", "2s")
+
+
+def case_raid10_of_files_encrypted_survives_an_orderly_restart(b):
+    b.write("v0.key", KEY, 0o600)
+    a = b.appliance(b.conf(drives=4, raid=10, kind="uring", stages=CRYPTO)).start()
+    c = b.client()
+    c.run("verify", "--length", "32M", "--seed", "3")
+    before = json.loads(c.run("identify", "--json").stdout)
+    a.stop()
+    for i in range(4):
+        with open(os.path.join(b.folder, f"d{i}"), "rb") as f:
+            check(b"strake pattern" not in f.read(), "clear text on a drive")
+    a.start()
+    c.run("verify", "--length", "32M", "--seed", "3", "--read-only")
+    check(before["namespaces"] == json.loads(c.run("identify", "--json").stdout)["namespaces"],
+          "identity changed over a restart")
+    a.stop()
+
+
+def case_drives_may_be_listed_in_any_order(b):
+    conf = b.conf(drives=4, raid=10, kind="uring")
+    a = b.appliance(conf).start()
+    c = b.client()
+    c.run("verify", "--length", "16M", "--seed", "4")
+    a.stop()
+    a = b.appliance(conf.replace("[d0, d1, d2, d3]", "[d2, d0, d3, d1]")).start()
+    c.run("verify", "--length", "16M", "--seed", "4", "--read-only")
+    a.stop()
+
+
+def case_what_was_flushed_survives_kill_9_under_load(b):
+    b.write("v0.key", KEY, 0o600)
+    a = b.appliance(b.conf(drives=4, raid=10, kind="uring", stages=CRYPTO))
+    c = b.client()
+    for round_ in range(3):
+        a.start()
+        c.run("verify", "--length", "8M", "--seed", str(round_))
+        c.run("flush")
+        load = c.begin("bench", "--pattern", "randwrite", "--offset", "16M", "--size", "32M", "--time", "10s")
+        time.sleep(0.5)
+        a.kill()
+        load.wait(30)
+        a.start()
+        c.run("verify", "--length", "8M", "--seed", str(round_), "--read-only")
+        a.stop()
+
+
+def case_mirror_goes_on_without_a_half_and_takes_it_back(b):
+    a = b.appliance(b.conf(drives=2, raid=1, kind="uring", size="96MiB")).start()
+    c = b.client()
+    c.run("verify", "--length", "16M", "--seed", "1")
+    load = c.begin("bench", "--pattern", "randrw", "--verify", "--offset", "16M", "--size", "16M", "--time", "3s",
+                   "--json")
+    time.sleep(0.5)
+    a.ctl("drive", "fail", "d1")
+    out, _ = load.communicate(timeout=30)
+    result = json.loads(out)
+    check(load.returncode == 0 and result["write"]["errors"] == 0 and result["read"]["errors"] == 0,
+          f"the host saw an error: {out.decode()}")
+    c.run("verify", "--length", "16M", "--seed", "2")
+    a.ctl("drive", "return", "d1")
+    until(lambda: "in_sync d1" in json.dumps(a.ctl("group", "show", "g0")), 30, "resync")
+    a.ctl("drive", "fail", "d0")
+    c.run("verify", "--length", "16M", "--seed", "2", "--read-only")
+    a.stop()
+
+
+def case_stale_half_never_assembles_alone(b):
+    conf = b.conf(drives=2, raid=1, kind="uring", size="96MiB")
+    a = b.appliance(conf).start()
+    c = b.client()
+    a.ctl("drive", "fail", "d1")
+    c.run("verify", "--length", "4M", "--seed", "5")
+    a.stop()
+    os.rename(os.path.join(b.folder, "d0"), os.path.join(b.folder, "kept"))
+    status, said = b.appliance(conf).fails()
+    check(status == 3 and "g0" in said, said)
+    os.rename(os.path.join(b.folder, "kept"), os.path.join(b.folder, "d0"))
+    a = b.appliance(conf).start()
+    c.run("verify", "--length", "4M", "--seed", "5", "--read-only")
+    a.stop()
+
+
+def case_two_data_lcores_a_stage_of_its_own_and_wandering_slabs(b):
+    b.write("v0.key", KEY, 0o600)
+    stages = ", stages: [crypto: {key_file: v0.key, lcore: 2}]"
+    a = b.appliance(b.conf(stages=stages, data_cpus="[0, 1]", extra=", slab: 16MiB")).start()
+    load = b.client().begin("bench", "--pattern", "randrw", "--verify", "--jobs", "4", "--size", "32M", "--time", "4s",
+                            "--json")
+    for i in range(12):
+        time.sleep(0.3)
+        a.say(f"slab move volume=v0 slab={i % 2} lcore={1 + (i // 2) % 2}")
+    out, _ = load.communicate(timeout=60)
+    check(load.returncode == 0 and json.loads(out)["verify"]["mismatches"] == 0, out.decode())
+    a.stop()
+
+
+def case_host_that_is_not_named_is_refused(b):
+    host = "nqn.2014-08.org.nvmexpress:uuid:11111111-2222-3333-4444-555555555555"
+    a = b.appliance(b.conf(hosts=f'["{host}"]')).start()
+    b.client().run("identify", expect=None)
+    r = b.client().run("identify", expect=None)
+    check(r.returncode != 0, "a host that is not named was let in")
+    b.client().run("identify", "--hostnqn", host)
+    a.stop()
+
+
+def case_wrong_configuration_is_told_with_lines(b):
+    text = b.conf().replace("raid: 0", "riad: 0").replace("lba: 4096", "lba: 1000")
+    a = b.appliance(text, args=["--check"])
+    status, said = a.fails()
+    check(status == 1, f"status {status}")
+    check("raid" in said and "lba" in said and "strake.yaml:" in said, said)
+
+
+def case_missing_and_open_key_files_are_refused_in_one_line(b):
+    conf = b.conf(stages=CRYPTO)
+    for make in (lambda: None, lambda: b.write("v0.key", KEY, 0o644)):
+        make()
+        status, said = b.appliance(conf).fails()
+        check(status == 3 and "v0.key" in said, said)
+        check(len([line for line in said.splitlines() if line.startswith("strake:")]) == 1, said)
+
+
+def case_busy_port_is_refused(b):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", b.port))
+        s.listen()
+        status, said = b.appliance(b.conf()).fails()
+    check(status == 3 and str(b.port) in said, said)
+
+
+def case_too_few_huge_pages_is_told(b):
+    conf = b.conf(memory="1024GiB").replace("huge: false", "huge: true")
+    status, said = b.appliance(conf).fails()
+    check(status == 3 and "nr_hugepages" in said, said)
+
+
+def case_full_disk_is_told(b):
+    root_only()
+    mount = os.path.join(b.folder, "small")
+    os.mkdir(mount)
+    b.sh("mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", mount)
+    b.cleanups.append(lambda: subprocess.run(["umount", mount], check=False))
+    conf = b.conf(kind="uring").replace("path: d", "path: small/d").replace("kind: uring,", "kind: uring, direct: false,")
+    status, said = b.appliance(conf).fails()
+    check(status == 3 and "d0" in said and "no room" in said, said)
+
+
+def case_foreign_drive_is_named_and_left_alone(b):
+    conf = b.conf(kind="uring")
+    a = b.appliance(conf).start()
+    a.stop()
+    other = bytearray(64 << 20)
+    other[1024 + 56:1024 + 58] = b"\x53\xef"  # the mark of ext4
+    b.write("d1", bytes(other))
+    status, said = b.appliance(conf).fails()
+    check(status == 3 and "d1" in said, said)
+    with open(os.path.join(b.folder, "d1"), "rb") as f:
+        check(f.read() == bytes(other), "a foreign drive was written to")
+
+
+def case_port_scanner_and_slow_reader_leave_others_alone(b):
+    b.appliance(b.conf()).start()
+    load = b.client().begin("bench", "--pattern", "randrw", "--verify", "--size", "16M", "--time", "4s", "--json")
+    ends = time.monotonic() + 3
+    slow = []
+    while time.monotonic() < ends:
+        s = socket.create_connection(("127.0.0.1", b.port), 5)
+        s.send(os.urandom(200))
+        s.close()
+        if len(slow) < 50:
+            slow.append(socket.create_connection(("127.0.0.1", b.port), 5))
+        time.sleep(0.005)
+    out, _ = load.communicate(timeout=30)
+    check(load.returncode == 0 and json.loads(out)["verify"]["mismatches"] == 0, out.decode())
+    for s in slow:
+        s.settimeout(60)
+        try:
+            check(s.recv(100) == b"", "the target spoke first")
+        except ConnectionResetError:
+            pass  # as good an end: the point is that one that never speaks is not kept for ever
+        s.close()
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def case_idle_with_a_thousand_connections_uses_little(b):
+    import resource
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    a = b.appliance(b.conf()).start()
+    hold = b.client().begin("bench", "--pattern", "randread", "--jobs", "16", "--time", "1s")
+    hold.wait(30)
+    icreq = bytes([0, 0, 128, 0]) + (128).to_bytes(4, "little") + bytes(120)
+    conns = []
+    for _ in range(1000):
+        s = socket.create_connection(("127.0.0.1", b.port), 5)
+        s.send(icreq)
+        conns.append(s)
+    for s in conns:
+        check(len(s.recv(128)) == 128, "no ICResp")
+    time.sleep(0.5)
+    began, used = time.monotonic(), cpu_seconds(a.proc.pid)
+    time.sleep(3)
+    share = (cpu_seconds(a.proc.pid) - used) / (time.monotonic() - began)
+    check(share < 0.05, f"idle, it uses {share:.1%} of a core")
+    for s in conns:
+        s.close()
+    b.client().run("verify", "--length", "4M")
+    a.stop()
+
+
+def case_telemetry_by_dpdk_s_own_script(b):
+    a = b.appliance(b.conf()).start()
+    b.client().run("verify", "--length", "4M")
+    script = next((p for p in ("/usr/bin/dpdk-telemetry.py", "/usr/bin/dpdk-telemetry") if os.path.exists(p)), None)
+    if script is None:
+        raise Skip("no dpdk-telemetry.py")
+    asks = ["/", "/strake/status", "/strake/volume/info,v0", "/strake/drive/info,d0", "/strake/stage/info,v0.plain",
+            "/strake/group/info,g0", "/strake/connection/list", "/strake/controller/list", "/strake/lcore/list"]
+    r = subprocess.run([script, "-f", b.name], input="\n".join(asks) + "\n", stdout=subprocess.PIPE, timeout=20,
+                       text=True, check=False)
+    answers = [json.loads(line) for line in r.stdout.splitlines() if line.startswith("{\"/")]
+    check(len(answers) == len(asks), r.stdout)
+    volume = answers[2]["/strake/volume/info"]
+    check(volume["write_bytes"] >= 4 << 20 and "write_latency_ns" in volume or "write_latency" in volume, str(volume))
+    a.stop()
+
+
+def case_terminate_under_load_ends_in_order(b):
+    a = b.appliance(b.conf(drives=2, raid=1, kind="uring", size="96MiB")).start()
+    load = b.client().begin("bench", "--pattern", "randwrite", "--time", "20s", "--jobs", "2")
+    time.sleep(1)
+    a.proc.send_signal(signal.SIGTERM)
+    check(a.proc.wait(20) == 0, a.log())
+    load.wait(30)
+    a.start()
+    status = a.ctl("group", "show", "g0")
+    check(status.get("regions_resync", 0) == 0, f"an orderly end left regions to resynchronise: {status}")
+    a.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
