@@ -215,8 +215,13 @@ rx_ring(struct port_lcore *lc, struct rte_ring *ring)
 	struct rte_mbuf *m[PORT_BURST];
 	uint16_t n = (uint16_t)rte_ring_sc_dequeue_burst(ring, (void **)m, PORT_BURST, NULL);
 
+	/* Another lcore wrote the mbufs: first they must come, then what they point to. */
 	for (uint16_t i = 0; i < n; i++)
+		rte_prefetch0(m[i]);
+	for (uint16_t i = 0; i < n; i++) {
+		rte_prefetch0(port_pkt(m[i]));
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
+	}
 	for (uint16_t i = 0; i < n; i++) {
 		if (likely(m[i]->packet_type == PORT_HANDED_TCP))
 			port_tcp_input(lc, m[i]);

@@ -369,6 +369,21 @@ TEST_F(PortKernel, IsPingedThroughAfPacketOverVeth)
 	}
 }
 
+TEST_F(PortKernel, IsPingedThroughAVlan)
+{
+	if (!Run("ip link add va type veth peer name vb && ip link set va up && ip link set vb up"))
+		GTEST_SKIP() << "needs veth";
+	if (!Run("ip link add link va name va.42 type vlan id 42"))
+		GTEST_SKIP() << "needs 802.1Q";
+	conf.vlan = 42;
+	OpenReal("net_af_packet5,iface=vb");
+	Address("va.42");
+	for (bool v6 : {false, true}) {
+		EXPECT_TRUE(Ping(v6, 56)) << "v6 " << v6;
+		EXPECT_TRUE(Ping(v6, 1500 - (v6 ? 48 : 28))) << "v6 " << v6;
+	}
+}
+
 TEST_F(PortKernel, IsPingedThroughAfXdpOverVeth)
 {
 	char err[256] = "";
