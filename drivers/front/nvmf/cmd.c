@@ -127,8 +127,10 @@ nvmf_cmd_check(struct nvmf_cmd *cmd, bool *in_capsule, uint64_t *sgl_offset)
 		qp->sqhd = 0;
 	sc = check(cmd, in_capsule, sgl_offset);
 	if (likely(sc == 0)) {
-		if (unlikely(!qp->connected)) /* then it is a Connect */
+		if (unlikely(!qp->connected)) { /* then it is a Connect */
 			qp->connecting = true;
+			cmd->state = NVMF_CMD_CONNECTS;
+		}
 		return true;
 	}
 	cmd->xfer = NVMF_XFER_NONE;

@@ -14,13 +14,14 @@
 
 /** Where a lent command is (nvmf_cmd::state). */
 enum nvmf_cmd_state {
-	NVMF_CMD_FREE,	 /**< with the transport */
-	NVMF_CMD_LENT,	 /**< just handed over */
-	NVMF_CMD_FUSED,	 /**< a half that waits for the other */
-	NVMF_CMD_WAITS,	 /**< for a request from the pool */
-	NVMF_CMD_RUNS,	 /**< in the pipeline, as cmd->req or (dataset management) as several */
-	NVMF_CMD_MAIN,	 /**< with the main lcore */
-	NVMF_CMD_ENDING, /**< its answer is given in the next turn */
+	NVMF_CMD_FREE,	   /**< with the transport */
+	NVMF_CMD_CONNECTS, /**< with the transport: a Connect that was checked */
+	NVMF_CMD_LENT,	   /**< just handed over */
+	NVMF_CMD_FUSED,	   /**< a half that waits for the other */
+	NVMF_CMD_WAITS,	   /**< for a request from the pool */
+	NVMF_CMD_RUNS,	   /**< in the pipeline, as cmd->req or (dataset management) as several */
+	NVMF_CMD_MAIN,	   /**< with the main lcore */
+	NVMF_CMD_ENDING,   /**< its answer is given in the next turn */
 };
 
 /** A list of commands by qnext. */

@@ -164,6 +164,8 @@ void
 nvmf_fail(struct nvmf_cmd *cmd, uint16_t sct_sc, bool dnr)
 {
 	nvmf_fused_failed(cmd);
+	if (unlikely(cmd->state == NVMF_CMD_CONNECTS)) /* its payload was bad: the host may try another */
+		cmd->qp->connecting = false;
 	cmd->cqe.result64 = 0;
 	cmd->data_len = 0;
 	nvmf_status_set(cmd, sct_sc, dnr);

@@ -132,6 +132,18 @@ TEST_F(NvmfConnect, RefusesAnythingWhileConnectIsUnderWay)
 	EXPECT_EQ(0, first.sc());
 }
 
+TEST_F(NvmfConnect, MayBeRepeatedWhenTheTransportFailedIt)
+{
+	Host &h = host();
+	nvme_cmd sqe = connect_sqe(0);
+
+	sqe.sgl.len = sizeof(nvme_connect_data);
+	sqe.sgl.type = NVME_SGL_TRANSPORT_DATA;
+	Cmd &c = check(h, sqe);
+	nvmf_fail(&c.c, NVME_SC_TRANSIENT_TRANSPORT, false);
+	EXPECT_EQ(0, connect(h, connect_sqe(0), connect_data(SUB_LISTED)).sc());
+}
+
 TEST_F(NvmfConnect, IoQueueNeedsAnEnabledController)
 {
 	Host &a = host();
