@@ -26,11 +26,11 @@ struct WireConf {
 	uint64_t delay_ns = 20000;
 	double gbps = 10.0;
 	double drop = 0, dup = 0, reorder = 0;
-	uint64_t jitter_ns = 500000; /* how late a reordered packet is at most */
+	uint64_t jitter_ns = 500000;	/* how late a reordered packet is at most */
 	uint32_t queue_bytes = 4 << 20; /* tail drop behind it */
-	double mark = 0;	     /* chance that an ECN-capable packet is marked CE */
-	double enobufs = 0;	     /* chance that send() finds the ring full */
-	bool chains = false;	     /* received packets are cut into chains at random */
+	double mark = 0;		/* chance that an ECN-capable packet is marked CE */
+	double enobufs = 0;		/* chance that send() finds the ring full */
+	bool chains = false;		/* received packets are cut into chains at random */
 };
 
 struct WirePacket {
@@ -40,7 +40,8 @@ struct WirePacket {
 	uint8_t tos;
 	port_addr src, dst;
 	std::vector<uint8_t> bytes;
-	bool operator<(const WirePacket &o) const
+	bool
+	operator<(const WirePacket &o) const
 	{
 		return at != o.at ? at > o.at : order > o.order;
 	}
@@ -53,12 +54,14 @@ class Wire
 	~Wire();
 	Wire(const Wire &) = delete;
 
-	port_if *side(int i)
+	port_if *
+	side(int i)
 	{
 		return &ends[i].ifp;
 	}
 	/* When the next packet arrives; UINT64_MAX: none under way. */
-	uint64_t next() const
+	uint64_t
+	next() const
 	{
 		return queue.empty() ? UINT64_MAX : queue.top().at;
 	}

@@ -22,7 +22,8 @@ struct Leaks {
 		bufs = u.descriptors_free;
 		blocks = Peer::live_blocks;
 	}
-	bool operator==(const Leaks &o) const
+	bool
+	operator==(const Leaks &o) const
 	{
 		return mbufs == o.mbufs && ext == o.ext && bufs == o.bufs && blocks == o.blocks;
 	}
@@ -57,14 +58,13 @@ transfer(const WireConf &wc, const tcp_conf &ca, const tcp_conf &cb, const PeerC
 		uint64_t begin = w.now();
 		/* A reset may come before the handshake is finished: then nobody was accepted. */
 		auto over = [&] { return a.closed && (b.closed || (pa.abort_early && accepts == 0)); };
-		bool done = w.run(over, limit_ns,
-				  [&] {
-					  for (Peer *p : {&a, &b}) {
-						  if (p->rng() % 4 == 0)
-							  p->drain(p->rng() % 4);
-						  p->pump();
-					  }
-				  });
+		bool done = w.run(over, limit_ns, [&] {
+			for (Peer *p : {&a, &b}) {
+				if (p->rng() % 4 == 0)
+					p->drain(p->rng() % 4);
+				p->pump();
+			}
+		});
 
 		EXPECT_TRUE(done) << "a " << a.sent << "/" << a.received << " b " << b.sent << "/" << b.received;
 		EXPECT_EQ(1, a.closed);

@@ -37,6 +37,8 @@ tcp_window_opened(const struct tcp_conn *c)
 	uint32_t told = c->rcv_adv - c->rcv_nxt;
 	uint32_t step = 2u * c->mss;
 
+	/* More than that cannot be said. */
+	room = RTE_MIN(room, (uint32_t)UINT16_MAX << c->rcv_shift);
 	if (c->state < TCP_ESTABLISHED || c->flags & TCP_F_FIN_RCVD || told >= rcvbuf / 4 || room < told)
 		return false;
 	/* A peer that is not yet starved hears in larger steps. */

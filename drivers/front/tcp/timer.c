@@ -104,6 +104,8 @@ tail_probe(struct tcp_conn *c, uint64_t now)
 	uint32_t len = RTE_MIN(c->snd_max - c->snd_una, tcp_payload_max(c));
 	uint32_t seq = c->snd_max - len;
 
+	if (seq_gt(c->snd_max, c->snd_una + c->snd_wnd))
+		seq = c->snd_una; /* the window shrank */
 	c->flags &= ~TCP_F_TLP;
 	c->flags |= TCP_F_TLP_OUT;
 	c->tcp->n.tail_probes++;

@@ -290,12 +290,12 @@ void
 World::settle()
 {
 	run(
-	    [this] {
-		    tcp_usage a, b;
+		[this] {
+			tcp_usage a, b;
 
-		    tcp_lcore_usage(inst[0], &a);
-		    tcp_lcore_usage(inst[1], &b);
-		    return a.conns == a.time_wait && b.conns == b.time_wait && wire->next() == UINT64_MAX;
-	    },
-	    200000000000ULL);
+			tcp_lcore_usage(inst[0], &a);
+			tcp_lcore_usage(inst[1], &b);
+			return a.conns == a.time_wait && b.conns == b.time_wait && wire->next() == UINT64_MAX;
+		},
+		200000000000ULL);
 }

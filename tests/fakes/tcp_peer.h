@@ -39,9 +39,9 @@ struct PeerConf {
 	uint64_t key = 1;	 /* of the bytes sent */
 	uint64_t expect_key = 2; /* of the bytes received */
 	uint64_t expect = 100000;
-	uint32_t chunk = 8192;	 /* longest send */
-	double hold = 0;	 /* chance that a received buf is kept for a while */
-	bool frozen = false;	 /* never puts what it receives, until thawed */
+	uint32_t chunk = 8192; /* longest send */
+	double hold = 0;       /* chance that a received buf is kept for a while */
+	bool frozen = false;   /* never puts what it receives, until thawed */
 	bool abort_early = false;
 };
 
@@ -56,13 +56,15 @@ class Peer
 		release_all();
 	}
 
-	void attach(strake_stream *s)
+	void
+	attach(strake_stream *s)
 	{
 		stream = s;
 		s->cb = &callbacks;
 		s->user = this;
 	}
-	void start()
+	void
+	start()
 	{
 		open = true;
 		pump();
@@ -71,7 +73,8 @@ class Peer
 	void pump();
 	/* Put some of what is held. */
 	void drain(size_t n);
-	void release_all()
+	void
+	release_all()
 	{
 		drain(held.size());
 	}
@@ -111,7 +114,8 @@ class World
 	static void global_init();
 	static rte_mempool *pool, *ext_pool;
 	static uint64_t clock; /* of lcore 0: never goes back */
-	uint64_t now() const
+	uint64_t
+	now() const
 	{
 		return clock;
 	}
