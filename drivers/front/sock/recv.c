@@ -120,6 +120,9 @@ sock_recv(struct sock_stream *st)
 		pause_stream(st);
 		return false;
 	}
+	/* Behind a large window comes the next header: no more than that, so that its data finds its window too. */
+	if (st->exp != NULL && st->exp_len >= SLAB_WINDOW)
+		len = RTE_MIN(len, SLAB_LEAST);
 	n = read_some(st, room, len);
 	lc->stats.recvs++;
 	if (n > 0) {

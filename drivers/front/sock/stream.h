@@ -38,6 +38,7 @@
 #define SLAB_COUNT	64u	      /* on each lcore */
 #define SLAB_READ	(64u * 1024u) /* most for one recv() */
 #define SLAB_LEAST	4096u	      /* a slab with less left is finished */
+#define SLAB_WINDOW	(16u * 1024u) /* an expect() window from this on is read with little behind it */
 
 struct sock_lcore;
 struct sock_stream;
