@@ -27,7 +27,8 @@ timer_due(struct strake_timer *t, uint64_t now)
 	g->clear_due = g->dirty > 0;
 	g->clear_cursor = 0;
 	g->halted = false;
-	strake_timer_arm(t, now + CLEAR_PERIOD_NS);
+	if (g->dirty > 0)
+		strake_timer_arm(t, now + CLEAR_PERIOD_NS);
 	group_kick(g);
 }
 
@@ -57,7 +58,13 @@ dirty_set(struct group *g, uint32_t region, bool on)
 	bit_set(g->bits, region, on);
 	g->dirty = on ? g->dirty + 1 : g->dirty - 1;
 	g->block_todo[region / DIRTY_BLOCK_BITS] = true;
-	if (!strake_timer_armed(&g->timer) && !g->closing)
+	dirty_watch(g);
+}
+
+void
+dirty_watch(struct group *g)
+{
+	if (g->dirty > 0 && !strake_timer_armed(&g->timer) && !g->closing)
 		strake_timer_arm(&g->timer, strake_now() + CLEAR_PERIOD_NS);
 }
 

@@ -170,6 +170,7 @@ group_open(struct group **out, const struct conf_group *conf, struct strake_driv
 	g->next = groups;
 	groups = g;
 	*out = g;
+	dirty_watch(g);
 	group_kick(g);
 	return 0;
 

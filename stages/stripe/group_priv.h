@@ -90,6 +90,7 @@ struct stripe_lcore {
 	uint8_t epoch;
 	bool quiescing; /**< ctl is to be answered when inflight[!epoch] is 0 */
 	bool left;
+	uint32_t talking; /**< questions and reports that main has not answered */
 	bool feeding;
 	uint32_t batched; /**< members with something in batch */
 	struct {
@@ -269,6 +270,8 @@ void task_dirty(struct group *g);
 void task_clear(struct group *g);
 void group_ask_on_main(struct strake_msg *msg);
 void dirty_set_all(struct group *g);
+/** Begin to look for regions that can be cleared, if there are any. */
+void dirty_watch(struct group *g);
 void dirty_set(struct group *g, uint32_t region, bool on);
 /** Write the blocks with block_todo to @p mask. */
 void dirty_write(struct group *g, void (*end)(struct group *g, uint32_t failed));

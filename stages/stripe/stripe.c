@@ -442,7 +442,8 @@ stripe_drain(struct strake_stage *st)
 {
 	const struct stripe_lcore *lc = strake_stage_lcore(st);
 
-	return lc->held == NULL && lc->limbo == NULL && lc->inflight[0] + lc->inflight[1] == 0;
+	return lc->held == NULL && lc->limbo == NULL && lc->inflight[0] + lc->inflight[1] == 0 && lc->talking == 0 &&
+	       lc->view != NULL;
 }
 
 const struct strake_stage_ops stripe_stage_ops = {

@@ -89,6 +89,7 @@ ask(struct stripe_lcore *lc, uint32_t first, uint32_t last)
 	for (uint32_t r = first; r <= last; r++)
 		lc->region[r] = REGION_ASKED;
 	a->msg.fn = group_ask_on_main;
+	lc->talking++;
 	strake_msg_send(STRAKE_LCORE_MAIN, &a->msg);
 }
 
@@ -102,6 +103,7 @@ stripe_asked(struct strake_msg *msg)
 		lc->region[a->first + i] = REGION_RECENT;
 	a->next = lc->free_asks;
 	lc->free_asks = a;
+	lc->talking--;
 	held_run(lc);
 }
 
@@ -156,6 +158,7 @@ stripe_report(struct stripe_lcore *lc, uint32_t member)
 	f->lc = lc;
 	f->member = member;
 	f->msg.fn = group_fail_on_main;
+	lc->talking++;
 	strake_msg_send(STRAKE_LCORE_MAIN, &f->msg);
 }
 
@@ -230,6 +233,7 @@ stripe_failed(struct strake_msg *msg)
 	struct group_fail *f = (struct group_fail *)msg;
 
 	f->busy = false;
+	f->lc->talking--;
 	limbo_run(f->lc);
 }
 

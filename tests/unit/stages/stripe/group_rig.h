@@ -213,6 +213,16 @@ class GroupRig : public testing::Test
 	{
 		until([&] { return inflight == 0; });
 		if (chain != nullptr) {
+			until([&] {
+				bool all = true;
+
+				for (uint16_t l = 1; l <= data_lcores; l++) {
+					strake_lcore_enter(l);
+					all &= strake_pipeline_lcore_drain();
+				}
+				strake_lcore_enter(0);
+				return all;
+			});
 			for (uint16_t l = 1; l <= data_lcores; l++) {
 				strake_lcore_enter(l);
 				group_lcore_fini(g);

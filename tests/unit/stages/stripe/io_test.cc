@@ -229,4 +229,21 @@ TEST_F(StripeIo, ClearsRegionsNobodyWritesTo)
 	EXPECT_EQ(2u, status().regions_dirty);
 }
 
+/* What an unclean stop left dirty is cleared once it is copied, without anybody writing. */
+TEST_F(StripeIo, ClearsWhatARestartFoundDirty)
+{
+	make_disks(2);
+	up({0, 1});
+	ASSERT_EQ(0, write(0, pattern(4096, 1)));
+	crash();
+	up({0, 1});
+	EXPECT_EQ(1u, status().regions_dirty);
+	resynced();
+	for (int i = 0; i < 12; i++) {
+		turn(1000 * STRAKE_NS_PER_MS);
+		turns(30);
+	}
+	EXPECT_EQ(0u, status().regions_dirty);
+}
+
 } // namespace
