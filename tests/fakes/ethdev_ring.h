@@ -50,7 +50,7 @@ struct ethdev {
 	/* What was asked of it. */
 	uint64_t rx_asked, tx_asked, rss_asked;
 	uint16_t mtu;
-	uint8_t rss_key[64];
+	uint8_t rss_key[64] __rte_aligned(4);
 	uint16_t reta[512];
 };
 

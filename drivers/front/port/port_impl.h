@@ -68,9 +68,9 @@ struct port {
 	struct rte_ether_addr mac;
 	struct port_prefix addrs[PORT_ADDRS_MAX];
 	unsigned int n_addrs;
-	struct port_addr gateway4, gateway6; /* family 0: none */
-	uint64_t seed[3];		     /* of the flow hash */
-	uint8_t rss_key[PORT_RSS_KEY_MAX];
+	struct port_addr gateway4, gateway6;		    /* family 0: none */
+	uint64_t seed[3];				    /* of the flow hash */
+	uint8_t rss_key[PORT_RSS_KEY_MAX] __rte_aligned(4); /* read by words */
 	uint16_t reta_size;
 	uint16_t reta[PORT_RETA_MAX];
 	struct rte_mempool *pool, *ext_pool, *notes;
