@@ -75,22 +75,6 @@ call_room(struct sock_lcore *lc)
 }
 
 static uint32_t
-lcore_poll(struct strake_poller *p, uint64_t now)
-{
-	struct sock_lcore *lc = (struct sock_lcore *)p;
-	uint32_t work;
-
-	work = call_room(lc);
-	if (!TAILQ_EMPTY(&lc->paused))
-		sock_stream_resume(lc);
-	work += poll_hot(lc);
-	work += poll_epoll(lc, now);
-	if (!TAILQ_EMPTY(&lc->ending) || !TAILQ_EMPTY(&lc->zombies))
-		sock_stream_finish(lc);
-	return work;
-}
-
-static uint32_t
 lcore_flush(struct strake_poller *p, uint64_t now)
 {
 	struct sock_lcore *lc = (struct sock_lcore *)p;
@@ -103,6 +87,24 @@ lcore_flush(struct strake_poller *p, uint64_t now)
 		sock_send_flush(st);
 		work++;
 	}
+	return work;
+}
+
+static uint32_t
+lcore_poll(struct strake_poller *p, uint64_t now)
+{
+	struct sock_lcore *lc = (struct sock_lcore *)p;
+	uint32_t work;
+
+	/* What was queued after our own end of the last turn. */
+	work = lcore_flush(p, now);
+	work += call_room(lc);
+	if (!TAILQ_EMPTY(&lc->paused))
+		sock_stream_resume(lc);
+	work += poll_hot(lc);
+	work += poll_epoll(lc, now);
+	if (!TAILQ_EMPTY(&lc->ending) || !TAILQ_EMPTY(&lc->zombies))
+		sock_stream_finish(lc);
 	return work;
 }
 
