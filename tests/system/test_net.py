@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Strake's own TCP on real devices against Linux's: a tap, and a veth pair through af_packet, in namespaces of their own."""
+
+import os
+import random
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+from harness import Skip, check, main, root_only
+
+OURS, HOST = "10.99.0.2", "10.99.0.1"
+OURS6, HOST6 = "fd99::2", "fd99::1"
+
+
+def need(*programs):
+    root_only()
+    for p in programs:
+        if shutil.which(p) is None:
+            raise Skip(f"no {p}")
+    if not os.path.exists("/dev/net/tun"):
+        raise Skip("no /dev/net/tun")
+
+
+def port_conf(b, device, mtu, data_cpus="[0]", vlan=""):
+    ports = (f"ports:\n  - {{name: p0, device: \"{device}\", mtu: {mtu}{vlan}, "
+             f"addresses: [{OURS}/24, \"{OURS6}/64\"]}}\n")
+    listeners = f"  - {{port: p0, address: {OURS}}}\n  - {{port: p0, address: \"{OURS6}\"}}"
+    return b.conf(listener=listeners, data_cpus=data_cpus) + ports
+
+
+def veth(b, ns, mtu, host="va", ours="vb"):
+    b.sh("ip", "-n", ns, "link", "add", host, "type", "veth", "peer", "name", ours)
+    for dev in (host, ours):
+        b.sh("ip", "-n", ns, "link", "set", dev, "mtu", str(mtu), "up")
+        # What af_packet sees must be frames as on a wire: whole checksums, no segments joined.
+        b.sh("ip", "netns", "exec", ns, "ethtool", "-K", dev, "tx", "off", "rx", "off", "tso", "off", "gso", "off",
+             "gro", "off")
+    b.sh("ip", "-n", ns, "addr", "add", f"{HOST}/24", "dev", host)
+    b.sh("ip", "-n", ns, "addr", "add", f"{HOST6}/64", "dev", host, "nodad")
+
+
+AF_PACKET = "net_af_packet0,iface=vb,framesz=16384,blocksz=65536,framecnt=512"
+
+
+def on_veth(b, mtu, **kw):
+    need("ip", "ethtool")
+    ns = b.netns("v")
+    veth(b, ns, mtu)
+    a = b.appliance(port_conf(b, AF_PACKET, mtu, **kw), netns=ns).start()
+    return ns, a, b.client(OURS, port=4420, netns=ns)
+
+
+def on_tap(b, mtu):
+    need("ip")
+    ns = b.netns("t")
+    a = b.appliance(port_conf(b, "net_tap0,iface=tap0", mtu), netns=ns).start()
+    b.sh("ip", "-n", ns, "link", "set", "tap0", "mtu", str(mtu), "up")
+    b.sh("ip", "-n", ns, "addr", "replace", f"{HOST}/24", "dev", "tap0")
+    b.sh("ip", "-n", ns, "addr", "replace", f"{HOST6}/64", "dev", "tap0", "nodad")
+    return ns, a, b.client(OURS, port=4420, netns=ns)
+
+
+def ping(b, ns, address, size):
+    need("ping")
+    b.sh("ip", "netns", "exec", ns, "ping", "-c", "2", "-i", "0.2", "-W", "2", "-M", "do", "-s", str(size), address)
+
+
+def works(c, extra=()):
+    c.run("verify", "--length", "16M", "--queues", "2", "--seed", "5", *extra)
+    c.bench_run("--pattern", "randrw", "--verify", "--size", "8M", "--time", "1s", "--depth", "16", *extra)
+
+
+def case_tap_answers_ping_and_serves(b):
+    ns, a, c = on_tap(b, 1500)
+    ping(b, ns, OURS, 56)
+    ping(b, ns, OURS, 1472)
+    ping(b, ns, OURS6, 1452)
+    works(c)
+    a.stop()
+
+
+def case_tap_with_jumbo_frames(b):
+    ns, a, c = on_tap(b, 9000)
+    ping(b, ns, OURS, 8972)
+    works(c, ["--ddgst"])
+    a.stop()
+
+
+def case_veth_mtu_1500(b):
+    ns, a, c = on_veth(b, 1500)
+    ping(b, ns, OURS, 1472)
+    works(c)
+    works(b.client(OURS6, port=4420, netns=ns), ["--hdgst", "--ddgst"])
+    a.stop()
+
+
+def case_veth_mtu_9000(b):
+    ns, a, c = on_veth(b, 9000)
+    ping(b, ns, OURS, 8972)
+    ping(b, ns, OURS6, 8952)
+    works(c)
+    a.stop()
+
+
+def case_veth_mtu_576(b):
+    need("ip", "ethtool")
+    ns = b.netns("m")
+    veth(b, ns, 1500)
+    a = b.appliance(port_conf(b, AF_PACKET, 1500), netns=ns).start()
+    # The host's side says 576 in its MSS; ours keeps to it.
+    b.sh("ip", "-n", ns, "route", "replace", f"{OURS}/32", "dev", "va", "advmss", "536", "mtu", "576")
+    works(b.client(OURS, port=4420, netns=ns))
+    a.stop()
+
+
+def case_small_windows_of_the_host(b):
+    ns, a, c = on_veth(b, 9000)
+    for key in ("tcp_rmem", "tcp_wmem"):
+        b.sh("ip", "netns", "exec", ns, "sysctl", "-qw", f"net.ipv4.{key}=4096 8192 16384")
+    works(c)
+    a.stop()
+
+
+def case_host_without_sack_timestamps_and_scaling(b):
+    ns, a, c = on_veth(b, 1500)
+    for key in ("tcp_sack", "tcp_timestamps", "tcp_window_scaling"):
+        b.sh("ip", "netns", "exec", ns, "sysctl", "-qw", f"net.ipv4.{key}=0")
+    works(c)
+    a.stop()
+
+
+def case_flows_are_handed_to_their_owner_on_two_lcores(b):
+    ns, a, c = on_veth(b, 9000, data_cpus="[0, 1]")
+    out = c.bench_run("--pattern", "randrw", "--verify", "--jobs", "8", "--size", "16M", "--time", "3s")
+    check(out["verify"]["checked"] > 0, "nothing was read")
+    handed = a.ctl("port", "show", "p0")
+    check(handed["rx_handed"] > 0 and handed["rx_drop_handover"] == 0, str(handed))
+    a.stop()
+
+
+def syn(src, sport, dport):
+    """One SYN of a stranger, without options."""
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, random.getrandbits(16), 0, 64, 6, 0, src, socket.inet_aton(OURS))
+    tcp = struct.pack("!HHIIBBHHH", sport, dport, random.getrandbits(32), 0, 5 << 4, 2, 1024, 0, 0)
+    pseudo = src + socket.inet_aton(OURS) + struct.pack("!BBH", 0, 6, 20)
+
+    def fold(data):
+        total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+        while total >> 16:
+            total = (total & 0xffff) + (total >> 16)
+        return ~total & 0xffff
+
+    tcp = tcp[:16] + struct.pack("!H", fold(pseudo + tcp)) + tcp[18:]
+    return head[:10] + struct.pack("!H", fold(head)) + head[12:] + tcp
+
+
+def flood(seconds):
+    """Run in the host's namespace: SYNs from ever new addresses, straight onto the wire."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    frames = [syn(bytes([10, 99, random.randrange(1, 255), random.randrange(1, 255)]), random.randrange(1024, 65535),
+                  4420) for _ in range(20000)]
+    ends, sent = time.monotonic() + seconds, 0
+    while time.monotonic() < ends:
+        for f in frames[:500]:
+            try:
+                s.sendto(f, (OURS, 0))
+                sent += 1
+            except OSError:
+                pass
+        random.shuffle(frames)
+    print(sent)
+
+
+def case_syn_flood_leaves_io_running(b):
+    ns, a, c = on_veth(b, 1500)
+    flooder = subprocess.Popen(["ip", "netns", "exec", ns, sys.executable, os.path.abspath(__file__), "--flood", "4"],
+                               stdout=subprocess.PIPE)
+    b.procs.append(flooder)
+    time.sleep(0.5)
+    works(c)
+    sent = int(flooder.communicate(timeout=30)[0])
+    check(sent > 20000, f"only {sent} SYNs were sent")
+    works(c)
+    a.stop()
+
+
+def case_host_that_vanishes_is_forgotten(b):
+    ns, a, c = on_veth(b, 1500)
+    hold = c.begin("bench", "--pattern", "randrw", "--time", "60s", "--keep-alive", "2s")
+    time.sleep(1)
+    b.sh("ip", "-n", ns, "link", "set", "va", "down")
+    time.sleep(8)
+    hold.kill()
+    hold.wait()
+    left = a.ctl("controller", "list")
+    check(not left, f"the association of a silent host is still there: {left}")
+    b.sh("ip", "-n", ns, "link", "set", "va", "up")
+    time.sleep(1)
+    works(c)
+    a.stop()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3 and sys.argv[1] == "--flood":
+        flood(float(sys.argv[2]))
+        sys.exit(0)
+    sys.exit(main(globals()))
