@@ -173,10 +173,11 @@ tcp_conn_close(struct tcp_conn *c, int err)
 	strake_timer_cancel(&c->timer);
 	memset(c->due, 0, sizeof(c->due));
 	tcp_sndq_clear(&c->q);
-	tcp_reasm_clear(c->reasm);
-	if (c->trouble != NULL)
+	if (c->trouble != NULL) {
+		tcp_reasm_clear(c->reasm);
 		c->board->n = 0;
-	tcp_trouble_done(c);
+		tcp_trouble_done(c);
+	}
 	tcp_credit_drop_slab(c);
 	c->tcp->ifp->ops->unroute(c->dst);
 	c->dst = NULL;

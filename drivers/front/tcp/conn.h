@@ -208,8 +208,8 @@ struct tcp {
 	uint32_t n_conns, half_open, half_open_max, n_time_wait;
 	uint8_t rcv_shift;
 	bool running_events;
-	uint64_t cookie_at; /**< when the last SYN cookie was sent; 0: never */
-	uint64_t pinned;
+	uint64_t cookie_at;	     /**< when the last SYN cookie was sent; 0: never */
+	uint64_t pinned, pin_budget; /**< of all connections; above the budget windows stop growing */
 	uint64_t port_rng;
 	struct strake_poller poller;
 	struct tcp_counters n;

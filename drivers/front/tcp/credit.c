@@ -110,7 +110,8 @@ tcp_credit_drop_slab(struct tcp_conn *c)
 static bool
 over_limit(struct tcp_conn *c, uint32_t more)
 {
-	if (c->pinned + more <= 2 * c->tcp->conf.rcvbuf)
+	if (c->pinned + more <= 2 * c->tcp->conf.rcvbuf &&
+	    c->tcp->pinned + more <= c->tcp->pin_budget + c->tcp->pin_budget / 2)
 		return false;
 	tcp_credit_drop_slab(c);
 	return c->pinned > 0;
@@ -207,7 +208,7 @@ tcp_credit_take(struct tcp_conn *c, struct tcp_seg *s, uint32_t off, uint32_t le
 	uint32_t rcvbuf = c->tcp->conf.rcvbuf;
 	uint32_t room = s->m->nb_segs == 1 ? s->m->buf_len : chain_room(s->m);
 
-	if (unlikely(c->pinned + room > rcvbuf / 2)) {
+	if (unlikely(c->pinned + room > rcvbuf / 2 || c->tcp->pinned > c->tcp->pin_budget)) {
 		if (len < room / SMALL_FACTOR && take_copy(c, s, off, len, head, tail))
 			return true;
 		if (over_limit(c, room)) {

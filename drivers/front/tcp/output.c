@@ -93,9 +93,9 @@ fin_sent(struct tcp_conn *c)
 		c->state = TCP_LAST_ACK;
 }
 
-/* Book what has left: @p len of sequence space from snd_nxt. */
+/* Book what has left from snd_nxt on: @p len bytes, and the FIN if @p fin. */
 static void
-advance(struct tcp_conn *c, uint32_t len, uint64_t now)
+advance(struct tcp_conn *c, uint32_t len, bool fin, uint64_t now)
 {
 	bool again = seq_lt(c->snd_nxt, c->snd_max);
 
@@ -107,10 +107,10 @@ advance(struct tcp_conn *c, uint32_t len, uint64_t now)
 		if (c->snd_una == c->snd_max)
 			c->una_at = now;
 		c->tcp->n.tx_bytes += len;
+		c->stream.tx_bytes += len;
 	}
-	c->snd_nxt += len;
+	c->snd_nxt += len + fin;
 	if (seq_gt(c->snd_nxt, c->snd_max)) {
-		c->stream.tx_bytes += c->snd_nxt - c->snd_max;
 		c->snd_max = c->snd_nxt;
 		if (!again && !(c->flags & TCP_F_TIMING)) {
 			c->flags |= TCP_F_TIMING;
@@ -191,7 +191,7 @@ send_new(struct tcp_conn *c, uint64_t now)
 		} else if (!tcp_send_bare(c, c->snd_nxt, TCP_FIN | TCP_ACK, now)) {
 			return false;
 		}
-		advance(c, len + fin, now);
+		advance(c, len, fin, now);
 		c->flags &= ~TCP_F_FORCE;
 		pipe += len;
 		if (fin) {

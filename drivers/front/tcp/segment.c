@@ -13,15 +13,25 @@
 /* Pieces up to this are copied into the header's mbuf: dearer as an mbuf of their own than as a copy. */
 #define INLINE_MAX 192
 
-uint16_t
-tcp_window(struct tcp_conn *c)
+/* Bytes we are ready to take, told or not. */
+static uint32_t
+receive_room(const struct tcp_conn *c)
 {
 	uint32_t rcvbuf = c->tcp->conf.rcvbuf;
 	uint32_t room = c->pinned < rcvbuf ? rcvbuf - c->pinned : 0;
-	uint32_t told = c->rcv_adv - c->rcv_nxt, wnd;
+
+	if (unlikely(c->tcp->pinned > c->tcp->pin_budget))
+		return 0;
+	return RTE_MIN(room, (uint32_t)UINT16_MAX << c->rcv_shift); /* more cannot be said */
+}
+
+uint16_t
+tcp_window(struct tcp_conn *c)
+{
+	uint32_t told = c->rcv_adv - c->rcv_nxt, room = receive_room(c), wnd;
 
 	/* Never take back what was told; do not tell of crumbs (RFC 9293, 3.8.6.2.2). */
-	if (room < told || room - told < RTE_MIN(rcvbuf / 2, (uint32_t)c->mss))
+	if (room < told || room - told < RTE_MIN(c->tcp->conf.rcvbuf / 2, (uint32_t)c->mss))
 		room = told;
 	wnd = (room + (1u << c->rcv_shift) - 1) >> c->rcv_shift;
 	wnd = RTE_MIN(wnd, (uint32_t)UINT16_MAX);
@@ -32,19 +42,16 @@ tcp_window(struct tcp_conn *c)
 bool
 tcp_window_opened(const struct tcp_conn *c)
 {
-	uint32_t rcvbuf = c->tcp->conf.rcvbuf;
-	uint32_t room = c->pinned < rcvbuf ? rcvbuf - c->pinned : 0;
-	uint32_t told = c->rcv_adv - c->rcv_nxt;
-	uint32_t step = 2u * c->mss;
+	uint32_t rcvbuf = c->tcp->conf.rcvbuf, room;
+	uint32_t told = c->rcv_adv - c->rcv_nxt, step = 2u * c->mss;
 
-	/* More than that cannot be said. */
-	room = RTE_MIN(room, (uint32_t)UINT16_MAX << c->rcv_shift);
-	if (c->state < TCP_ESTABLISHED || c->flags & TCP_F_FIN_RCVD || told >= rcvbuf / 4 || room < told)
+	if (c->state < TCP_ESTABLISHED || c->flags & TCP_F_FIN_RCVD || told >= rcvbuf / 4)
 		return false;
 	/* A peer that is not yet starved hears in larger steps. */
 	if (told >= step)
 		step = rcvbuf / 4;
-	return room - told >= RTE_MIN(step, rcvbuf / 2);
+	room = receive_room(c);
+	return room >= told && room - told >= RTE_MIN(step, rcvbuf / 2);
 }
 
 static unsigned int
