@@ -277,7 +277,7 @@ alone_check(const struct group *g, const struct group_boot *boot, const struct s
 {
 	uint32_t here = group_mask_state(g, GROUP_MEMBER_IN_SYNC), all = 0;
 
-	for (uint32_t i = 0; i < g->s.members; i++)
+	for (uint32_t i = 0; i < RTE_MIN(g->s.members, SUPER_MEMBERS); i++)
 		all |= (uint32_t)(top->member[i].state == GROUP_MEMBER_IN_SYNC) << i;
 	if (top->clean || here == all || (boot->n == boot->conf->n_drives && boot->n < g->s.members))
 		return 0;
