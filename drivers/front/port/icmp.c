@@ -55,6 +55,10 @@ set_type(struct icmp_msg *icmp, uint8_t type)
 	sum += type;
 	icmp->type = type;
 	icmp->cksum = strake_cksum_fold(sum);
+	/* The equation cannot tell a message of zeroes, whose checksum is ~0, from one that adds up to ~0. With ~0 in
+	 * the field both add up to ~0 at the receiver. */
+	if (icmp->cksum == 0)
+		icmp->cksum = 0xffff;
 }
 
 /** Turn the frame round: what came in goes back to the MAC address it came from. Data at the IP header. */

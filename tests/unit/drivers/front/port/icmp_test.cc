@@ -60,6 +60,16 @@ TEST_F(PortIcmp, AnswersEcho)
 	}
 }
 
+TEST_F(PortIcmp, AnswersEchoOfNothingButZeroes)
+{
+	Open();
+	Settle();
+	Receive(IpFrame(ip4_packet(peer4, us4, 1, icmp4(8, 0, 0, Bytes(8)))));
+	std::vector<Sent> sent = TakeSent();
+	ASSERT_EQ(1u, sent.size());
+	EXPECT_EQ(0xffff, plain_sum(slice(sent[0].bytes, 34)));
+}
+
 TEST_F(PortIcmp, LimitsEcho)
 {
 	Open();
