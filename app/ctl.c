@@ -353,7 +353,7 @@ socket_open(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	/* EAL refused a second appliance of this name already: what lies there is left over. */
+	/* A second appliance of this name was refused already: what lies there is left over. */
 	unlink(path);
 	old = umask(0177);
 	ret = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, CLIENTS_MAX) < 0 ? -errno : fd;

@@ -5,18 +5,24 @@
 #include "eal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <libgen.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_pci.h>
 
 #define ARGS_MAX 64
-#define MIB ((uint64_t)1024 * 1024)
+#define MIB	 ((uint64_t)1024 * 1024)
 
 struct args {
 	int n;
@@ -79,6 +85,52 @@ huge_check(struct appliance *a)
 	return -ENOMEM;
 }
 
+/* One appliance of a name: the lock lies beside its control socket, and goes with the process. */
+static int
+name_lock(struct appliance *a)
+{
+	char path[128], dir[128]; /* a socket's path is shorter */
+	int fd;
+
+	snprintf(path, sizeof(path), "%s.lock", a->conf->appliance.control);
+	snprintf(dir, sizeof(dir), "%s", path);
+	mkdir(dirname(dir), 0755);
+	fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		snprintf(a->err, sizeof(a->err), "%s: %s", path, strerror(errno));
+		return -errno;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	close(fd);
+	snprintf(a->err, sizeof(a->err), "an appliance named \"%s\" is running already (it holds %s)",
+		 a->conf->appliance.name, path);
+	return -EBUSY;
+}
+
+/* EAL names a CPU it cannot have by its number only. */
+static int
+cpu_check(struct appliance *a, unsigned int cpu)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0 || (cpu < CPU_SETSIZE && CPU_ISSET(cpu, &set)))
+		return 0;
+	snprintf(a->err, sizeof(a->err), "CPU %u is not one this process may use; there are %ld, from 0", cpu,
+		 sysconf(_SC_NPROCESSORS_ONLN));
+	return -EINVAL;
+}
+
+static int
+cpus_check(struct appliance *a)
+{
+	int ret = cpu_check(a, a->conf->appliance.main_cpu);
+
+	for (unsigned int i = 0; ret == 0 && i < a->conf->appliance.n_data_cpus; i++)
+		ret = cpu_check(a, a->conf->appliance.data_cpus[i]);
+	return ret;
+}
+
 static bool
 is_pci(const char *device)
 {
@@ -121,6 +173,10 @@ eal_up(struct appliance *a)
 	struct args args = {0};
 	int ret = huge_check(a);
 
+	if (ret == 0)
+		ret = cpus_check(a);
+	if (ret == 0)
+		ret = name_lock(a);
 	if (ret < 0)
 		return ret;
 	add(&args, "strake");
@@ -132,14 +188,14 @@ eal_up(struct appliance *a)
 	if (a->no_huge)
 		add(&args, "--no-huge");
 	else
-		add(&args, "--huge-unlink=always");
+		add(&args, "--in-memory"); /* needs no hugetlbfs mount, and leaves no file */
 	add(&args, "--log-level=*:warning");
+	add(&args, "--log-level=lib.eal:error");       /* it warns of page sizes nobody asked for */
 	add(&args, "--log-level=lib.telemetry:error"); /* it warns that a socket of old is not made */
 	add(&args, "--log-level=strake.*:info");
 	if (rte_eal_init(args.n, args.v) >= 0)
 		return 0;
-	snprintf(a->err, sizeof(a->err), "DPDK did not start: %s; is another appliance named \"%s\" running?",
-		 rte_strerror(rte_errno), c->name);
+	snprintf(a->err, sizeof(a->err), "DPDK did not start: %s", rte_strerror(rte_errno));
 	return rte_errno != 0 ? -rte_errno : -EIO;
 }
 

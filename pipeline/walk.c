@@ -135,8 +135,7 @@ count_down(struct strake_stage *st, struct strake_unit **units, uint16_t n)
 	stats->down += n;
 	for (uint16_t i = 0; i < n; i++) {
 		units[i]->verdict = STRAKE_NEXT;
-		if (units[i]->bufs != NULL)
-			stats->bytes += units[i]->nbytes;
+		stats->bytes += units[i]->nbytes;
 		trace_step(units[i], STRAKE_TRACE_DOWN, st);
 	}
 }
@@ -233,8 +232,6 @@ visit_up(struct walk *w, struct strake_stage *st, unsigned int pos, struct strak
 		units[i]->visited &= (uint16_t) ~(1u << pos);
 		units[i]->pos = (uint8_t)pos;
 		units[i]->verdict = STRAKE_NEXT;
-		if (units[i]->op == STRAKE_OP_READ)
-			stats->bytes += units[i]->nbytes;
 		trace_step(units[i], STRAKE_TRACE_UP, st);
 	}
 	stats->up += n;

@@ -66,7 +66,7 @@ struct strake_stage_ops {
 /** Counted by the chain for each stage and lcore; one writer. */
 struct strake_stage_stats {
 	uint64_t down, up;    /**< units */
-	uint64_t bytes;	      /**< payload of units going down (writes) or up (reads) */
+	uint64_t bytes;	      /**< payload of those that went down: to be written, or to be read */
 	uint64_t errors;      /**< units the stage turned round with a status */
 	uint64_t held, retry; /**< verdicts */
 	uint64_t cycles;      /**< TSC spent in down() and up() */

@@ -84,13 +84,6 @@ def case_tap_answers_ping_and_serves(b):
     a.stop()
 
 
-def case_tap_with_jumbo_frames(b):
-    ns, a, c = on_tap(b, 9000)
-    ping(b, ns, OURS, 8972)
-    works(c, ["--ddgst"])
-    a.stop()
-
-
 def case_veth_mtu_1500(b):
     ns, a, c = on_veth(b, 1500)
     ping(b, ns, OURS, 1472)

@@ -117,6 +117,8 @@ connect_queue(struct ini *ini, struct qp *qp, uint16_t qid, uint16_t depth)
 	snprintf(data.hostnqn, sizeof(data.hostnqn), "%s", ini->conf.hostnqn);
 	io.cmd.opc = NVME_OPC_FABRICS;
 	io.cmd.fctype = NVME_FCTYPE_CONNECT;
+	/* We count our own commands, so a read may end with its data: no completion need carry the queue's head. */
+	io.cmd.cattr = NVME_CONNECT_DISABLE_SQ_FLOW;
 	io.cmd.qid = qid;
 	io.cmd.sqsize = depth; /* 0's based: one entry more than commands under way, so that it is never full */
 	io.cmd.kato = qid == 0 ? ini->conf.kato : 0;

@@ -18,6 +18,7 @@ NETNS = "strake-quickstart"
 NQN = "nqn.2026-11.io.strake:quickstart"
 VOLUME_BYTES = 384 << 20
 LEAST_BYTES = 64 << 20
+MEMORY_MIB = 768  # `memory` of the samples
 
 
 def say(text):
@@ -51,30 +52,66 @@ def program(name):
     die(f"{name} was not built")
 
 
-def missing_for_tap():
-    """What this machine lacks for a DPDK port on a tap; empty: nothing."""
-    lacks = []
-    if os.geteuid() != 0:
-        lacks.append("root (start with sudo)")
-    if not os.path.exists("/dev/net/tun"):
-        lacks.append("/dev/net/tun (modprobe tun)")
-    elif os.geteuid() == 0:
-        try:
-            os.close(os.open("/dev/net/tun", os.O_RDWR))
-        except OSError as e:
-            lacks.append(f"/dev/net/tun: {e.strerror}")
-    if shutil.which("ip") is None:
-        lacks.append("ip (apt-get install iproute2)")
-    return lacks
-
-
-def free_huge_mib():
+def meminfo():
     info = {}
     with open("/proc/meminfo", encoding="ascii") as f:
         for line in f:
             key, value = line.split(":")
             info[key] = int(value.split()[0])
-    return info.get("HugePages_Free", 0) * info.get("Hugepagesize", 0) // 1024
+    return info
+
+
+class HugePages:
+    """Reserves what the sample asks for, where there is too little; gives it back."""
+
+    COUNT = "/proc/sys/vm/nr_hugepages"
+
+    def __init__(self):
+        self.before = None
+
+    def short(self):
+        info = meminfo()
+        return MEMORY_MIB - info.get("HugePages_Free", 0) * info.get("Hugepagesize", 0) // 1024
+
+    def reserve(self):
+        """Returns what is missing, or None."""
+        if self.short() <= 0:
+            return None
+        info = meminfo()
+        if os.geteuid() != 0 or info.get("Hugepagesize", 0) == 0:
+            return f"{MEMORY_MIB} MiB of free huge pages"
+        with open(self.COUNT, encoding="ascii") as f:
+            self.before = int(f.read())
+        self.set(self.before + -(-self.short() * 1024 // info["Hugepagesize"]))
+        if self.short() <= 0:
+            say(f"reserved {MEMORY_MIB} MiB of huge pages for this run")
+            return None
+        self.restore()
+        return f"{MEMORY_MIB} MiB of huge pages (memory is too fragmented or too small)"
+
+    def set(self, n):
+        with contextlib.suppress(OSError), open(self.COUNT, "w", encoding="ascii") as f:
+            f.write(str(n))
+
+    def restore(self):
+        if self.before is not None:
+            self.set(self.before)
+            self.before = None
+
+
+def missing_for_port():
+    """What this machine lacks for a DPDK port on a veth; empty: nothing."""
+    if os.geteuid() != 0:
+        return ["root (start with sudo)"]
+    lacks = [f"{p} (apt-get install {pkg})" for p, pkg in (("ip", "iproute2"), ("ethtool", "ethtool"))
+             if shutil.which(p) is None]
+    if not lacks:
+        probe = subprocess.run(["ip", "link", "add", "strakeprobe0", "type", "veth", "peer", "name", "strakeprobe1"],
+                               stderr=subprocess.PIPE, check=False)
+        if probe.returncode != 0:
+            lacks.append("veth: " + probe.stderr.decode().strip())
+        subprocess.run(["ip", "link", "del", "strakeprobe0"], stderr=subprocess.DEVNULL, check=False)
+    return lacks
 
 
 def default_file(folder):
@@ -109,28 +146,30 @@ def sha256(path, length=None):
 
 
 class Network:
-    """A network namespace with the kernel's side of the tap: the host."""
+    """A network namespace with a veth: strake0 is the host's end, strake1 the appliance's."""
 
     def __init__(self, use):
         self.use = use
 
     def __enter__(self):
-        if self.use:
-            if os.path.exists(f"/run/netns/{NETNS}"):
-                die(f"network namespace {NETNS} exists: an earlier --keep? end it with `ip netns del {NETNS}`")
-            run(["ip", "netns", "add", NETNS])
-            run(["ip", "-n", NETNS, "link", "set", "lo", "up"])
+        if not self.use:
+            return self
+        if os.path.exists(f"/run/netns/{NETNS}"):
+            die(f"network namespace {NETNS} exists: an earlier --keep? end it with `ip netns del {NETNS}`")
+        run(["ip", "netns", "add", NETNS])
+        ip = ["ip", "-n", NETNS]
+        run([*ip, "link", "set", "lo", "up"])
+        run([*ip, "link", "add", "strake0", "type", "veth", "peer", "name", "strake1"])
+        for dev in ("strake0", "strake1"):
+            run([*ip, "link", "set", dev, "mtu", "9000", "up"])
+            # The appliance must see frames as on a wire: whole checksums, no segments joined.
+            run([*self.prefix(), "ethtool", "-K", dev, "tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro",
+                 "off"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        run([*ip, "addr", "add", "10.77.0.1/24", "dev", "strake0"])
         return self
 
     def prefix(self):
         return ["ip", "netns", "exec", NETNS] if self.use else []
-
-    def up(self):
-        """The tap is there once the appliance runs."""
-        if not self.use:
-            return
-        run(["ip", "-n", NETNS, "link", "set", "strake0", "mtu", "9000", "up"])
-        run(["ip", "-n", NETNS, "addr", "replace", "10.77.0.1/24", "dev", "strake0"])
 
     def __exit__(self, *_):
         if self.use:
@@ -155,7 +194,6 @@ class Appliance:
             with open(self.log, encoding="utf-8", errors="replace") as log:
                 log.seek(at)
                 if " serves " in log.read():
-                    self.net.up()
                     return
             time.sleep(0.05)
         with open(self.log, encoding="utf-8", errors="replace") as log:
@@ -261,12 +299,14 @@ def copy_and_compare(app, client, file, folder):
     say("  the same")
 
 
-def keep(app, net, client, folder):
+def keep(app, net, client, folder, huge_before):
     io = " ".join([*net.prefix(), program("strake-io")])
+    huge = f"; sysctl vm.nr_hugepages={huge_before}" if huge_before is not None else ""
     say(f"\nThe appliance goes on (process {app.proc.pid}, files in {folder}). Try:\n"
         f"  {io} identify {' '.join(client.common)}\n"
         f"  {' '.join(net.prefix())} {program('strakectl')} top --name quickstart\n"
-        f"End it:\n  kill {app.proc.pid}" + (f"; ip netns del {NETNS}" if net.use else "") + f"; rm -r {folder}")
+        f"End it:\n  kill {app.proc.pid}" + (f"; ip netns del {NETNS}" if net.use else "") +
+        f"; rm -r {folder}{huge}")
 
 
 def next_steps():
@@ -280,48 +320,51 @@ def next_steps():
 def parse():
     p = argparse.ArgumentParser(prog="tools/quickstart", description=__doc__)
     p.add_argument("--keep", action="store_true", help="leave the appliance running")
-    p.add_argument("--kernel", action="store_true", help="use the kernel's sockets, not a tap port")
+    p.add_argument("--kernel", action="store_true", help="use the kernel's sockets, not a DPDK port")
     p.add_argument("file", nargs="?", help="what to copy (a real file of 64 MiB made from this machine's libraries)")
     return p.parse_args()
 
 
-def main():
-    args = parse()
-    lacks = missing_for_tap()
-    tap = not args.kernel and not lacks
-    build()
-    if lacks and not args.kernel:
-        say("This machine lacks for a DPDK port: " + "; ".join(lacks) +
-            ".\nUsing the kernel's sockets and no huge pages instead.")
-    folder = tempfile.mkdtemp(prefix="strake-quickstart-")
-    kept = False
-    sample = os.path.join(ROOT, "config", "samples", "quickstart.yaml" if tap else "kernel.yaml")
+def serve(args, own_port, huge, folder, stack):
+    """Everything between a built appliance and its end."""
+    sample = os.path.join(ROOT, "config", "samples", "quickstart.yaml" if own_port else "kernel.yaml")
     conf = shutil.copy(sample, os.path.join(folder, "strake.yaml"))
     with open(os.open(os.path.join(folder, "quickstart.key"), os.O_WRONLY | os.O_CREAT, 0o600), "wb") as key:
         key.write(os.urandom(64))
+    net = stack.enter_context(Network(own_port))
+    app = Appliance(net, conf, folder, not own_port)
+    client = Client(net, "10.77.0.2" if own_port else "127.0.0.1")
+    stack.callback(app.stop)
+    app.start()
+    copy_and_compare(app, client, args.file or default_file(folder), folder)
+    measure(client)
+    work(net)
+    if args.keep:
+        keep(app, net, client, folder, huge.before)
+        stack.pop_all()
+    else:
+        next_steps()
+
+
+def main():
+    args = parse()
+    if args.file and not os.path.isfile(args.file):
+        die(f"{args.file}: no such file")
+    build()
     with contextlib.ExitStack() as stack:
-        net = stack.enter_context(Network(tap))
-        no_huge = free_huge_mib() < 1024
-        if no_huge:
-            say("No huge pages are free (1 GiB wanted): running with --no-huge.")
-        app = Appliance(net, conf, folder, no_huge)
-        client = Client(net, "10.77.0.2" if tap else "127.0.0.1")
-        try:
-            app.start()
-            file = args.file or default_file(folder)
-            copy_and_compare(app, client, file, folder)
-            measure(client)
-            work(net)
-            kept = args.keep
-            if kept:
-                keep(app, net, client, folder)
-                stack.pop_all()
-            else:
-                next_steps()
-        finally:
-            if not kept:
-                app.stop()
-                shutil.rmtree(folder, ignore_errors=True)
+        huge = HugePages()
+        lacks = []
+        if not args.kernel:
+            lacks = missing_for_port()
+            short = None if lacks else huge.reserve()
+            lacks += [short] if short else []
+        stack.callback(huge.restore)
+        if lacks:
+            say("This machine lacks: " + "; ".join(lacks) +
+                ".\nUsing the kernel's sockets and ordinary memory (--no-huge) instead of a DPDK port.")
+        folder = tempfile.mkdtemp(prefix="strake-quickstart-")
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        serve(args, not args.kernel and not lacks, huge, folder, stack)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# PID 1 of the guest: devices, network, /job, and its exit status as the last word on the console.
+export PATH=/usr/bin:/usr/sbin:/bin:/sbin HOME=/root TERM=dumb
+mount -t devtmpfs dev /dev
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mkdir -p /dev/shm
+mount -t tmpfs tmp /dev/shm
+mount -t tmpfs tmp /run
+modprobe virtio_pci
+modprobe virtio_net
+modprobe virtio_rng
+modprobe nvme-tcp
+ip link set lo up
+for word in $(cat /proc/cmdline); do
+	case $word in
+	address=*) ip addr add "${word#*=}" dev eth0 ;;
+	mtu=*) ip link set eth0 mtu "${word#*=}" ;;
+	esac
+done
+ip link set eth0 up
+. /lib.sh
+. /job
+say "job ended $failed"
+poweroff -f

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# What jobs use. A job defines functions and runs each with `t NAME`; a function fails where a command in it does.
+TARGET=10.99.0.2
+NQN=nqn.2026-11.io.strake:test
+NQN2=nqn.2026-11.io.strake:second
+failed=0
+
+# Lines for the machine that runs the guest begin with "guest: ".
+say()
+{
+	echo "guest: $*"
+}
+
+# Ask the machine outside to do something to the appliance or the wire, and wait until it has.
+outside()
+{
+	read -r uptime _ </proc/uptime
+	say "ask $*" >/dev/console
+	read -r answer </dev/ttyS0
+	[ "$answer" = done ]
+}
+
+die()
+{
+	echo "$*"
+	exit 1
+}
+
+# t NAME [dmesg]: run the function. Its output is shown if it fails. What the kernel warned of meanwhile is shown, and is
+# a failure unless the test makes trouble on purpose (`dmesg` as second argument).
+t()
+{
+	read -r began _ </proc/uptime
+	dmesg -C
+	(
+		set -e
+		"$1"
+	) >/tmp/out 2>&1
+	status=$?
+	dmesg --level=emerg,alert,crit,err,warn >/tmp/warn
+	[ -s /tmp/warn ] && sed "s/^/guest: $1: kernel: /" /tmp/warn
+	[ $status -eq 0 ] && [ -z "$2" ] && [ -s /tmp/warn ] && status=warned
+	read -r ended _ </proc/uptime
+	if [ $status = 0 ]; then
+		say "ok $1 ($(echo "$ended $began" | awk '{printf "%.1f", $1 - $2}') s)"
+	else
+		sed "s/^/guest: $1: /" /tmp/out
+		[ -z "$2" ] || dmesg | tail -n 30 | sed "s/^/guest: $1: log: /"
+		failed=$((failed + 1))
+		say "not ok $1 ($status)"
+	fi
+	umount /mnt 2>/dev/null
+	tc qdisc del dev eth0 root 2>/dev/null
+	nvme disconnect-all >/dev/null 2>&1
+}
+
+# attach NQN [option of nvme connect]...: $CTRL is the controller, $DEV its first namespace, $DEV2 its second.
+attach()
+{
+	nqn=$1
+	shift
+	nvme connect -t tcp -a $TARGET -s 4420 -n "$nqn" "$@"
+	find_devices "$nqn"
+}
+
+find_devices()
+{
+	for i in $(seq 100); do
+		for s in /sys/class/nvme-subsystem/*; do
+			[ "$(cat "$s/subsysnqn" 2>/dev/null)" = "$1" ] || continue
+			CTRL=$(cd "$s" && ls -d nvme* | grep -x 'nvme[0-9]*' | head -n 1)
+			DEV=/dev/nvme${s##*nvme-subsys}n1
+			DEV2=/dev/nvme${s##*nvme-subsys}n2
+			[ -b "$DEV" ] && { [ "$1" != $NQN ] || [ -b "$DEV2" ]; } && return 0
+		done
+		sleep 0.1
+	done
+	die "no namespace of $1"
+}
+
+detach()
+{
+	nvme disconnect -n "$1"
+}
+
+# Direct I/O with verification; wrong bytes and errors end the test.
+fio_verify()
+{
+	fio --name=v --direct=1 --ioengine=libaio --verify=crc32c --verify_fatal=1 --verify_dump=0 --group_reporting \
+		--randseed=7 "$@" >/tmp/fio 2>&1 && ! grep -E 'err= *[1-9]|verify:|io_u error' /tmp/fio || {
+		tail -n 15 /tmp/fio
+		return 1
+	}
+}
+
+# Whether two numbers of bytes from an offset on are all zero: zeroes DEV OFFSET LENGTH
+zeroes()
+{
+	[ "$(dd if="$1" bs=4096 skip=$(($2 / 4096)) count=$(($3 / 4096)) iflag=direct 2>/dev/null | tr -d '\0' | wc -c)" = 0 ]
+}
+
+wait_for()
+{
+	for i in $(seq $(($1 * 10))); do
+		eval "$2" && return 0
+		sleep 0.1
+	done
+	die "not within $1 s: $2"
+}
+
+state()
+{
+	cat "/sys/class/nvme/$CTRL/state"
+}

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A throw-away Linux host under QEMU, its processor emulated, on a tap of a network namespace."""
+
+import re
+import os
+import shutil
+import subprocess
+import threading
+import time
+
+from guest.image import CannotHave, must
+
+ADDRESS = "10.99.0.1/24"
+# The far end of the tap is a packet socket: what it sees must be frames as on a wire, sums done, segments not joined.
+PLAIN = ",".join(f"{o}=off" for o in ("csum", "guest_csum", "gso", "guest_tso4", "guest_tso6", "guest_ufo", "guest_ecn",
+                                      "host_tso4", "host_tso6", "host_ufo", "host_ecn", "mrg_rxbuf"))
+
+
+def tsc_khz():
+    """The guest's time stamp counter is this machine's: told its rate, it need not measure it on a busy machine."""
+    found = re.search(r"tsc: Detected ([0-9]+)\.([0-9]{3}) MHz", subprocess.run(
+        ["dmesg"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout.decode(errors="replace"))
+    if found:
+        return found.group(1) + found.group(2)
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
+        text = f.read()
+    found = re.search(r"cpu MHz\s*: ([0-9]+)\.([0-9]{3})", text)
+    return found.group(1) + found.group(2) if found and " hypervisor" in text else None
+
+
+class Machine:
+    def __init__(self, bench, image, netns, tap, mtu=1500, cpus=2):
+        self.bench, self.image, self.netns, self.tap, self.mtu, self.cpus = bench, image, netns, tap, mtu, cpus
+        self.lines = []
+
+    def command(self, initramfs):
+        if shutil.which("qemu-system-x86_64") is None:
+            raise CannotHave("no qemu-system-x86_64")
+        khz = tsc_khz()
+        words = ["console=ttyS0 quiet panic=-1 nokaslr mitigations=off tsc=reliable no_timer_check net.ifnames=0",
+                 f"address={ADDRESS} mtu={self.mtu}"]
+        if khz:
+            words.append(f"tsc_early_khz={khz}")
+        nic = "virtio-net-pci,netdev=n0,romfile=,mac=52:54:00:99:00:01"
+        if self.mtu > 1500:
+            nic += f",host_mtu={self.mtu}"
+        return ["ip", "netns", "exec", self.netns, "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-nographic",
+                "-no-reboot", "-machine", "q35,usb=off,vmport=off", "-accel", "tcg,thread=multi,tb-size=256", "-cpu",
+                "max", "-smp", str(self.cpus), "-m", "512", "-kernel", self.image[0], "-initrd", initramfs, "-append",
+                " ".join(words), "-serial", "stdio", "-device", "virtio-rng-pci", "-netdev",
+                f"tap,id=n0,ifname={self.tap},script=no,downscript=no,vhost=off", "-device", f"{nic},{PLAIN}"]
+
+    def with_job(self, job):
+        """The initramfs followed by a second archive, which holds the job alone."""
+        folder = os.path.join(self.bench.folder, "job")
+        os.makedirs(folder, exist_ok=True)
+        shutil.copy(job, os.path.join(folder, "job"))
+        path = os.path.join(self.bench.folder, "initramfs")
+        shutil.copy(self.image[1], path)
+        must("sh", "-c", f"echo job | cpio -o -H newc --quiet -R 0:0 >> {path}", cwd=folder)
+        return path
+
+    def run(self, job, outside, seconds, show):
+        """Boot, run the job, answer what it asks with `outside(words)`; returns how many of its tests failed."""
+        qemu = subprocess.Popen(self.command(self.with_job(job)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT)
+        self.bench.procs.append(qemu)
+        watch = threading.Timer(seconds, qemu.kill)
+        watch.start()
+        began, failed = time.monotonic(), None
+        try:
+            for raw in qemu.stdout:
+                line = raw.decode(errors="replace").strip()
+                self.lines.append(line)
+                word = line[line.find("guest: ") + 7:] if "guest: " in line else None
+                if word is None:
+                    continue
+                if word.startswith("ask "):
+                    outside(*word.split()[1:])
+                    qemu.stdin.write(b"done\n")
+                    qemu.stdin.flush()
+                elif word.startswith("job ended "):
+                    failed = int(word.split()[2])
+                else:
+                    show(word)
+        finally:
+            watch.cancel()
+            qemu.kill()
+            qemu.wait()
+        if failed is None:
+            text = "\n".join(self.lines[-40:])
+            raise AssertionError(f"the guest ended after {time.monotonic() - began:.0f} s without a result:\n{text}")
+        return failed

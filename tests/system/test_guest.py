@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""An unmodified Linux kernel's NVMe/TCP host, in a guest, against the appliance on a tap. One case is one boot and one
+job of guest/jobs; what the job shows is reported line by line."""
+
+import os
+import subprocess
+import sys
+
+from guest.image import CannotHave, image
+from guest.machine import Machine
+from harness import BUILD, NQN, ROOT, Skip, check, main, root_only
+
+OURS = "10.99.0.2"
+TAP = "guest0"
+KEY = os.urandom(64)
+
+
+def need():
+    root_only()
+    if not os.path.exists("/dev/net/tun"):
+        raise Skip("no /dev/net/tun")
+    r = subprocess.run([os.path.join(ROOT, "tools", "packages"), "guest"], stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
+    if r.returncode != 0:
+        raise Skip(f"packages are missing: {r.stdout.decode(errors='replace').strip().splitlines()[-1]}")
+    try:
+        return image(os.path.join(BUILD, "guest"))
+    except CannotHave as e:
+        raise Skip(str(e)) from e
+
+
+def conf(b, mtu, kind):
+    """Two namespaces of 4096 and 512 bytes on a striped mirror, the first encrypted; and a second subsystem."""
+    b.write("v0.key", KEY, 0o600)
+    text = b.conf(drives=4, raid=10, kind=kind, size="256MiB", volume="192MiB", memory="1GiB",
+                  stages=", stages: [crypto: {key_file: v0.key}]",
+                  more_volumes="  - {name: v1, group: g0, size: 192MiB, lba: 512}\n"
+                               "  - {name: v2, group: g0, size: 64MiB}",
+                  listener=f"  - {{port: p0, address: {OURS}}}")
+    text = text.replace("namespaces: [{volume: v0}]", "namespaces: [{volume: v0}, {volume: v1}]")
+    text = text.replace("listeners:", f"  - nqn: \"{NQN[:-4]}second\"\n    hosts: any\n    namespaces: [{{volume: v2}}]\n"
+                        "listeners:")
+    device = f"net_af_packet0,iface={TAP},framesz=16384,blocksz=65536,framecnt=512"
+    return text + f"ports:\n  - {{name: p0, device: \"{device}\", mtu: {mtu}, addresses: [{OURS}/24]}}\n"
+
+
+class Site:
+    """The appliance, the wire, and what a job may ask to be done to them."""
+
+    def __init__(self, b, mtu=1500, kind="mem"):
+        self.bench = b
+        self.image = need()
+        self.mtu = mtu
+        self.ns = b.netns("g")
+        b.sh("ip", "-n", self.ns, "tuntap", "add", TAP, "mode", "tap")
+        # The namespace's own kernel stays out of the talk.
+        b.sh("ip", "netns", "exec", self.ns, "sysctl", "-qw", f"net.ipv6.conf.{TAP}.disable_ipv6=1")
+        b.sh("ip", "-n", self.ns, "link", "set", TAP, "mtu", str(mtu), "arp", "off", "up")
+        self.appliance = b.appliance(conf(b, mtu, kind), netns=self.ns).start()
+
+    def do(self, what):
+        """What the guest asks for."""
+        if what == "restart":
+            self.appliance.stop()
+            self.appliance.start()
+        elif what == "kill":
+            self.appliance.kill()
+            self.appliance.start()
+        elif what == "down":
+            self.appliance.kill()
+        elif what == "up":
+            self.appliance.start()
+        elif what == "freeze":
+            self.appliance.proc.send_signal(19)
+        elif what == "thaw":
+            self.appliance.proc.send_signal(18)
+        elif what == "cut":
+            self.bench.sh("ip", "-n", self.ns, "link", "set", TAP, "down")
+        elif what == "mend":
+            self.bench.sh("ip", "-n", self.ns, "link", "set", TAP, "up")
+        else:
+            raise AssertionError(f"the guest asks for {what}")
+
+    def run(self, job, seconds):
+        guest = Machine(self.bench, self.image, self.ns, TAP, self.mtu)
+        path = os.path.join(os.path.dirname(os.path.realpath(__file__)), "guest", "jobs", job + ".sh")
+        failed = guest.run(path, self.do, seconds, lambda line: print(line, flush=True))
+        check(failed == 0, f"{failed} tests of {job} failed; the appliance said:\n{self.appliance.log()}")
+        self.appliance.stop()
+
+
+def case_linux_asks_everything_nvme_cli_can(b):
+    Site(b).run("commands", 200)
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
