@@ -30,7 +30,7 @@ struct conf_node *
 conf_item(const struct conf_tree *tree, const char *section, const char *name)
 {
 	for (struct conf_node *item = conf_first(tree, section); item != NULL; item = item->next) {
-		const char *text = conf_node_text(item, "name");
+		const char *text = conf_node_text(item, conf_section_id(section));
 
 		if (text != NULL && strcmp(text, name) == 0)
 			return item;
@@ -92,7 +92,7 @@ check_reference(struct conf_check *ck, const struct conf_field *f, struct conf_n
 	if (f->refers_too != NULL && strcmp(node->text, f->refers_too) == 0)
 		return;
 	for (struct conf_node *i = conf_first(ck->tree, f->refers); i != NULL; i = i->next) {
-		const struct conf_node *name = conf_node_get(i, "name");
+		const struct conf_node *name = conf_node_get(i, conf_section_id(f->refers));
 
 		if (name == NULL || name->kind != CONF_NODE_SCALAR)
 			continue;
@@ -173,6 +173,57 @@ check_many(struct conf_check *ck, const struct conf_field *f, struct conf_node *
 			if (!d->bad && strcmp(d->text, c->text) == 0)
 				conf_err_value(ck->errs, c, "%s stands in the list twice", conf_quote(c->text, q));
 	}
+}
+
+/* Bounds for libcyaml, as keys of their own. A size's second bound is the byte after the last. */
+static void
+add_bounds(struct conf_check *ck, const struct conf_key *key, struct conf_node *map, uint64_t first, uint64_t last)
+{
+	const char *const ends[] = {"first", "last"};
+	const uint64_t num[] = {first, key->type == CONF_SIZE ? last - 1 : last};
+	char name[CONF_TEXT], text[CONF_TEXT];
+
+	for (unsigned int i = 0; i < 2; i++) {
+		snprintf(name, sizeof(name), "%s_%s", key->name, ends[i]);
+		snprintf(text, sizeof(text), "%" PRIu64, num[i]);
+		conf_tree_add(ck->tree, map, conf_tree_text(ck->tree, name), text);
+	}
+}
+
+static void
+check_range(struct conf_check *ck, const struct conf_field *f, struct conf_node *map, struct conf_node *node)
+{
+	bool size = f->key.type == CONF_SIZE;
+	const struct conf_node *a = node, *b = node;
+	uint64_t first, last;
+	char err[240];
+
+	if (node->kind == CONF_NODE_LIST && node->n == 2) {
+		a = node->first;
+		b = a->next;
+		check_one(ck, f, node->first);
+		check_one(ck, f, node->first->next);
+	} else if (node->kind == CONF_NODE_SCALAR && !node->null && !size) {
+		check_one(ck, f, node);
+	} else if (node->kind == CONF_NODE_LIST) {
+		conf_err_value(ck->errs, node, "expected [first, %s], found %u in the list", size ? "end" : "last",
+			       node->n);
+	} else {
+		conf_value_expected(&f->key, err, sizeof(err));
+		conf_err_value(ck->errs, node, "expected [first, %s], each a %s; found %s", size ? "end" : "last", err,
+			       found(node));
+	}
+	if (node->bad || a->bad || b->bad)
+		return;
+	/* Checked, and plain decimals now. */
+	first = strtoull(a->text, NULL, 10);
+	last = strtoull(b->text, NULL, 10);
+	if (first < last || (first == last && !size))
+		add_bounds(ck, &f->key, map, first, last);
+	else if (first == last)
+		conf_err_value(ck->errs, node, "empty: it begins and ends at %s", a->text);
+	else
+		conf_err_value(ck->errs, node, "ends before it begins; write [%s, %s]", b->text, a->text);
 }
 
 /* `any`, or a list of NQNs. For libcyaml `any` becomes a key of its own. */
@@ -344,6 +395,9 @@ check_field(struct conf_check *ck, const struct conf_field *f, struct conf_node 
 		break;
 	case CONF_HOSTS:
 		check_hosts(ck, f, map, node);
+		break;
+	case CONF_RANGE:
+		check_range(ck, f, map, node);
 		break;
 	}
 }

@@ -25,10 +25,13 @@ struct conf_check {
 void conf_check_keys(struct conf_check *ck);
 /** Check what one value says of another: duplicates, RAID rules, listeners and their ports... */
 void conf_check_rules(struct conf_check *ck);
+/** The same for what selects connections and requests: `access:` and `classes:`. Called by conf_check_rules(). */
+void conf_check_match_rules(struct conf_check *ck);
 /** What is allowed, but hardly meant. Only for a tree without errors. */
 void conf_check_warnings(struct conf_check *ck);
+void conf_check_match_warnings(struct conf_check *ck);
 
-/** Item of a section by its name, or NULL. */
+/** Item of a section by what it is referred to by, its name or NQN; or NULL. */
 struct conf_node *conf_item(const struct conf_tree *tree, const char *section, const char *name);
 /** First item of a list section, or NULL (then ->next). */
 struct conf_node *conf_first(const struct conf_tree *tree, const char *section);

@@ -28,6 +28,7 @@
 	CYAML_FIELD_SEQUENCE_COUNT(#key, OPT_PTR, struct type, key, n_##key, &entry, 0, CYAML_UNLIMITED)
 
 static const cyaml_strval_t idles[] = {{"adaptive", CONF_IDLE_ADAPTIVE}, {"spin", CONF_IDLE_SPIN}};
+static const cyaml_strval_t actions[] = {{"accept", CONF_ACCEPT}, {"deny", CONF_DENY}};
 static const cyaml_strval_t raids[] = {{"0", CONF_RAID0}, {"1", CONF_RAID1}, {"10", CONF_RAID10}};
 
 static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
@@ -47,6 +48,14 @@ static const cyaml_schema_field_t appliance_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t access_fields[] = {
+	STR(conf_access, from),	    UINT(conf_access, to_first),
+	UINT(conf_access, to_last), ENUM(conf_access, action, actions),
+	UINT(conf_access, line),    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t access_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct conf_access, access_fields)};
+
 static const cyaml_schema_field_t port_fields[] = {
 	STR(conf_port, name),
 	STR(conf_port, device),
@@ -59,6 +68,7 @@ static const cyaml_schema_field_t port_fields[] = {
 	STR(conf_port, congestion),
 	UINT(conf_port, line),
 	LIST(conf_port, addresses, text_entry),
+	LIST(conf_port, access, access_entry),
 	CYAML_FIELD_END,
 };
 
@@ -100,6 +110,22 @@ static const cyaml_schema_field_t subsystem_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t class_fields[] = {
+	STR(conf_class, name),
+	STR(conf_class, host),
+	CYAML_FIELD_UINT("namespace", OPT, struct conf_class, nsid),
+	UINT(conf_class, range_first),
+	UINT(conf_class, range_last),
+	LIST(conf_class, ops, text_entry),
+	UINT(conf_class, dscp_first),
+	UINT(conf_class, dscp_last),
+	UINT(conf_class, pcp_first),
+	UINT(conf_class, pcp_last),
+	CYAML_FIELD_UINT("class", OPT, struct conf_class, cls),
+	UINT(conf_class, line),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t listener_fields[] = {
 	STR(conf_listener, transport),
 	STR(conf_listener, address),
@@ -116,6 +142,7 @@ ENTRY(drive);
 ENTRY(group);
 ENTRY(volume);
 ENTRY(subsystem);
+ENTRY(class);
 ENTRY(listener);
 
 static const cyaml_schema_field_t conf_fields[] = {
@@ -125,6 +152,7 @@ static const cyaml_schema_field_t conf_fields[] = {
 	LIST(conf, groups, group_entry),
 	LIST(conf, volumes, volume_entry),
 	LIST(conf, subsystems, subsystem_entry),
+	LIST(conf, classes, class_entry),
 	LIST(conf, listeners, listener_entry),
 	CYAML_FIELD_END,
 };
@@ -284,6 +312,33 @@ fill_subsystem(struct conf *conf, const struct conf_tree *tree, const struct con
 }
 
 static void
+fill_class(struct conf *conf, const struct conf_tree *tree, const struct conf_node *node)
+{
+	struct conf_class *c = &conf->classes[node->index];
+	const char *subsystem = conf_node_text(node, "subsystem");
+
+	if (subsystem != NULL)
+		c->subsystem = &conf->subsystems[place(tree, "subsystems", subsystem)];
+	if (conf_node_get(node, "range") == NULL)
+		c->range_last = UINT64_MAX;
+	if (conf_node_get(node, "dscp") == NULL)
+		c->dscp_last = 63;
+	if (conf_node_get(node, "pcp") == NULL)
+		c->pcp_last = 7;
+}
+
+static void
+fill_access(struct conf_port *port, const struct conf_node *list)
+{
+	for (const struct conf_node *a = list != NULL ? list->first : NULL; a != NULL; a = a->next) {
+		if (conf_node_get(a, "to") != NULL)
+			continue;
+		port->access[a->index].to_first = 1;
+		port->access[a->index].to_last = UINT16_MAX;
+	}
+}
+
+static void
 fill_appliance(struct conf_appliance *a)
 {
 	if (a->control == NULL) {
@@ -318,6 +373,10 @@ conf_fill(struct conf_tree *tree, const char *file, struct conf_errors *errs)
 	}
 	for (struct conf_node *s = conf_first(tree, "subsystems"); s != NULL; s = s->next)
 		fill_subsystem(conf, tree, s);
+	for (struct conf_node *p = conf_first(tree, "ports"); p != NULL; p = p->next)
+		fill_access(&conf->ports[p->index], conf_node_get(p, "access"));
+	for (struct conf_node *c = conf_first(tree, "classes"); c != NULL; c = c->next)
+		fill_class(conf, tree, c);
 	for (struct conf_node *l = conf_first(tree, "listeners"); l != NULL; l = l->next) {
 		const char *port = conf_node_text(l, "port");
 

@@ -98,6 +98,12 @@ conf_form_nqn(const char *text, char *err, size_t errlen)
 }
 
 bool
+conf_form_any_nqn(const char *text, char *err, size_t errlen)
+{
+	return strcmp(text, "any") == 0 || conf_form_nqn(text, err, errlen);
+}
+
+bool
 conf_form_mac(const char *text, char *err, size_t errlen)
 {
 	unsigned long first = strtoul(text, NULL, 16);
@@ -238,4 +244,26 @@ conf_form_prefix(const char *text, char *err, size_t errlen)
 	if (ip.family == AF_INET && ip.prefix < 31 && (host_bits_are(&ip, 0) || host_bits_are(&ip, 1)))
 		return says(err, errlen, text, "is its network's own or broadcast address, not a host's");
 	return true;
+}
+
+bool
+conf_form_network(const char *text, char *err, size_t errlen)
+{
+	char address[INET6_ADDRSTRLEN], what[120];
+	struct conf_ip ip;
+	bool ok = true;
+
+	if (!conf_ip_parse(text, &ip))
+		return says(err, errlen, text, "is not a network; expected 10.0.0.0/24 or fd00::/64, or one address");
+	for (unsigned int i = ip.prefix; i < sizeof(ip.b) * 8; i++) {
+		unsigned char bit = (unsigned char)(0x80 >> i % 8);
+
+		ok = ok && (ip.b[i / 8] & bit) == 0;
+		ip.b[i / 8] &= (unsigned char)~bit;
+	}
+	if (ok)
+		return true;
+	inet_ntop(ip.family, ip.b, address, sizeof(address));
+	snprintf(what, sizeof(what), "has bits beyond its prefix; write %s/%u", address, ip.prefix);
+	return says(err, errlen, text, what);
 }

@@ -53,6 +53,9 @@ field_expected(const struct conf_field *f, char *out, size_t len)
 	case CONF_HOSTS:
 		snprintf(out, len, "`any`, or a list of NQNs");
 		break;
+	case CONF_RANGE:
+		snprintf(out, len, f->key.type == CONF_SIZE ? "[first, end], each: %s" : "%s; or [first, last]", value);
+		break;
 	}
 }
 

@@ -359,7 +359,7 @@ subsystem_rules(struct conf_check *ck)
 void
 conf_check_rules(struct conf_check *ck)
 {
-	static const char *const named[] = {"ports", "drives", "groups", "volumes"};
+	static const char *const named[] = {"ports", "drives", "groups", "volumes", "classes"};
 
 	for (unsigned int i = 0; i < sizeof(named) / sizeof(named[0]); i++)
 		unique(ck, named[i], "name", false);
@@ -374,4 +374,5 @@ conf_check_rules(struct conf_check *ck)
 	group_rules(ck);
 	volume_rules(ck);
 	subsystem_rules(ck);
+	conf_check_match_rules(ck);
 }

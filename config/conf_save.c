@@ -110,6 +110,20 @@ save_appliance(FILE *out, const struct conf_appliance *a)
 }
 
 static void
+put_range(FILE *out, const char *lead, const char *key, unsigned int first, unsigned int last)
+{
+	fprintf(out, "%s%s: [%u, %u]\n", lead, key, first, last);
+}
+
+static void
+save_access(FILE *out, const struct conf_access *a)
+{
+	put(out, "      - ", "from", a->from);
+	put_range(out, "        ", "to", a->to_first, a->to_last);
+	put(out, "        ", "action", a->action == CONF_DENY ? "deny" : "accept");
+}
+
+static void
 save_port(FILE *out, const struct conf_port *p)
 {
 	put(out, "  - ", "name", p->name);
@@ -122,6 +136,10 @@ save_port(FILE *out, const struct conf_port *p)
 	put(out, "    ", "gateway4", p->gateway4);
 	put(out, "    ", "gateway6", p->gateway6);
 	put(out, "    ", "congestion", p->congestion);
+	if (p->n_access != 0)
+		fputs("    access:\n", out);
+	for (unsigned int i = 0; i < p->n_access; i++)
+		save_access(out, &p->access[i]);
 }
 
 static void
@@ -210,6 +228,31 @@ save_subsystem(FILE *out, const struct conf_subsystem *s)
 }
 
 static void
+save_class(FILE *out, const struct conf_class *c)
+{
+	static const struct conf_key size = {.type = CONF_SIZE};
+	char first[CONF_TEXT], end[CONF_TEXT];
+
+	/* Only these two are always there; the class leads, because an item must begin with something. */
+	put_uint(out, "  - ", "class", c->cls);
+	put(out, "    ", "name", c->name);
+	put(out, "    ", "host", c->host);
+	if (c->subsystem != NULL)
+		put(out, "    ", "subsystem", c->subsystem->nqn);
+	if (c->nsid != 0)
+		put_uint(out, "    ", "namespace", c->nsid);
+	if (c->range_last != UINT64_MAX) {
+		conf_value_print(&size, c->range_first, first);
+		conf_value_print(&size, c->range_last + 1, end);
+		fprintf(out, "    range: [%s, %s]\n", first, end);
+	}
+	if (c->n_ops != 0)
+		put_texts(out, "    ", "ops", c->ops, c->n_ops);
+	put_range(out, "    ", "dscp", c->dscp_first, c->dscp_last);
+	put_range(out, "    ", "pcp", c->pcp_first, c->pcp_last);
+}
+
+static void
 save_listener(FILE *out, const struct conf_listener *l)
 {
 	put(out, "  - ", "transport", l->transport);
@@ -235,6 +278,7 @@ conf_save(const struct conf *conf, FILE *out)
 	SAVE_ALL(conf, out, groups, save_group);
 	SAVE_ALL(conf, out, volumes, save_volume);
 	SAVE_ALL(conf, out, subsystems, save_subsystem);
+	SAVE_ALL(conf, out, classes, save_class);
 	SAVE_ALL(conf, out, listeners, save_listener);
 	return fflush(out) != 0 || ferror(out) ? (errno != 0 ? -errno : -EIO) : 0;
 }

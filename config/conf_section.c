@@ -14,6 +14,9 @@ static const char *const raids[] = {"0", "1", "10", NULL};
 static const char *const lbas[] = {"512", "4096", NULL};
 static const char *const congestions[] = {"cubic", "newreno", NULL};
 static const char *const transports[] = {"nvme_tcp", NULL};
+static const char *const actions[] = {"accept", "deny", NULL};
+static const char *const ops[] = {"read",	   "write",  "flush", "write_zeroes", "deallocate", "compare",
+				  "compare_write", "verify", NULL};
 
 static const struct conf_field appliance_fields[] = {
 	{.key = {"name", CONF_STRING, .min = 1, .max = NAME_MAX_BYTES, .def = "strake",
@@ -40,6 +43,24 @@ static const struct conf_field appliance_fields[] = {
 	{},
 };
 
+static const struct conf_field access_fields[] = {
+	{.key = {"from", CONF_STRING, .required = true, .min = 1, .max = 63,
+		 .help = "Network of the peer, 10.0.0.0/24, or one address; 0.0.0.0/0 and \"::/0\" are everybody."},
+	 .form = conf_form_network},
+	{.key = {"to", CONF_UINT, .min = 1, .max = 65535, .help = "TCP port, or first and last; without it all."},
+	 .shape = CONF_RANGE},
+	{.key = {"action", CONF_CHOICE, .required = true, .choices = actions,
+		 .help = "What becomes of a connection it fits; a denied one gets no answer."}},
+	{},
+};
+
+static const struct conf_section access_rules = {
+	.name = "access",
+	.help = "Who may connect: the first that fits decides, and what none fits is denied.",
+	.list = true,
+	.fields = access_fields,
+};
+
 static const struct conf_field port_fields[] = {
 	{.key = {"name", CONF_STRING, .required = true, .min = 1, .max = NAME_MAX_BYTES, .help = "Name of the port."},
 	 .form = conf_form_name},
@@ -62,6 +83,9 @@ static const struct conf_field port_fields[] = {
 	{.key = {"gateway6", CONF_STRING, .min = 1, .max = 63, .help = "IPv6 router for other networks."},
 	 .form = conf_form_host},
 	{.key = {"congestion", CONF_CHOICE, .def = "cubic", .choices = congestions, .help = "TCP congestion control."}},
+	{.key = {"access", CONF_STRING, .help = "Who may connect, by address; without it everybody."},
+	 .shape = CONF_MAPS,
+	 .of = &access_rules},
 	{},
 };
 
@@ -140,6 +164,32 @@ static const struct conf_field subsystem_fields[] = {
 	{},
 };
 
+static const struct conf_field class_fields[] = {
+	{.key = {"name", CONF_STRING, .min = 1, .max = NAME_MAX_BYTES, .help = "Name of the rule, for people."},
+	 .form = conf_form_name},
+	{.key = {"host", CONF_STRING, .min = 1, .max = NQN_MAX_BYTES, .def = "any",
+		 .help = "NQN of the host, or `any`."},
+	 .form = conf_form_any_nqn},
+	{.key = {"subsystem", CONF_STRING, .help = "NQN of the subsystem; without it any."}, .refers = "subsystems"},
+	{.key = {"namespace", CONF_UINT, .min = 1, .max = 1024, .help = "Namespace id; without it any."}},
+	{.key = {"range", CONF_SIZE, .max = 1ULL << 50,
+		 .help = "Where the request begins in the volume: from the first byte up to, not with, the second; "
+			 "whole "
+			 "MiB. Without it anywhere."},
+	 .shape = CONF_RANGE},
+	{.key = {"ops", CONF_CHOICE, .choices = ops, .help = "What is asked; without it anything."},
+	 .shape = CONF_MANY,
+	 .most = 8},
+	{.key = {"dscp", CONF_UINT, .max = 63,
+		 .help = "DSCP the host's packets carry, or first and last; 0 on kernel sockets. Without it any."},
+	 .shape = CONF_RANGE},
+	{.key = {"pcp", CONF_UINT, .max = 7,
+		 .help = "802.1Q priority they carry, or first and last; 0 on kernel sockets. Without it any."},
+	 .shape = CONF_RANGE},
+	{.key = {"class", CONF_UINT, .required = true, .min = 1, .max = 255, .help = "Class of service given."}},
+	{},
+};
+
 static const struct conf_field listener_fields[] = {
 	{.key = {"transport", CONF_CHOICE, .def = "nvme_tcp", .choices = transports, .help = "Protocol."}},
 	{.key = {"port", CONF_STRING, .required = true,
@@ -160,6 +210,8 @@ const struct conf_section conf_sections[] = {
 	{"groups", "Drives put together.", true, group_fields},
 	{"volumes", "What is cut out of groups and offered to hosts.", true, volume_fields},
 	{"subsystems", "What hosts connect to.", true, subsystem_fields},
+	{"classes", "Class of service of requests: the first rule that matches gives it, without one it is 0.", true,
+	 class_fields},
 	{"listeners", "Where hosts connect.", true, listener_fields},
 	{},
 };
@@ -171,4 +223,10 @@ conf_section_find(const char *name)
 		if (strcmp(s->name, name) == 0)
 			return s;
 	return NULL;
+}
+
+const char *
+conf_section_id(const char *section)
+{
+	return conf_section_find(section)->fields[0].key.name;
 }

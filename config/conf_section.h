@@ -22,6 +22,7 @@ enum conf_shape {
 	CONF_MAPS,   /* key: a list of mappings, each checked against `of` */
 	CONF_STAGES, /* a volume's stages */
 	CONF_HOSTS,  /* `any`, or a list of NQNs */
+	CONF_RANGE,  /* key: [first, last], of sizes [first, end]; a number may stand for both */
 };
 
 struct conf_section;
@@ -48,6 +49,8 @@ struct conf_section {
 extern const struct conf_section conf_sections[];
 
 const struct conf_section *conf_section_find(const char *name);
+/** Key by which others refer to a section's items: its first, the name or the NQN. */
+const char *conf_section_id(const char *section);
 
 /* --- forms (conf_form.c) ----------------------------------------------------------------------------------------- */
 
@@ -59,6 +62,8 @@ bool conf_form_ascii(const char *text, char *err, size_t errlen);
 bool conf_form_address(const char *text, char *err, size_t errlen); /* 10.0.0.2, fd00::2 */
 bool conf_form_host(const char *text, char *err, size_t errlen);    /* the same, but one host's: a gateway */
 bool conf_form_prefix(const char *text, char *err, size_t errlen);  /* 10.0.0.2/24 */
+bool conf_form_network(const char *text, char *err, size_t errlen); /* 10.0.0.0/24, 10.0.0.2 */
+bool conf_form_any_nqn(const char *text, char *err, size_t errlen); /* an NQN, or `any` */
 
 /** An IP address in network order. */
 struct conf_ip {

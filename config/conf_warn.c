@@ -71,4 +71,5 @@ conf_check_warnings(struct conf_check *ck)
 			conf_warn(ck->errs, v, "\"%s\" is in several subsystems under the same identifiers", name);
 	}
 	subsystem_warnings(ck);
+	conf_check_match_warnings(ck);
 }

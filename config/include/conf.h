@@ -41,6 +41,16 @@ struct conf_appliance {
 	uint64_t slab;		  /**< slab size, bytes, power of two; default 1GiB */
 };
 
+enum conf_action { CONF_ACCEPT, CONF_DENY };
+
+/** One of a port's `access:`: the first that fits decides; none: denied. */
+struct conf_access {
+	const char *from;		/**< the peer's network: "10.0.0.0/24", "fd00::/64", or one address */
+	unsigned int to_first, to_last; /**< TCP ports it is about, inclusive; default 1 to 65535 */
+	enum conf_action action;
+	unsigned int line;
+};
+
 /** One of `ports:` */
 struct conf_port {
 	const char *name;
@@ -53,6 +63,8 @@ struct conf_port {
 	unsigned int n_addresses;
 	const char *gateway4, *gateway6; /**< or NULL */
 	const char *congestion;		 /**< "cubic" (default) or "newreno" */
+	struct conf_access *access;	 /**< who may connect; none: everybody */
+	unsigned int n_access;
 	unsigned int line;
 };
 
@@ -120,6 +132,24 @@ struct conf_subsystem {
 	unsigned int line;
 };
 
+/** Bounds of a class's `range:` are multiples of this many bytes. */
+#define CONF_CLASS_STEP (1u << 20)
+
+/** One of `classes:`. The first that matches a request gives its class; bounds are inclusive. */
+struct conf_class {
+	const char *name;		  /**< or NULL */
+	const char *host;		  /**< NQN, or "any" (default) */
+	struct conf_subsystem *subsystem; /**< NULL: any */
+	unsigned int nsid;		  /**< `namespace:`; 0: any */
+	uint64_t range_first, range_last; /**< `range: [first, end]`, bytes; default the whole volume, UINT64_MAX */
+	const char **ops;		  /**< names as pipeline has them; none: any */
+	unsigned int n_ops;
+	unsigned int dscp_first, dscp_last; /**< default 0 to 63 */
+	unsigned int pcp_first, pcp_last;   /**< default 0 to 7 */
+	unsigned int cls;		    /**< `class:`, 1 to 255 */
+	unsigned int line;
+};
+
 /** One of `listeners:` */
 struct conf_listener {
 	const char *transport;	/**< "nvme_tcp" */
@@ -142,6 +172,8 @@ struct conf {
 	unsigned int n_volumes;
 	struct conf_subsystem *subsystems;
 	unsigned int n_subsystems;
+	struct conf_class *classes;
+	unsigned int n_classes;
 	struct conf_listener *listeners;
 	unsigned int n_listeners;
 };

@@ -109,6 +109,7 @@ valid_with(const std::string &section, const std::string &text)
 		{"volumes", "volumes: [{name: v0, group: g0, size: 512KiB, stages: [crypto: {key_file: k}]}]\n"},
 		{"subsystems",
 		 "subsystems: [{nqn: 'nqn.2026-11.io.strake:t', hosts: any, namespaces: [{volume: v0}]}]\n"},
+		{"classes", ""},
 		{"listeners", "listeners: [{port: p0, address: 10.0.0.2}]\n"},
 	};
 	std::string all;

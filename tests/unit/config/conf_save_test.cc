@@ -32,7 +32,11 @@ class Maker
 		       "\n  addresses: " + pick({"[10.0.0.2/24]", "[\"fd00::2/64\", 10.0.0.2/8]"}) + "\n" +
 		       one("mtu", {"576", "9000"}) + one("vlan", {"0", "4094"}) +
 		       one("mac", {"\"02:00:00:00:00:01\""}) + one("gateway4", {"10.0.0.1"}) +
-		       one("congestion", {"newreno", "cubic"});
+		       one("congestion", {"newreno", "cubic"}) +
+		       one("access",
+			   {"[{from: 10.0.0.0/8, action: accept}]",
+			    "[{from: 10.0.0.9, to: 4420, action: deny}, {from: '::/0', to: [1, 65535], action: "
+			    "accept}]"});
 		all += "drives:\n";
 		for (int i = 0; i < 4; i++)
 			all += "- {name: d" + std::to_string(i) + ", " +
@@ -52,6 +56,11 @@ class Maker
 		       one("hosts", {"any", "[]", "['nqn.2026-11.a.b:h']"}) +
 		       one("namespaces", {"[]", "[{volume: v0}]", "[{nsid: 9, volume: v0}]"}) +
 		       one("max_queues", {"1", "128"});
+		all += "classes:\n- class: " + pick({"1", "255"}) + "\n" + one("name", {"c"}) +
+		       one("host", {"any", "'nqn.2026-11.a.b:h'"}) +
+		       one("range", {"[0, 1MiB]", "[1048576, 1TiB]", "[1GiB, 1024TiB]"}) +
+		       one("ops", {"[read]", "[write_zeroes, compare_write]"}) +
+		       one("dscp", {"46", "[0, 63]", "[8, 8]"}) + one("pcp", {"7", "[0, 3]"});
 		all += "listeners:\n- port: " + pick({"p0", "kernel"}) +
 		       "\n  address: " + pick({"10.0.0.2", "0.0.0.0"}) + "\n" + one("service", {"1", "65535"});
 		return all;
@@ -136,9 +145,12 @@ TEST(ConfReference, NamesEveryKey)
 	fclose(out);
 	std::string text = buf;
 	free(buf);
-	for (const char *key :
-	     {"main_cpu", "congestion", "region", "read_only", "queue_depth", "transport", "nsid", "key_file"})
+	for (const char *key : {"main_cpu", "congestion", "region", "read_only", "queue_depth", "transport", "nsid",
+				"key_file", "from", "to", "action", "ops", "dscp", "class"})
 		EXPECT_NE(std::string::npos, text.find(std::string("| `") + key + "` |")) << key;
 	EXPECT_NE(std::string::npos, text.find("| `chunk` | size, 4KiB to 1MiB, a power of two | `64KiB` |")) << text;
 	EXPECT_NE(std::string::npos, text.find("## `subsystems[].namespaces`")) << text;
+	EXPECT_NE(std::string::npos, text.find("## `ports[].access`")) << text;
+	EXPECT_NE(std::string::npos, text.find("| `to` | number, 1 to 65535; or [first, last] |")) << text;
+	EXPECT_NE(std::string::npos, text.find("| `range` | [first, end], each: size, 0 to 1024TiB |")) << text;
 }
