@@ -151,8 +151,8 @@ class Raw : public testing::Test
 		th->data_off = (uint8_t)((20 + opts.size()) << 2);
 		th->tcp_flags = flags;
 		th->rx_win = rte_cpu_to_be_16((uint16_t)wnd);
-		memcpy(b.data() + 20, opts.data(), opts.size());
-		memcpy(b.data() + 20 + opts.size(), data.data(), data.size());
+		std::copy(opts.begin(), opts.end(), b.begin() + 20);
+		std::copy(data.begin(), data.end(), b.begin() + 20 + (long)opts.size());
 		return b;
 	}
 	void
