@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "cli.h"
+#include "cmd.h"
+#include "table.h"
+#include "ticks.h"
+#include "units.h"
+
+#define RUNS_MAX 99
+
+/* --- one load ---------------------------------------------------------------------------------------------------- */
+
+static int
+parse_pattern(const char *text, enum load_pattern *out)
+{
+	const char *near;
+
+	for (unsigned int i = 0; i < LOAD_PATTERNS; i++) {
+		if (strcmp(text, load_pattern_names[i]) == 0) {
+			*out = (enum load_pattern)i;
+			return CLI_OK;
+		}
+	}
+	near = cli_nearest(text, load_pattern_names, LOAD_PATTERNS, sizeof(load_pattern_names[0]));
+	if (near != NULL)
+		return cli_fail(CLI_USAGE, "no pattern '%s'; did you mean '%s'?", text, near);
+	return cli_fail(CLI_USAGE, "no pattern '%s': read, write, randread, randwrite or randrw", text);
+}
+
+static double
+target_per_io(const struct session *s, uint64_t ios)
+{
+	return s->target != NULL ? (double)s->after.busy / (double)ios : 0;
+}
+
+static double
+target_idle(const struct session *s)
+{
+	double all = (double)(s->after.busy + s->after.idle);
+
+	return s->target != NULL && all > 0 ? (double)s->after.idle / all : 0;
+}
+
+static json_t *
+side_json(const struct load_side *s, double secs)
+{
+	const struct hist *h = &s->lat;
+
+	return json_pack("{sI sI sf sf s{sf sf sf sf}}", "ios", (json_int_t)s->ios, "errors", (json_int_t)s->errors,
+			 "iops", (double)s->ios / secs, "bytes_per_second", (double)s->bytes / secs, "latency_ns",
+			 "p50", ticks_to_ns(hist_quantile(h, 0.5)), "p99", ticks_to_ns(hist_quantile(h, 0.99)), "p999",
+			 ticks_to_ns(hist_quantile(h, 0.999)), "max", ticks_to_ns(h->max));
+}
+
+static void
+print_json(const struct session *s, const struct load_conf *c, const struct load_result *r)
+{
+	uint64_t ios = r->read.ios + r->write.ios;
+	const struct net_stats *n = net_get_stats(s->net);
+	json_t *j = json_pack(
+		"{ss si si si sf so so s{sf sf sf} s{sI sI sI sI sI sI} s{sI sI} s{sf sf} ss}", "pattern",
+		load_pattern_names[c->pattern], "block_size", (int)c->bs, "depth", (int)c->depth, "connections",
+		(int)c->queues, "seconds", r->secs, "read", side_json(&r->read, r->secs), "write",
+		side_json(&r->write, r->secs), "client", "cycles_per_io", (double)r->busy / (double)ios,
+		"ios_per_burst", r->bursts > 0 ? (double)ios / (double)r->bursts : 0, "busy_share",
+		(double)r->busy / ticks_per_ns() / (r->secs * 1e9), "tcp", "segments_in", (json_int_t)r->tcp.segs_in,
+		"segments_out", (json_int_t)r->tcp.segs_out, "retransmits", (json_int_t)r->tcp.retransmits, "timeouts",
+		(json_int_t)r->tcp.timeouts, "out_of_order", (json_int_t)r->tcp.out_of_order, "frames_dropped",
+		(json_int_t)(n->tx_full + n->bad_csum), "verify", "checked", (json_int_t)r->checked, "mismatches",
+		(json_int_t)r->mismatches, "target", "cycles_per_io", target_per_io(s, ios), "idle_share",
+		target_idle(s), "error", r->text);
+
+	json_dumpf(j, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+	putchar('\n');
+	json_decref(j);
+}
+
+static void
+side_row(struct table *t, const char *name, const struct load_side *s, double secs)
+{
+	const double q[] = {0.5, 0.99, 0.999};
+	char text[UNITS_MAX];
+
+	if (s->ios == 0)
+		return;
+	table_add(t, name);
+	table_add(t, units_count(text, (double)s->ios / secs));
+	table_addf(t, "%s/s", units_bytes(text, (double)s->bytes / secs));
+	for (unsigned int i = 0; i < 3; i++)
+		table_add(t, units_ns(text, ticks_to_ns(hist_quantile(&s->lat, q[i]))));
+	table_add(t, units_ns(text, ticks_to_ns(s->lat.max)));
+}
+
+static void
+print_table(const struct session *s, const struct load_conf *c, const struct load_result *r)
+{
+	static const char *const heads[] = {"", "IOPS", "bandwidth", "p50", "p99", "p99.9", "max"};
+	uint64_t ios = r->read.ios + r->write.ios;
+	char text[UNITS_MAX];
+	struct table t;
+
+	printf("%s of %s, depth %u, connections %u, %.1f s\n", load_pattern_names[c->pattern], units_bytes(text, c->bs),
+	       c->depth, c->queues, r->secs);
+	table_init(&t, 7, true);
+	for (unsigned int i = 0; i < 7; i++)
+		table_add(&t, heads[i]);
+	side_row(&t, "read", &r->read, r->secs);
+	side_row(&t, "write", &r->write, r->secs);
+	table_print(&t, stdout, 0);
+	table_free(&t);
+	printf("client: %.0f cycles an I/O, %.1f I/Os a burst, %.2f frames out and %.2f in an I/O, %llu sent again\n",
+	       (double)r->busy / (double)ios, r->bursts > 0 ? (double)ios / (double)r->bursts : 0,
+	       (double)r->tcp.segs_out / (double)ios, (double)r->tcp.segs_in / (double)ios,
+	       (unsigned long long)r->tcp.retransmits);
+	if (s->target != NULL)
+		printf("target: %.0f cycles an I/O, %.1f %% idle\n", target_per_io(s, ios), target_idle(s) * 100);
+	if (c->verify)
+		printf("verify: %llu reads checked, none wrong\n", (unsigned long long)r->checked);
+}
+
+static int
+one_load(const struct opts *o, struct session *s, struct load_conf *c, struct load_result *r)
+{
+	int ret = parse_pattern(o->pattern, &c->pattern);
+
+	if (ret != CLI_OK)
+		return ret;
+	ret = session_open(s, o);
+	if (ret != CLI_OK)
+		return ret;
+	c->bs = (uint32_t)o->bs;
+	c->depth = o->depth;
+	return session_load(s, o, c, r);
+}
+
+int
+cmd_run(void *values, int argc, char **argv)
+{
+	static struct load_result r;
+	static struct session s;
+	const struct opts *o = values;
+	struct load_conf c = {0};
+	int ret = one_load(o, &s, &c, &r);
+
+	if (ret == CLI_OK)
+		(o->json ? print_json : print_table)(&s, &c, &r);
+	session_close(&s);
+	return ret;
+}
+
+int
+cmd_breakdown(void *values, int argc, char **argv)
+{
+	static struct load_result r;
+	static struct session s;
+	const struct opts *o = values;
+	struct load_conf c = {0};
+	int ret;
+
+	if (o->target == NULL)
+		return cli_fail(CLI_USAGE, "--target is missing: the appliance's name, whose telemetry is asked");
+	ret = one_load(o, &s, &c, &r);
+	if (ret == CLI_OK) {
+		print_table(&s, &c, &r);
+		putchar('\n');
+		target_print(&s.after, r.read.ios + r.write.ios, stdout);
+	}
+	session_close(&s);
+	return ret;
+}
+
+/* --- the list ---------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	enum load_pattern pattern;
+	uint32_t bs, depth;
+} suite[] = {
+	{"4 KiB random read, depth 1", LOAD_RANDREAD, 4096, 1},
+	{"4 KiB random write, depth 1", LOAD_RANDWRITE, 4096, 1},
+	{"4 KiB random read, depth 32", LOAD_RANDREAD, 4096, 32},
+	{"4 KiB random read, depth 128", LOAD_RANDREAD, 4096, 128},
+	{"4 KiB random write, depth 128", LOAD_RANDWRITE, 4096, 128},
+	{"128 KiB sequential read, depth 16", LOAD_READ, 131072, 16},
+	{"128 KiB sequential write, depth 16", LOAD_WRITE, 131072, 16},
+};
+#define SUITE (sizeof(suite) / sizeof(suite[0]))
+
+struct median {
+	double iops[RUNS_MAX], bps[RUNS_MAX], p50[RUNS_MAX], p99[RUNS_MAX], target[RUNS_MAX], client[RUNS_MAX];
+};
+
+static int
+order(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double
+middle(double *v, uint32_t n)
+{
+	qsort(v, n, sizeof(*v), order);
+	return n % 2 == 1 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+static void
+keep(struct median *m, uint32_t i, const struct session *s, const struct load_result *r)
+{
+	uint64_t ios = r->read.ios + r->write.ios;
+	const struct hist *h = r->read.ios > 0 ? &r->read.lat : &r->write.lat;
+
+	m->iops[i] = (double)ios / r->secs;
+	m->bps[i] = (double)(r->read.bytes + r->write.bytes) / r->secs;
+	m->p50[i] = ticks_to_ns(hist_quantile(h, 0.5));
+	m->p99[i] = ticks_to_ns(hist_quantile(h, 0.99));
+	m->target[i] = target_per_io(s, ios);
+	m->client[i] = (double)r->busy / (double)ios;
+}
+
+static void
+suite_row(struct table *t, json_t *list, const char *name, struct median *m, uint32_t n)
+{
+	double iops = middle(m->iops, n), bps = middle(m->bps, n), p50 = middle(m->p50, n), p99 = middle(m->p99, n);
+	double target = middle(m->target, n), client = middle(m->client, n);
+	char text[UNITS_MAX];
+
+	json_array_append_new(list,
+			      json_pack("{ss sf sf sf sf sf sf sf sf}", "name", name, "iops", iops, "iops_low",
+					m->iops[0], "iops_high", m->iops[n - 1], "bytes_per_second", bps, "p50_ns", p50,
+					"p99_ns", p99, "target_cycles_per_io", target, "client_cycles_per_io", client));
+	table_add(t, name);
+	table_add(t, units_count(text, iops));
+	table_addf(t, "%s/s", units_bytes(text, bps));
+	table_add(t, units_ns(text, p50));
+	table_add(t, units_ns(text, p99));
+	table_addf(t, "%.0f", target);
+	table_addf(t, "%.0f", client);
+}
+
+int
+cmd_suite(void *values, int argc, char **argv)
+{
+	static const char *const heads[] = {"", "IOPS", "bandwidth", "p50", "p99", "target cycles", "client cycles"};
+	static struct load_result r;
+	static struct session s;
+	static struct median m;
+	struct opts *o = values;
+	json_t *list = json_array();
+	struct table t;
+	int ret;
+
+	o->depth = o->depth > 128 ? o->depth : 128;
+	ret = session_open(&s, o);
+	table_init(&t, 7, true);
+	for (unsigned int i = 0; i < 7; i++)
+		table_add(&t, heads[i]);
+	for (unsigned int k = 0; k < SUITE && ret == CLI_OK; k++) {
+		struct load_conf c = {.pattern = suite[k].pattern, .bs = suite[k].bs, .depth = suite[k].depth};
+
+		for (uint32_t i = 0; i < o->runs && ret == CLI_OK; i++) {
+			ret = session_load(&s, o, &c, &r);
+			if (ret == CLI_OK)
+				keep(&m, i, &s, &r);
+		}
+		if (ret == CLI_OK)
+			suite_row(&t, list, suite[k].name, &m, o->runs);
+	}
+	if (ret == CLI_OK && o->json) {
+		json_dumpf(list, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+		putchar('\n');
+	} else if (ret == CLI_OK) {
+		printf("Medians of %u runs of %.1f s\n", o->runs, (double)o->time / 1e9);
+		table_print(&t, stdout, 0);
+	}
+	table_free(&t);
+	json_decref(list);
+	session_close(&s);
+	return ret;
+}
