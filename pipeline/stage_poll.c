@@ -25,13 +25,23 @@ stands_here(const struct strake_stage *st)
 	return st->lcore < 0 || st->lcore == strake_self_index();
 }
 
+static bool
+known(const struct stage_set *set, const struct strake_stage *st)
+{
+	for (unsigned int i = 0; i < set->n; i++) {
+		if (set->st[i] == st)
+			return true;
+	}
+	return false;
+}
+
 int
 strake_stage_lcore_init(struct strake_stage *st)
 {
 	struct stage_set *set = &sets[strake_self_index()];
 	int ret;
 
-	if (!stands_here(st))
+	if (!stands_here(st) || known(set, st))
 		return 0;
 	if (set->n == STAGE_INSTANCES_MAX)
 		return -ENOSPC;
@@ -60,7 +70,7 @@ strake_stage_lcore_fini(struct strake_stage *st)
 {
 	struct stage_set *set = &sets[strake_self_index()];
 
-	if (!stands_here(st))
+	if (!known(set, st))
 		return;
 	forget(set->st, &set->n, st);
 	forget(set->polled, &set->n_polled, st);

@@ -61,6 +61,7 @@ trace_record(const struct strake_unit *u, enum strake_trace_event event, const s
 	r->event = (uint8_t)event;
 	r->op = u->op;
 	r->kind = u->kind;
+	r->cls = u->cls;
 	r->lcore = (uint8_t)strake_self_index();
 	memset(r->stage, 0, sizeof(r->stage));
 	if (st != NULL)

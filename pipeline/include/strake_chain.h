@@ -53,7 +53,8 @@ void strake_stage_destroy(struct strake_stage *st);
 struct strake_stage *strake_stage_instance(unsigned int i);
 
 /** Make a stage ready on this lcore: its lcore_init(), and its poll() from now on. App calls it, on every data lcore
- * where the stage stands (all, or its own), before traffic. Nothing happens where it does not stand. */
+ * where the stage stands (all, or its own), before traffic. Nothing happens where it does not stand, or the second
+ * time. */
 int strake_stage_lcore_init(struct strake_stage *st);
 /** Undo, after drain. */
 void strake_stage_lcore_fini(struct strake_stage *st);

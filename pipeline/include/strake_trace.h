@@ -37,6 +37,7 @@ struct strake_trace_record {
 	uint32_t nlb;
 	int16_t status;
 	uint8_t event, op, kind, lcore;
+	uint8_t cls;
 	char stage[24]; /**< instance name, "" where none is meant */
 };
 

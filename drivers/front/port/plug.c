@@ -282,9 +282,24 @@ set_reta(struct port *port, uint16_t size)
 	return rte_eth_dev_rss_reta_update(port->id, reta, size) == 0;
 }
 
+/* A tap is a cable with the kernel's interface at its other end, and the driver gives both ends one address. Ours must
+ * differ, or each side takes the other for itself; what arrives is not filtered. */
+static int
+set_tap_mac(struct port *port, const struct rte_ether_addr *wanted)
+{
+	int ret = rte_eth_macaddr_get(port->id, &port->mac);
+
+	if (wanted != NULL)
+		port->mac = *wanted;
+	else
+		port->mac.addr_bytes[RTE_ETHER_ADDR_LEN - 1] ^= 1;
+	return ret;
+}
+
 static int
 set_mac(struct port *port, const struct conf_port *conf, char *err, size_t errlen)
 {
+	bool tap = strcmp(port->driver, "net_tap") == 0;
 	struct rte_ether_addr mac;
 	int ret;
 
@@ -293,6 +308,8 @@ set_mac(struct port *port, const struct conf_port *conf, char *err, size_t errle
 			snprintf(err, errlen, "port %s: \"%s\" is no MAC address", conf->name, conf->mac);
 			return -EINVAL;
 		}
+		if (tap)
+			return set_tap_mac(port, &mac);
 		ret = rte_eth_dev_default_mac_addr_set(port->id, &mac);
 		if (ret != 0) {
 			snprintf(err, errlen, "port %s: %s does not take the MAC address %s: %s", conf->name,
@@ -300,6 +317,8 @@ set_mac(struct port *port, const struct conf_port *conf, char *err, size_t errle
 			return ret;
 		}
 	}
+	if (tap)
+		return set_tap_mac(port, NULL);
 	ret = rte_eth_macaddr_get(port->id, &port->mac);
 	if (ret == 0 && rte_is_zero_ether_addr(&port->mac))
 		rte_eth_random_addr(port->mac.addr_bytes); /* a ring port has none, and filters none */
