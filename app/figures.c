@@ -291,10 +291,10 @@ trace(const char *cmd, const char *params, struct rte_tel_data *d)
 		const struct strake_trace_record *r = &rec[i];
 		char line[RTE_TEL_MAX_STRING_LEN];
 
-		snprintf(line, sizeof(line), "+%llu ns id %llx lcore %u %s %s %s lba %llu+%u status %d",
+		snprintf(line, sizeof(line), "+%llu ns id %llx lcore %u %s %s %s lba %llu+%u class %u status %d",
 			 (unsigned long long)((r->cycles - rec[0].cycles) * 1000000000ULL / rte_get_tsc_hz()),
 			 (unsigned long long)r->id, r->lcore, r->kind == STRAKE_UNIT_REQ ? "req" : "chunk",
-			 strake_op_name(r->op), event[r->event], (unsigned long long)r->lba, r->nlb, r->status);
+			 strake_op_name(r->op), event[r->event], (unsigned long long)r->lba, r->nlb, r->cls, r->status);
 		if (r->stage[0] != '\0') {
 			size_t used = strlen(line);
 

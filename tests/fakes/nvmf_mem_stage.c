@@ -84,6 +84,7 @@ mem_down(struct strake_stage *st, struct strake_unit **units, uint16_t n)
 		struct strake_unit *u = units[i];
 
 		mem->ops[u->op]++;
+		mem->cls = u->cls;
 		mem->flags = u->flags;
 		mem->tag = u->tag;
 		if (mem->hold) {

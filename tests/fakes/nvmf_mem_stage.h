@@ -24,6 +24,7 @@ struct nvmf_mem {
 	unsigned int n_held;
 	unsigned int ops[STRAKE_OP_COUNT];
 	uint16_t flags; /* of the request seen last */
+	uint8_t cls;
 	uint32_t tag;
 };
 

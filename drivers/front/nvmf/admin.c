@@ -23,6 +23,7 @@ connected(struct nvmf_qpair *qp, struct nvmf_cmd *cmd)
 	qp->qid = cmd->sqe.qid;
 	qp->size = cmd->sqe.sqsize + 1;
 	qp->ns = cmd->c_ns;
+	qp->host = cmd->c_host;
 	qp->discovery = cmd->c_discovery;
 	qp->sqhd_off = cmd->c_sqhd_off;
 	qp->sqhd = 1 % qp->size; /* Connect was the first entry */

@@ -188,10 +188,10 @@ nvmf_execute(struct nvmf_qpair *qp, struct nvmf_cmd **cmds, uint16_t n)
 			continue;
 		reqs[ready++] = req;
 		if (ready == STRAKE_BURST) {
-			strake_req_submit(reqs, ready);
+			nvmf_submit(reqs, ready);
 			ready = 0;
 		}
 	}
 	if (ready > 0)
-		strake_req_submit(reqs, ready);
+		nvmf_submit(reqs, ready);
 }

@@ -116,7 +116,7 @@ pump(struct nvmf_cmd *cmd)
 	}
 	cmd->state = NVMF_CMD_RUNS;
 	if (n > 0)
-		strake_req_submit(reqs, n);
+		nvmf_submit(reqs, n);
 	return cmd->r_out > 0 || cmd->r_next == cmd->r_n;
 }
 

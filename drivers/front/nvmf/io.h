@@ -45,9 +45,12 @@ struct nvmf_lcore {
 	struct nvmf_fifo ending; /**< want to be answered outside nvmf_execute() */
 	struct nvmf_note note[NVMF_NOTES];
 	uint64_t notes_lost;
+	uint64_t classes[UINT8_MAX + 1]; /**< requests of each class; counted only if there are rules */
 };
 
 struct nvmf_lcore *nvmf_lcore_self(void);
+/** Another's, to look at; NULL: none. Main. */
+const struct nvmf_lcore *nvmf_lcore_at(uint16_t lcore);
 
 /** The completion's status; nothing else. Any lcore. */
 static inline void

@@ -22,8 +22,19 @@ struct publication {
 	uint16_t lcore;
 };
 
+static void
+set(struct nvmf_ns *ns, struct strake_volume *vol)
+{
+	if (vol == NULL)
+		return;
+	ns->vol = vol;
+	ns->nlb = vol->nlb;
+	ns->lba_shift = (uint8_t)vol->lba_shift;
+	ns->read_only = vol->read_only;
+}
+
 struct nvmf_ns_array *
-nvmf_ns_array_new(uint32_t n)
+nvmf_ns_array_new(const struct nvmf_subsystem *sub, struct nvmf_classes *classes, uint32_t n)
 {
 	struct nvmf_ns_array *array;
 
@@ -32,23 +43,22 @@ nvmf_ns_array_new(uint32_t n)
 		return NULL;
 	array->refs = 1;
 	array->n = n;
+	array->classes = classes;
+	classes->refs++;
+	if (strake_classifier_has_rules(classes->tables))
+		array->rules = classes->tables;
+	for (uint32_t i = 0; i < n; i++)
+		set(&array->ns[i], strake_classify_route(classes->tables, STRAKE_HOST_ANY, sub->id, i + 1));
 	return array;
 }
 
 void
 nvmf_ns_array_put(struct nvmf_ns_array *array)
 {
-	if (--array->refs == 0)
-		rte_free(array);
-}
-
-void
-nvmf_ns_set(struct nvmf_ns *ns, struct strake_volume *vol)
-{
-	ns->vol = vol;
-	ns->nlb = vol == NULL ? 0 : vol->nlb;
-	ns->lba_shift = vol == NULL ? 0 : (uint8_t)vol->lba_shift;
-	ns->read_only = vol != NULL && vol->read_only;
+	if (--array->refs > 0)
+		return;
+	nvmf_classes_put(array->classes);
+	rte_free(array);
 }
 
 /* Back on main with the array that the lcore let go of. */
@@ -131,21 +141,27 @@ tell_hosts(struct nvmf_subsystem *sub, uint32_t nsid)
 	}
 }
 
-/* A copy of the subsystem's array with one namespace changed. */
+/* New tables with one namespace changed, and the subsystem's array made from them. Other subsystems keep theirs, which
+ * say the same about them. */
 static int
 change(struct nvmf_subsystem *sub, uint32_t nsid, struct strake_volume *vol)
 {
-	struct nvmf_ns_array *array = nvmf_ns_array_new(RTE_MAX(sub->ns->n, nsid));
-	int ret;
+	struct nvmf_classes *classes;
+	struct nvmf_ns_array *array;
+	int ret = nvmf_classes_change(&classes, nvmf_target->classes, sub, nsid, vol);
 
-	if (array == NULL)
-		return -ENOMEM;
-	memcpy(array->ns, sub->ns->ns, sub->ns->n * sizeof(array->ns[0]));
-	nvmf_ns_set(&array->ns[nsid - 1], vol);
-	ret = nvmf_ns_publish(sub, array);
-	if (ret == 0)
-		tell_hosts(sub, nsid);
-	return ret;
+	if (ret < 0)
+		return ret;
+	array = nvmf_ns_array_new(sub, classes, RTE_MAX(sub->ns->n, nsid));
+	ret = array != NULL ? nvmf_ns_publish(sub, array) : -ENOMEM;
+	if (ret < 0) {
+		nvmf_classes_put(classes);
+		return ret;
+	}
+	nvmf_classes_put(nvmf_target->classes);
+	nvmf_target->classes = classes;
+	tell_hosts(sub, nsid);
+	return 0;
 }
 
 int

@@ -13,7 +13,7 @@
  * sends the message back; the old array is freed when the last lcore has let go. So a data lcore reads a plain array.
  */
 
-#include "nvmf.h"
+#include "classes.h"
 
 /** Largest namespace id (NN), a power of two so that the ANA log stays small. */
 #define NVMF_NS_MAX 1024u
@@ -27,14 +27,17 @@ struct nvmf_ns {
 
 /** Never changed after it was published. */
 struct nvmf_ns_array {
-	uint32_t refs; /**< main's */
-	uint32_t n;    /**< entries; nsid is index + 1 */
+	uint32_t refs;			       /**< main's */
+	uint32_t n;			       /**< entries; nsid is index + 1 */
+	const struct strake_classifier *rules; /**< NULL: there are none, every class is 0 */
+	struct nvmf_classes *classes;	       /**< main's: the tables it was made from */
 	struct nvmf_ns ns[];
 };
 
 /** What one lcore knows of a subsystem's namespaces. Written on that lcore only (by main before the lcore runs). */
 struct nvmf_ns_table {
 	const struct nvmf_ns_array *array;
+	uint32_t subsystem; /**< its number, for rules; never changes */
 } __rte_cache_aligned;
 
 struct nvmf_subsystem;
@@ -51,10 +54,9 @@ nvmf_ns_of(const struct nvmf_ns_array *array, uint32_t nsid)
 	return ns->vol != NULL ? ns : NULL;
 }
 
-/** An empty array with one reference, room for @p n namespaces. */
-struct nvmf_ns_array *nvmf_ns_array_new(uint32_t n);
+/** Namespaces 1 to @p n of a subsystem as @p classes leads them, with one reference. NULL: out of memory. */
+struct nvmf_ns_array *nvmf_ns_array_new(const struct nvmf_subsystem *sub, struct nvmf_classes *classes, uint32_t n);
 void nvmf_ns_array_put(struct nvmf_ns_array *array);
-void nvmf_ns_set(struct nvmf_ns *ns, struct strake_volume *vol);
 /** Make @p array the subsystem's: main at once, the data lcores as the message reaches them. Takes the reference. */
 int nvmf_ns_publish(struct nvmf_subsystem *sub, struct nvmf_ns_array *array);
 

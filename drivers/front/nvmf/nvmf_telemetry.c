@@ -3,8 +3,9 @@
  */
 
 /*
- * /strake/subsystem/list, /strake/controller/list, /strake/controller/info. Main takes a picture, the telemetry thread
- * shows it. A picture main did not deliver in time is left to it for ever, as strake_msg_call() asks.
+ * /strake/subsystem/list, /strake/controller/list, /strake/controller/info, /strake/class/list. Main takes a picture,
+ * the telemetry thread shows it. A picture main did not deliver in time is left to it for ever, as strake_msg_call()
+ * asks.
  */
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "ctrlr.h"
+#include "io.h"
 #include "strake_telemetry.h"
 
 #define LIST_MAX 256
@@ -24,6 +26,7 @@ struct picture {
 	union {
 		char nqn[LIST_MAX][NVME_NQN_LEN];
 		uint64_t ids[LIST_MAX];
+		uint64_t classes[UINT8_MAX + 1];
 		struct {
 			char subnqn[NVME_NQN_LEN], hostnqn[NVME_NQN_LEN], peer[64];
 			uint64_t cntlid, queues, kato, csts, dying, aers, errors_logged, keep_alive_expired;
@@ -58,6 +61,20 @@ picture_ctrlrs(void *arg)
 		for (const struct nvmf_ctrlr *c = sub->ctrlrs; c != NULL; c = c->next, i++)
 			if (i >= p->first && p->n < p->count)
 				p->ids[p->n++] = c->id;
+	return 0;
+}
+
+static int
+picture_classes(void *arg)
+{
+	struct picture *p = arg;
+
+	for (uint16_t i = 0; i < STRAKE_LCORE_MAX; i++) {
+		const struct nvmf_lcore *lc = nvmf_lcore_at(i);
+
+		for (unsigned int c = 0; lc != NULL && c < RTE_DIM(lc->classes); c++)
+			p->classes[c] += lc->classes[c];
+	}
 	return 0;
 }
 
@@ -150,6 +167,26 @@ list_ctrlrs(const char *cmd, const char *params, struct rte_tel_data *d)
 }
 
 static int
+list_classes(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct picture *p;
+	int ret = take(&p, NULL, picture_classes);
+	char key[8];
+
+	if (ret < 0)
+		return ret;
+	rte_tel_data_start_dict(d);
+	for (unsigned int c = 0; c < RTE_DIM(p->classes); c++) {
+		if (p->classes[c] == 0)
+			continue;
+		snprintf(key, sizeof(key), "%u", c);
+		rte_tel_data_add_dict_u64(d, key, p->classes[c]);
+	}
+	free(p);
+	return 0;
+}
+
+static int
 info_ctrlr(const char *cmd, const char *params, struct rte_tel_data *d)
 {
 	struct picture *p;
@@ -188,5 +225,7 @@ nvmf_telemetry_init(void)
 	strake_tel_register("/strake/subsystem/list", list_subsystems,
 			    "NQNs of the subsystems. Parameters: first,count");
 	strake_tel_register("/strake/controller/list", list_ctrlrs, "Ids of the controllers. Parameters: first,count");
+	strake_tel_register("/strake/class/list", list_classes,
+			    "Requests of each class of service since the start; empty while there are no rules");
 	strake_tel_register("/strake/controller/info", info_ctrlr, "One controller. Parameters: id");
 }

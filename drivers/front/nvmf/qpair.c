@@ -28,6 +28,12 @@ nvmf_lcore_self(void)
 	return lcores[strake_self_index()];
 }
 
+const struct nvmf_lcore *
+nvmf_lcore_at(uint16_t lcore)
+{
+	return lcores[lcore];
+}
+
 /* --- lists ---------------------------------------------------------------------------------------------------------
  */
 
@@ -271,7 +277,7 @@ run_waits(struct nvmf_lcore *lc)
 			reqs[n++] = req;
 	}
 	if (n > 0)
-		strake_req_submit(reqs, n);
+		nvmf_submit(reqs, n);
 	return work;
 }
 

@@ -78,35 +78,35 @@ copy_hosts(struct nvmf_subsystem *sub, const struct conf_subsystem *conf)
 }
 
 static int
-fill_ns(struct nvmf_subsystem *sub, const struct conf_subsystem *conf, char *err, size_t errlen)
+check_ns(const struct conf_subsystem *conf, char *err, size_t errlen)
 {
-	struct nvmf_ns_array *array;
-	uint32_t n = 0;
-
-	for (unsigned int i = 0; i < conf->n_namespaces; i++)
-		n = RTE_MAX(n, conf->namespaces[i].nsid);
-	if (n > NVMF_NS_MAX) {
-		snprintf(err, errlen, "subsystem %s: namespace id %u is above %u", sub->nqn, n, NVMF_NS_MAX);
-		return -EINVAL;
-	}
-	array = nvmf_ns_array_new(n);
-	if (array == NULL)
-		return -ENOMEM;
 	for (unsigned int i = 0; i < conf->n_namespaces; i++) {
 		const struct conf_namespace *cn = &conf->namespaces[i];
-		struct strake_volume *vol = strake_volume_find(cn->volume->name);
+		const char *what = NULL;
 
-		if (cn->nsid == 0 || array->ns[cn->nsid - 1].vol != NULL || vol == NULL) {
-			snprintf(err, errlen, "subsystem %s: namespace %u: %s", sub->nqn, cn->nsid,
-				 cn->nsid == 0 ? "0 is not an id"
-				 : vol == NULL ? "its volume does not exist"
-					       : "the id is used twice");
-			nvmf_ns_array_put(array);
-			return -EINVAL;
-		}
-		nvmf_ns_set(&array->ns[cn->nsid - 1], vol);
+		if (cn->nsid == 0 || cn->nsid > NVMF_NS_MAX)
+			what = "the id is 0 or too large";
+		else if (strake_volume_find(cn->volume->name) == NULL)
+			what = "its volume does not exist";
+		for (unsigned int j = 0; j < i && what == NULL; j++)
+			if (conf->namespaces[j].nsid == cn->nsid)
+				what = "the id is used twice";
+		if (what == NULL)
+			continue;
+		snprintf(err, errlen, "subsystem %s: namespace %u: %s", conf->nqn, cn->nsid, what);
+		return -EINVAL;
 	}
-	return nvmf_ns_publish(sub, array);
+	return 0;
+}
+
+int
+nvmf_subsystem_fill(struct nvmf_subsystem *sub, uint32_t n)
+{
+	struct nvmf_ns_array *array = nvmf_ns_array_new(sub, nvmf_target->classes, n);
+
+	for (uint16_t i = 0; i < STRAKE_LCORE_MAX; i++)
+		sub->table[i].subsystem = sub->id;
+	return array != NULL ? nvmf_ns_publish(sub, array) : -ENOMEM;
 }
 
 static uint16_t
@@ -133,7 +133,7 @@ nvmf_subsystem_create(struct nvmf_subsystem **out, const struct conf_subsystem *
 	sub->queue_depth = clamp(conf->queue_depth, 2, 4096);
 	ret = copy_hosts(sub, conf);
 	if (ret == 0)
-		ret = fill_ns(sub, conf, err, errlen);
+		ret = check_ns(conf, err, errlen);
 	if (ret == 0) {
 		*out = sub;
 		return 0;
@@ -149,17 +149,12 @@ struct nvmf_subsystem *
 nvmf_subsystem_create_discovery(void)
 {
 	struct nvmf_subsystem *sub = new_subsystem(NVME_DISCOVERY_NQN, NULL, NULL);
-	struct nvmf_ns_array *none;
 
 	if (sub == NULL)
 		return NULL;
 	sub->discovery = true;
 	sub->any_host = true; /* everybody may ask; the log shows each what it may have */
-	none = nvmf_ns_array_new(0);
-	if (none != NULL && nvmf_ns_publish(sub, none) == 0)
-		return sub;
-	nvmf_subsystem_destroy(sub);
-	return NULL;
+	return sub;
 }
 
 void

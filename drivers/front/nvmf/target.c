@@ -24,9 +24,59 @@ append(struct nvmf_subsystem *sub)
 {
 	struct nvmf_subsystem **at = &nvmf_target->subsystems;
 
-	while (*at != NULL)
-		at = &(*at)->next;
+	sub->id = 1;
+	for (; *at != NULL; at = &(*at)->next)
+		sub->id++;
 	*at = sub;
+}
+
+static uint32_t
+last_nsid(const struct conf_subsystem *conf)
+{
+	uint32_t n = 0;
+
+	for (unsigned int i = 0; i < conf->n_namespaces; i++)
+		n = RTE_MAX(n, conf->namespaces[i].nsid);
+	return n;
+}
+
+static int
+tables_up(const struct conf *conf, char *err, size_t errlen)
+{
+	struct strake_route *routes;
+	unsigned int total = 0;
+	uint32_t n = 0;
+
+	for (unsigned int i = 0; i < conf->n_subsystems; i++)
+		total += conf->subsystems[i].n_namespaces;
+	routes = calloc(total + 1, sizeof(*routes));
+	if (routes == NULL)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < conf->n_subsystems; i++) {
+		const struct conf_subsystem *cs = &conf->subsystems[i];
+
+		for (unsigned int k = 0; k < cs->n_namespaces; k++)
+			routes[n++] = (struct strake_route){STRAKE_HOST_ANY, nvmf_subsystem_find(cs->nqn)->id,
+							    cs->namespaces[k].nsid,
+							    strake_volume_find(cs->namespaces[k].volume->name)};
+	}
+	return nvmf_classes_create(&nvmf_target->classes, routes, n, err, errlen);
+}
+
+/* Rules, tables, then the namespaces from them. */
+static int
+namespaces_up(const struct conf *conf, char *err, size_t errlen)
+{
+	int ret = nvmf_rules_create(conf, err, errlen);
+
+	if (ret == 0)
+		ret = tables_up(conf, err, errlen);
+	if (ret == 0)
+		ret = nvmf_subsystem_fill(nvmf_target->subsystems, 0); /* discovery has none */
+	for (unsigned int i = 0; ret == 0 && i < conf->n_subsystems; i++)
+		ret = nvmf_subsystem_fill(nvmf_subsystem_find(conf->subsystems[i].nqn),
+					  last_nsid(&conf->subsystems[i]));
+	return ret;
 }
 
 int
@@ -58,10 +108,16 @@ nvmf_create(const struct conf *conf, char *err, size_t errlen)
 		else if (sub->n_hosts == 0)
 			rte_log(RTE_LOG_WARNING, nvmf_log, "NVMF: %s names no hosts: nobody may connect\n", sub->nqn);
 	}
+	ret = namespaces_up(conf, err, errlen);
+	if (ret == -ENOMEM)
+		goto no_memory;
+	if (ret < 0)
+		goto err;
 	nvmf_telemetry_init();
 	return 0;
 
 no_memory:
+	ret = -ENOMEM;
 	snprintf(err, errlen, "NVMe-oF target: out of memory");
 err:
 	nvmf_destroy();
@@ -81,6 +137,9 @@ nvmf_destroy(void)
 		t->subsystems = sub->next;
 		nvmf_subsystem_destroy(sub);
 	}
+	if (t->classes != NULL)
+		nvmf_classes_put(t->classes);
+	nvmf_rules_destroy();
 	while (t->listeners != NULL) {
 		struct nvmf_listener *l = t->listeners;
 

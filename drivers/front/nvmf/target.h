@@ -21,6 +21,7 @@ struct nvmf_totals {
 
 struct nvmf_subsystem {
 	struct nvmf_subsystem *next;
+	uint32_t id; /**< for routes and rules, from 1 */
 	char nqn[NVME_NQN_LEN];
 	char serial[21], model[41];
 	bool discovery;
@@ -56,15 +57,19 @@ struct nvmf_target {
 	uint64_t ka_expired; /**< controllers lost to the keep-alive timer */
 	uint64_t t_start;
 	bool draining;
-	uint32_t lcores; /**< bitmap of data lcores that run; atomic */
+	uint32_t lcores;	      /**< bitmap of data lcores that run; atomic */
+	struct nvmf_classes *classes; /**< the newest */
 };
 
 /** The target, or NULL. */
 extern struct nvmf_target *nvmf_target;
 
 struct nvmf_subsystem *nvmf_subsystem_find(const char *nqn);
+/** Without namespaces yet: see nvmf_subsystem_fill(). */
 int nvmf_subsystem_create(struct nvmf_subsystem **out, const struct conf_subsystem *conf, char *err, size_t errlen);
 struct nvmf_subsystem *nvmf_subsystem_create_discovery(void);
+/** Give it the namespaces 1 to @p n that the target's tables name. @return 0, -ENOMEM. */
+int nvmf_subsystem_fill(struct nvmf_subsystem *sub, uint32_t n);
 void nvmf_subsystem_destroy(struct nvmf_subsystem *sub);
 bool nvmf_host_allowed(const struct nvmf_subsystem *sub, const char *hostnqn);
 void nvmf_totals_add(struct nvmf_totals *t, const struct nvmf_qpair *qp);

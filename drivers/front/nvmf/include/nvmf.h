@@ -68,6 +68,7 @@ struct nvmf_cmd {
 		};
 		struct { /* connect: what the queue pair becomes */
 			const struct nvmf_ns_table *c_ns;
+			uint32_t c_host;
 			bool c_discovery, c_sqhd_off;
 		};
 	};
@@ -94,13 +95,14 @@ struct nvmf_qpair {
 	uint16_t size; /**< entries of the submission queue, after Connect; before it the transport's limit */
 	uint16_t sqhd;
 	bool connected;
-	bool discovery;				    /**< its controller is a discovery controller */
-	bool dying;				    /**< no new commands; those under way are being finished */
-	char local[64], peer[64];		    /**< "10.0.0.2", for logs, discovery and telemetry */
-	uint16_t local_service;			    /**< TCP port the host came in by */
-	uint32_t inflight;			    /**< commands lent to this room */
-	const struct nvmf_ns_table *ns;		    /**< this room's: namespaces as this lcore knows them */
-	struct nvmf_cmd *fused;			    /**< this room's: the first half of a fused pair */
+	bool discovery;			/**< its controller is a discovery controller */
+	bool dying;			/**< no new commands; those under way are being finished */
+	char local[64], peer[64];	/**< "10.0.0.2", for logs, discovery and telemetry */
+	uint16_t local_service;		/**< TCP port the host came in by */
+	uint8_t tos, pcp;		/**< of the host's newest packets, kept up by the transport: rules may ask */
+	uint32_t inflight;		/**< commands lent to this room */
+	const struct nvmf_ns_table *ns; /**< this room's: namespaces as this lcore knows them */
+	struct nvmf_cmd *fused;		/**< this room's: the first half of a fused pair */
 	uint64_t cmds, errors, bytes_in, bytes_out; /**< for telemetry */
 	void (*gone)(struct nvmf_qpair *qp);	    /**< set by nvmf_qpair_fini() */
 	struct strake_msg msg;			    /**< this room's */
@@ -110,6 +112,7 @@ struct nvmf_qpair {
 	struct nvmf_cmd *fuse_prev; /**< the command before was this first half */
 	bool fuse_failed;	    /**< the command before was a first half, and failed */
 	bool connecting;	    /**< a Connect is with main */
+	uint32_t host;		    /**< number of its host, for rules */
 	bool sqhd_off;		    /**< no submission queue flow control */
 	bool main_done;		    /**< main has forgotten the queue pair */
 	uint64_t reads, writes;	    /**< commands, for SMART */

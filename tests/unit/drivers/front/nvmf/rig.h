@@ -140,6 +140,8 @@ class Rig : public World
 		subs[1].n_hosts = 0;
 		conf_.subsystems = subs;
 		conf_.n_subsystems = 2;
+		conf_.classes = classes.data();
+		conf_.n_classes = (unsigned int)classes.size();
 		ASSERT_EQ(0, nvmf_create(&conf_, err, sizeof(err))) << err;
 		for (uint16_t i = 1; i < lcores; i++) {
 			strake_lcore_enter(i);
@@ -436,12 +438,13 @@ class Rig : public World
 
 	nvmf_mem *disk = nullptr, *big = nullptr;
 	std::deque<std::unique_ptr<Host>> all;
+	std::vector<conf_class> classes; /* of the configuration; to be filled before up() */
+	conf_subsystem subs[2] = {};
 
       private:
 	const char *hosts[1] = {HOST_A};
 	conf_volume vols[2] = {};
 	conf_namespace spaces[2] = {};
-	conf_subsystem subs[2] = {};
 	conf conf_ = {};
 };
 
