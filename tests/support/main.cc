@@ -19,9 +19,16 @@ main(int argc, char **argv)
 	testing::InitGoogleTest(&argc, argv);
 
 	const char *mem = getenv("STRAKE_TEST_MEM_MB");
-	std::vector<std::string> args = {argv[0],	 "--no-huge", "--no-pci", "--no-shconf",
-					 "--no-telemetry", "-l",	"0",	    "-m",
-					 mem != nullptr ? mem : "512", "--log-level=warning"};
+	std::vector<std::string> args = {argv[0],
+					 "--no-huge",
+					 "--no-pci",
+					 "--no-shconf",
+					 "--no-telemetry",
+					 "-l",
+					 "0",
+					 "-m",
+					 mem != nullptr ? mem : "512",
+					 "--log-level=warning"};
 	std::vector<char *> ptrs;
 
 	for (auto &a : args)
