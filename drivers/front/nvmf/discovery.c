@@ -30,7 +30,8 @@ entry(struct nvme_discovery_entry *e, const struct nvmf_ctrlr *c, const struct n
 	e->trtype = l->transport->trtype;
 	e->adrfam = strchr(address, ':') != NULL ? NVME_ADRFAM_IPV6 : NVME_ADRFAM_IPV4;
 	e->subtype = NVME_DISC_NVM;
-	e->treq = NVME_TREQ_SECURE_NOT_REQUIRED | NVME_TREQ_NO_SQ_FLOW;
+	/* Secure channel "not specified": libnvme takes "not required" for TLS that is on offer, and asks for it. */
+	e->treq = NVME_TREQ_NO_SQ_FLOW;
 	e->portid = l->portid;
 	e->cntlid = NVME_CNTLID_DYNAMIC;
 	e->asqsz = 32;

@@ -20,13 +20,14 @@ cap(const struct nvmf_ctrlr *c)
 	       NVME_CAP_CSS_NVM | NVME_CAP_CSS_IOCS | NVME_CAP_CRWMS;
 }
 
+/* A property that is not there is refused without DNR: nvme-cli's register dump knows only that form and goes on. */
 void
 nvmf_property_get(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd)
 {
 	bool wide = (cmd->sqe.attrib & 7) == 1;
 
 	if ((cmd->sqe.attrib & 7) > 1 || wide != (cmd->sqe.ofst == NVME_PROP_CAP)) {
-		nvmf_status_set(cmd, NVME_SC_INVALID_FIELD, true);
+		nvmf_status_set(cmd, NVME_SC_INVALID_FIELD, false);
 		return;
 	}
 	switch (cmd->sqe.ofst) {
@@ -48,7 +49,7 @@ nvmf_property_get(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd)
 		cmd->cqe.result64 = NVMF_READY_HALF_S;
 		break;
 	default:
-		nvmf_status_set(cmd, NVME_SC_INVALID_FIELD, true);
+		nvmf_status_set(cmd, NVME_SC_INVALID_FIELD, false);
 	}
 }
 

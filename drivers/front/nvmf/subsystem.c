@@ -145,6 +145,9 @@ err:
 	return ret;
 }
 
+/* CAP.MQES, which is 0-based, must not wrap: hosts take the bits above it for the page size. */
+#define DISCOVERY_DEPTH 128
+
 struct nvmf_subsystem *
 nvmf_subsystem_create_discovery(void)
 {
@@ -154,6 +157,7 @@ nvmf_subsystem_create_discovery(void)
 		return NULL;
 	sub->discovery = true;
 	sub->any_host = true; /* everybody may ask; the log shows each what it may have */
+	sub->queue_depth = DISCOVERY_DEPTH;
 	return sub;
 }
 

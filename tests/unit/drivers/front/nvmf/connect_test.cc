@@ -263,6 +263,16 @@ TEST_F(NvmfConnect, PropertiesSayWhatIsThere)
 	EXPECT_EQ(30u, property_get(a, NVME_PROP_CRTO).c.cqe.cdw0);
 }
 
+TEST_F(NvmfConnect, DiscoveryHasTheSamePageSizeAndSomeQueueDepth)
+{
+	Host &d = admin(NVME_DISCOVERY_NQN, HOST_B);
+	uint64_t cap = property_get(d, NVME_PROP_CAP, 1).c.cqe.result64;
+
+	EXPECT_EQ(0u, cap >> 48 & 0xff) << "MPSMIN and MPSMAX: 4 KiB";
+	EXPECT_LE(31u, cap & 0xffff) << "MQES: what a host asks of a discovery controller";
+	EXPECT_GT(0xffffu, cap & 0xffff);
+}
+
 TEST_F(NvmfConnect, PropertiesOfTheWrongSizeOrPlaceAreRefused)
 {
 	Host &a = admin();
@@ -270,6 +280,7 @@ TEST_F(NvmfConnect, PropertiesOfTheWrongSizeOrPlaceAreRefused)
 	EXPECT_EQ(NVME_SC_INVALID_FIELD, property_get(a, NVME_PROP_CAP, 0).sc());
 	EXPECT_EQ(NVME_SC_INVALID_FIELD, property_get(a, NVME_PROP_VS, 1).sc());
 	EXPECT_EQ(NVME_SC_INVALID_FIELD, property_get(a, 0x1000).sc());
+	EXPECT_FALSE(property_get(a, 0x1000).dnr()) << "nvme show-regs gives up at a DNR";
 	EXPECT_EQ(NVME_SC_INVALID_FIELD, property_get(a, 0xfffffffc).sc());
 	EXPECT_EQ(NVME_SC_INVALID_FIELD, property_set(a, NVME_PROP_CAP, 0, 1).sc());
 	EXPECT_EQ(NVME_SC_INVALID_FIELD, property_set(a, NVME_PROP_VS, 0).sc());
