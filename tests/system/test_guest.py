@@ -30,12 +30,12 @@ def need():
         raise Skip(str(e)) from e
 
 
-def conf(b, mtu, kind):
+def conf(b, mtu):
     """Two namespaces of 4096 and 512 bytes on a striped mirror, the first encrypted; and a second subsystem."""
     b.write("v0.key", KEY, 0o600)
-    text = b.conf(drives=4, raid=10, kind=kind, size="256MiB", volume="192MiB", memory="1GiB",
+    text = b.conf(drives=4, raid=10, kind="uring", size="352MiB", volume="192MiB",
                   stages=", stages: [crypto: {key_file: v0.key}]",
-                  more_volumes="  - {name: v1, group: g0, size: 192MiB, lba: 512}\n"
+                  more_volumes="  - {name: v1, group: g0, size: 352MiB, lba: 512}\n"
                                "  - {name: v2, group: g0, size: 64MiB}",
                   listener=f"  - {{port: p0, address: {OURS}}}")
     text = text.replace("namespaces: [{volume: v0}]", "namespaces: [{volume: v0}, {volume: v1}]")
@@ -48,7 +48,7 @@ def conf(b, mtu, kind):
 class Site:
     """The appliance, the wire, and what a job may ask to be done to them."""
 
-    def __init__(self, b, mtu=1500, kind="mem"):
+    def __init__(self, b, mtu=1500):
         self.bench = b
         self.image = need()
         self.mtu = mtu
@@ -57,7 +57,7 @@ class Site:
         # The namespace's own kernel stays out of the talk.
         b.sh("ip", "netns", "exec", self.ns, "sysctl", "-qw", f"net.ipv6.conf.{TAP}.disable_ipv6=1")
         b.sh("ip", "-n", self.ns, "link", "set", TAP, "mtu", str(mtu), "arp", "off", "up")
-        self.appliance = b.appliance(conf(b, mtu, kind), netns=self.ns).start()
+        self.appliance = b.appliance(conf(b, mtu), netns=self.ns).start()
 
     def do(self, what):
         """What the guest asks for."""
@@ -92,6 +92,10 @@ class Site:
 
 def case_linux_asks_everything_nvme_cli_can(b):
     Site(b).run("commands", 200)
+
+
+def case_bytes_through_a_linux_host(b):
+    Site(b).run("data", 300)
 
 
 if __name__ == "__main__":

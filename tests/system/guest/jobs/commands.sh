@@ -50,8 +50,7 @@ identity()
 	cmp /tmp/id1 /tmp/id2
 	grep -q "^mn *: Strake " /tmp/ctrl && grep -q "^subnqn *: $NQN\$" /tmp/ctrl || die "$(cat /tmp/ctrl)"
 	grep -q '^nguid *: 0*$' /tmp/id1 && die "no NGUID"
-	[ "$(grep -c '^uuid' /tmp/id1)" = 2 ] && ! grep -q 'uuid *: 0000' /tmp/id1 || die "$(cat /tmp/id1)"
-	[ "$(cat "/sys/block/${DEV#/dev/}/queue/logical_block_size" 2>/dev/null)" = "" ]
+	[ "$(grep -c '^uuid *:' /tmp/id1)" = 2 ] && ! grep -q 'uuid *: 0000' /tmp/id1 || die "$(cat /tmp/id1)"
 }
 
 block_sizes()
@@ -76,22 +75,22 @@ logs()
 	nvme smart-log "$c"
 	nvme error-log "$c" -e 4
 	nvme fw-log "$c"
-	nvme effects-log "$c"
 	nvme ana-log "$c"
 	nvme changed-ns-list-log "$c"
-	nvme get-log "$c" -i 0 -l 1024
 	! nvme self-test-log "$c"
+	nvme get-log "$c" -i 0xc -l 64
+	nvme effects-log "$c" -c 0 | grep -q "Dataset Management"
 	! nvme persistent-event-log "$c" -a 0 -l 512
 	! nvme get-log "$c" -i 0xc0 -l 512
 	nvme smart-log "$DEV" -o json
-	nvme show-regs "$c"
+	nvme show-regs "$c" -H | grep -q "NVM command set is Supported"
 }
 
 features()
 {
 	attach $NQN
 	c=/dev/$CTRL
-	for f in 1 4 7 8 9 0xa 0xb 0xf; do
+	for f in 1 2 4 7 0xa 0xb 0xf; do
 		nvme get-feature "$c" -f $f -H
 	done
 	nvme get-feature "$c" -f 5 -n 1
@@ -129,6 +128,7 @@ io_commands()
 	for n in "$DEV 4096" "$DEV2 512"; do
 		set -- $n
 		dev=$1 size=$2
+		rm -f /tmp/r
 		head -c $((size * 8)) /dev/urandom >/tmp/w
 		nvme write "$dev" -s 16 -c 7 -z $((size * 8)) -d /tmp/w
 		nvme read "$dev" -s 16 -c 7 -z $((size * 8)) -d /tmp/r
@@ -138,6 +138,7 @@ io_commands()
 		! nvme compare "$dev" -s 16 -c 7 -z $((size * 8)) -d /tmp/z
 		nvme flush "$dev" -n "${dev##*n}"
 		nvme write-zeroes "$dev" -s 16 -c 3
+		rm /tmp/r
 		nvme read "$dev" -s 16 -c 3 -z $((size * 4)) -d /tmp/r
 		cmp -n $((size * 4)) /tmp/z /tmp/r
 		nvme read "$dev" -s 20 -c 3 -z $((size * 4)) -d /tmp/r
