@@ -59,7 +59,8 @@ link_poll(struct host *h, struct link *l)
 	if (ret == 0)
 		ret = ctcp_status(l->tcp);
 	if (ret < 0)
-		return fail(h, ret, "%s", qp_status(l->qp) != 0 ? qp_error(l->qp) : "the connection was lost");
+		return qp_status(l->qp) != 0 ? fail(h, ret, "%s", qp_error(l->qp))
+					     : fail(h, ret, "the connection was lost: %s", strerror(-ret));
 	ctcp_finish(l->tcp);
 	return 0;
 }

@@ -170,9 +170,10 @@ op_done(struct qp_io *io, int err)
 		if (!write)
 			check(l, op, gen);
 	}
-	if (l->filling && l->fill_left-- <= 1)
-		l->filling = false;
-	if (!l->ending && (l->fill_left == 0 || l->fill_left > l->under_way))
+	/* The first write of each unit: as many as there are units. */
+	if (l->filling && --l->fill_left <= l->under_way)
+		return;
+	if (!l->ending)
 		issue(op);
 }
 
@@ -329,12 +330,16 @@ load_run(const struct load_conf *conf, struct load_result *r)
 		l.fill_left = l.units;
 		start_all(&l, l.units);
 		ret = run_dry(&l);
+		l.filling = false;
 		l.next = 0;
 	}
 	if (ret == 0 && !l.ending)
 		ret = measure(&l);
 	if (ret == 0 && r->mismatches == 0 && r->text[0] != '\0' && r->read.errors + r->write.errors == 0)
 		ret = -ECONNRESET;
+	/* After a failure commands are still under way; they may not outlive what they point to. */
+	for (unsigned int i = 0; l.under_way > 0 && i < host_queues(conf->host); i++)
+		qp_fail(host_queue(conf->host, i), -ECANCELED, "given up");
 	free(l.ops);
 	free(l.mem);
 	free(l.gen);

@@ -67,7 +67,7 @@ add_step(struct target_figures *f, const char *prefix, const char *name, uint64_
 	f->n_steps++;
 }
 
-/* Stages run inside the poller called pipeline: its own share is the rest. */
+/* A stage runs inside the poller that brought its requests, or in the one called pipeline. */
 static int
 ask_stages(struct target *t, struct target_figures *f, uint64_t *sum, char *err)
 {
@@ -91,7 +91,8 @@ ask_stages(struct target *t, struct target_figures *f, uint64_t *sum, char *err)
 static int
 ask_pollers(struct target *t, struct target_figures *f, uint64_t stages, char *err)
 {
-	char query[64];
+	uint64_t around = 0, work = 0;
+	char query[64], names[48] = "";
 	const char *key;
 	json_t *all, *one;
 	int ret;
@@ -103,10 +104,19 @@ ask_pollers(struct target *t, struct target_figures *f, uint64_t stages, char *e
 	json_object_foreach(all, key, one)
 	{
 		const char *name = strchr(key, '_') != NULL ? strchr(key, '_') + 1 : key;
-		uint64_t cycles = number(one, "cycles");
 
-		add_step(f, "", name, strcmp(name, "pipeline") == 0 ? cycles - stages : cycles, number(one, "work"));
+		if (strstr(name, "drive") != NULL) {
+			add_step(f, "", name, number(one, "cycles"), number(one, "work"));
+			continue;
+		}
+		around += number(one, "cycles");
+		work += number(one, "work");
+		if (number(one, "work") > 0 && strlen(names) + strlen(name) + 2 < sizeof(names)) {
+			strcat(names, names[0] != '\0' ? " " : "");
+			strcat(names, name);
+		}
 	}
+	add_step(f, "fronts and walk: ", names, around - stages, work);
 	json_decref(all);
 	return 0;
 }
@@ -166,8 +176,7 @@ target_print(const struct target_figures *f, uint64_t ios, FILE *out)
 	table_add(&t, "cycles an I/O");
 	table_add(&t, "share");
 	for (unsigned int i = 0; i < f->n_steps; i++) {
-		/* A stage that also works in another poller takes more off the pipeline than was put there. */
-		double cycles = (double)(int64_t)f->step[i].cycles;
+		double cycles = (double)f->step[i].cycles;
 
 		rest -= cycles;
 		if (f->step[i].cycles != 0)

@@ -19,7 +19,7 @@ extern "C" {
 
 #define TARGET_STEPS_MAX 64
 
-/** A step: a poller of the lcore (work inside stages taken off), or a stage. */
+/** A step: a stage, a poller of drives, or all other pollers without the stages inside them. */
 struct target_step {
 	char name[64];
 	uint64_t cycles, work;
