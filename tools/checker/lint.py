@@ -106,16 +106,13 @@ def alone():
         status, out = sh([*compiler, *common, *include_flags(f), "-include", os.path.join(ROOT, f), "/dev/null"])
         return None if status == 0 else f"{f} does not compile alone as {lang}\n{tail(out, 4)}"
 
-    # Private headers are C; public ones, and test helpers, are for both.
+    # Private headers are C; public ones and fakes are for both; other helpers of tests are C++.
     jobs = []
     for f in files("*.h"):
-        text = read(f)
-        if f.startswith("tests/") and "gtest" in text:
-            continue
-        only_cpp = f.startswith("tests/") and re.search(r"^#include <[a-z_]+>$|std::", text, re.M)
-        if not only_cpp:
+        of_test = f.startswith("tests/") and not f.startswith("tests/fakes/")
+        if not of_test:
             jobs.append((f, "C"))
-        if "/include/" in f or only_cpp:
+        if of_test or "/include/" in f or f.startswith("tests/fakes/"):
             jobs.append((f, "C++"))
     with ThreadPoolExecutor(2) as pool:
         return [r for r in pool.map(one, jobs) if r]

@@ -51,7 +51,8 @@ def release():
 
 def sanitized():
     folder = BUILD + "-asan"
-    ok, text = setup(folder, ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dwerror=false"])
+    ok, text = setup(folder, ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dwerror=false",
+                              "-Doptimization=1"])
     yield "build", ok, text
     if ok:
         yield from run_all(folder, ASAN_ENV)
