@@ -106,13 +106,13 @@ def alone():
         status, out = sh([*compiler, *common, *include_flags(f), "-include", os.path.join(ROOT, f), "/dev/null"])
         return None if status == 0 else f"{f} does not compile alone as {lang}\n{tail(out, 4)}"
 
-    # Private headers are C; public ones and fakes are for both; other helpers of tests are C++.
+    # Private headers are C; public ones are for both; a test's are C++, and C too where a C file implements them.
     jobs = []
     for f in files("*.h"):
-        of_test = f.startswith("tests/") and not f.startswith("tests/fakes/")
-        if not of_test:
+        of_test = f.startswith("tests/")
+        if not of_test or os.path.isfile(os.path.join(ROOT, f[:-1] + "c")):
             jobs.append((f, "C"))
-        if of_test or "/include/" in f or f.startswith("tests/fakes/"):
+        if of_test or "/include/" in f:
             jobs.append((f, "C++"))
     with ThreadPoolExecutor(2) as pool:
         return [r for r in pool.map(one, jobs) if r]
