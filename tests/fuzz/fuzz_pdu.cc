@@ -30,6 +30,7 @@ struct End {
 	bool clean = true;    /* all it sent were whole PDUs with right lengths */
 	bool patient = false; /* has commands that may stay unanswered: events, halves of pairs, data owed */
 	bool welcome = false; /* ICResp has come */
+	bool over = false;    /* ended by us */
 	uint16_t cntlid = 0xffff;
 	std::map<uint16_t, unsigned int> out; /* commands without an answer, by identifier */
 	std::vector<nvme_tcp_r2t> r2ts;
@@ -140,7 +141,8 @@ void
 write(End &e, const Bytes &b)
 {
 	strake_lcore_enter(1);
-	pipe_write(e.end, b.data(), b.size());
+	if (!b.empty())
+		pipe_write(e.end, b.data(), b.size());
 }
 
 /* Header, digest, padding, data, digest. @p wrong: what not to do right. */
@@ -396,6 +398,7 @@ step(Input &in)
 	strake_lcore_enter(1);
 	switch (op & 15) {
 	case 7:
+		e->over = e->over || (op & 192) != 0;
 		if (op & 128)
 			pipe_shut(e->end);
 		else if (op & 64)
@@ -420,7 +423,7 @@ bool
 all_answered()
 {
 	for (const End &e : ends)
-		if (!e.out.empty() && !pipe_eof(e.end) && !pipe_was_reset(e.end))
+		if (!e.over && !e.out.empty() && !pipe_eof(e.end) && !pipe_was_reset(e.end))
 			return false;
 	return true;
 }
