@@ -20,6 +20,7 @@
 #include "nvme_tcp.h"
 #include "nvmf.h"
 #include "port.h"
+#include "port_access.h"
 #include "sock.h"
 #include "strake_chain.h"
 #include "strake_drive.h"
@@ -127,6 +128,8 @@ ports_up(struct appliance *a)
 	for (unsigned int i = 0; i < a->conf->n_ports; i++) {
 		int ret = port_open(&a->ports[i], &a->conf->ports[i], a->n_data, a->err, sizeof(a->err));
 
+		if (ret == 0)
+			ret = port_access_create(&a->access[i], &a->conf->ports[i], a->err, sizeof(a->err));
 		if (ret < 0)
 			return ret;
 	}
@@ -139,6 +142,7 @@ ports_down(struct appliance *a)
 	for (unsigned int i = 0; i < a->conf->n_ports; i++) {
 		if (a->ports[i] != NULL)
 			port_close(a->ports[i]);
+		port_access_destroy(a->access[i]);
 	}
 }
 
@@ -149,9 +153,10 @@ serve_fronts_up(struct appliance *a)
 	int ret = -ENOMEM;
 
 	a->ports = calloc(n, sizeof(*a->ports));
+	a->access = calloc(n, sizeof(*a->access));
 	a->carriers = calloc(n, sizeof(*a->carriers));
 	a->tcps = calloc((size_t)n * STRAKE_LCORE_MAX, sizeof(*a->tcps));
-	if (a->ports == NULL || a->carriers == NULL || a->tcps == NULL)
+	if (a->ports == NULL || a->access == NULL || a->carriers == NULL || a->tcps == NULL)
 		goto err;
 	ret = ports_up(a);
 	if (ret < 0)
@@ -172,9 +177,10 @@ serve_fronts_up(struct appliance *a)
 err_nvmf:
 	nvmf_destroy();
 err:
-	if (a->ports != NULL)
+	if (a->ports != NULL && a->access != NULL)
 		ports_down(a);
 	free(a->ports);
+	free(a->access);
 	free(a->carriers);
 	free(a->tcps);
 	return ret;
@@ -189,6 +195,7 @@ serve_fronts_down(struct appliance *a)
 	nvmf_destroy();
 	ports_down(a);
 	free(a->ports);
+	free(a->access);
 	free(a->carriers);
 	free(a->tcps);
 }
@@ -207,6 +214,10 @@ tcp_up(struct appliance *a, unsigned int p)
 
 	if (ifp == NULL)
 		return -ENOMEM;
+	if (a->access[p] != NULL) {
+		conf.admit = port_access_admit;
+		conf.admit_arg = a->access[p];
+	}
 	if (getrandom(&conf.seed, sizeof(conf.seed), 0) != sizeof(conf.seed))
 		return -EIO;
 	return tcp_lcore_create(&a->tcps[p * STRAKE_LCORE_MAX + strake_self_index()], &conf, ifp);
@@ -260,6 +271,7 @@ data_fini(void *arg)
 		sock_lcore_fini(kernel);
 	for (unsigned int i = 0; i < a->conf->n_ports; i++) {
 		tcp_lcore_destroy(a->tcps[i * STRAKE_LCORE_MAX + strake_self_index()]);
+		a->tcps[i * STRAKE_LCORE_MAX + strake_self_index()] = NULL; /* telemetry may still ask */
 		port_lcore_fini(a->ports[i]);
 	}
 	return 0;
@@ -342,6 +354,9 @@ serve_listeners_up(struct appliance *a)
 		rte_log(RTE_LOG_INFO, serve_log, "NVMe/TCP on %s port %u (%s)\n", l->address, l->service,
 			l->port != NULL ? l->port->name : "kernel");
 	}
+	if (a->conf->n_listeners > 0)
+		rte_log(RTE_LOG_WARNING, serve_log,
+			"hosts are not authenticated: an NQN is only a claim, so trust everyone on these networks\n");
 	return 0;
 }
 
