@@ -30,7 +30,7 @@ struct End {
 	bool clean = true;    /* all it sent were whole PDUs with right lengths */
 	bool patient = false; /* has commands that may stay unanswered: events, halves of pairs, data owed */
 	bool welcome = false; /* ICResp has come */
-	bool over = false;    /* ended by us */
+	bool over = false;    /* ended by us, or a termination request has come */
 	uint16_t cntlid = 0xffff;
 	std::map<uint16_t, unsigned int> out; /* commands without an answer, by identifier */
 	std::vector<nvme_tcp_r2t> r2ts;
@@ -105,6 +105,7 @@ take_pdu(End &e, const uint8_t *p, const nvme_tcp_ch &ch)
 	default:
 		FUZZ_CHECK(ch.type == NVME_TCP_C2H_TERM && ch.hlen == NVME_TCP_HLEN_TERM);
 		FUZZ_CHECK(ch.plen <= NVME_TCP_HLEN_TERM + NVME_TCP_TERM_DATA);
+		e.over = true;
 	}
 }
 
