@@ -71,6 +71,8 @@ struct strake_stream {
 	bool want_room;	    /**< the user waits for room(); cleared by the carrier when it calls */
 	struct sockaddr_storage local, peer;
 	uint64_t rx_bytes, tx_bytes;
+	uint8_t tos; /**< DSCP and ECN of the peer's newest packet; 0 where the carrier cannot know */
+	uint8_t pcp; /**< its 802.1Q priority, likewise */
 	/** The connection's own figures for telemetry (rtt, cwnd, retransmissions...): name and value pairs. Optional.
 	 */
 	unsigned int (*figures)(struct strake_stream *s, const char **names, uint64_t *values, unsigned int max);

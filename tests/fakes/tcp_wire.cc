@@ -208,6 +208,7 @@ Wire::receive(const WirePacket &p)
 	pkt->src = p.src;
 	pkt->dst = p.dst;
 	pkt->tos = p.tos;
+	pkt->pcp = conf.pcp;
 	pkt->l4_len = (uint16_t)p.bytes.size();
 	return head;
 }

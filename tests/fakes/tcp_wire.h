@@ -30,6 +30,7 @@ struct WireConf {
 	uint32_t queue_bytes = 4 << 20; /* tail drop behind it */
 	double mark = 0;		/* chance that an ECN-capable packet is marked CE */
 	double enobufs = 0;		/* chance that send() finds the ring full */
+	uint8_t pcp = 0;		/* 802.1Q priority of all packets */
 	bool chains = false;		/* received packets are cut into chains at random */
 };
 

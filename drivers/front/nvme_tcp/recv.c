@@ -360,6 +360,8 @@ nvme_tcp_rx(struct strake_stream *s, struct strake_buf *bufs, uint32_t len)
 
 	if (bufs == NULL)
 		return;
+	conn->qp.tos = s->tos;
+	conn->qp.pcp = s->pcp;
 	if (conn->rx_head == NULL)
 		conn->rx_head = bufs;
 	else

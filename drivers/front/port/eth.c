@@ -39,25 +39,26 @@ port_trim(struct rte_mbuf *m, uint32_t len)
 		m->nb_segs++;
 }
 
-/** Take the tag off, if there is one. @return false: another VLAN's. */
+/** Take the tag off, if there is one, and note its priority. @return false: another VLAN's. */
 static bool
-vlan_ours(const struct port *port, const struct rte_mbuf *m, uint16_t *type, uint16_t *off)
+vlan_ours(const struct port *port, struct rte_mbuf *m, uint16_t *type, uint16_t *off)
 {
-	uint16_t id = 0;
+	uint16_t tci = 0;
 
 	if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) {
-		id = m->vlan_tci & 0xfff;
+		tci = m->vlan_tci;
 	} else if (*type == RTE_BE16(RTE_ETHER_TYPE_VLAN)) {
 		const struct rte_vlan_hdr *tag;
 
 		if (m->data_len < RTE_ETHER_HDR_LEN + sizeof(*tag))
 			return false;
 		tag = rte_pktmbuf_mtod_offset(m, const struct rte_vlan_hdr *, RTE_ETHER_HDR_LEN);
-		id = rte_be_to_cpu_16(tag->vlan_tci) & 0xfff;
+		tci = rte_be_to_cpu_16(tag->vlan_tci);
 		*type = tag->eth_proto;
 		*off += sizeof(*tag);
 	}
-	return id == port->vlan; /* id 0 is a priority tag: as good as none */
+	port_pkt(m)->pcp = (uint8_t)(tci >> 13);
+	return (tci & 0xfff) == port->vlan; /* id 0 is a priority tag: as good as none */
 }
 
 void

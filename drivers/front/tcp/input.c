@@ -144,6 +144,15 @@ input_ecn(struct tcp_conn *c, const struct tcp_seg *s)
 	}
 }
 
+static inline void
+heard(struct tcp_conn *c, const struct tcp_seg *s, uint64_t now)
+{
+	c->heard_at = now;
+	c->probes = 0;
+	c->stream.tos = s->pkt->tos;
+	c->stream.pcp = s->pkt->pcp;
+}
+
 static void
 input_synchronised(struct tcp_conn *c, struct tcp_seg *s, uint64_t now)
 {
@@ -159,8 +168,7 @@ input_synchronised(struct tcp_conn *c, struct tcp_seg *s, uint64_t now)
 	}
 	if (!(s->flags & TCP_ACK))
 		return;
-	c->heard_at = now;
-	c->probes = 0;
+	heard(c, s, now);
 	if (c->flags & TCP_F_ECN)
 		input_ecn(c, s);
 	if (c->state == TCP_TIME_WAIT) {
@@ -199,8 +207,7 @@ input_fast(struct tcp_conn *c, struct tcp_seg *s, uint64_t now)
 	uint32_t wnd = (uint32_t)s->wnd << c->snd_shift;
 
 	c->tcp->n.rx_fast++;
-	c->heard_at = now;
-	c->probes = 0;
+	heard(c, s, now);
 	if (c->flags & TCP_F_TS && seq_le(s->seq, c->rcv_acked)) {
 		c->ts_recent = s->opt.tsval;
 		c->ts_recent_at = now;

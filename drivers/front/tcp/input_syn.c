@@ -73,6 +73,17 @@ tcp_conn_active(struct tcp_conn *c, uint64_t now)
 	tcp_dirty(c);
 }
 
+static bool
+admitted(struct tcp *tcp, const struct tcp_seg *s)
+{
+	const struct tcp_conf *conf = &tcp->conf;
+
+	if (conf->admit == NULL || conf->admit(conf->admit_arg, s->pkt, rte_be_to_cpu_16(s->lport)))
+		return true;
+	tcp->n.denied++;
+	return false;
+}
+
 void
 tcp_input_listen(struct tcp *tcp, struct tcp_seg *s, const struct tcp_key *key, uint64_t now)
 {
@@ -80,6 +91,9 @@ tcp_input_listen(struct tcp *tcp, struct tcp_seg *s, const struct tcp_key *key, 
 	struct tcp_conn *c = NULL;
 
 	if (s->flags & TCP_RST)
+		return;
+	/* A cookie's ACK was let in with the SYN it answers. */
+	if ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !admitted(tcp, s))
 		return;
 	l = tcp_listener_find(tcp, &s->pkt->dst, s->lport);
 	if (l != NULL && (s->flags & (TCP_ACK | TCP_SYN)) == TCP_ACK) {

@@ -40,6 +40,7 @@ struct port_pkt {
 	struct port_addr src, dst;
 	uint8_t tos; /**< DSCP and ECN (RFC 3168) */
 	uint8_t ttl;
+	uint8_t pcp;	 /**< 802.1Q priority; 0 without a tag */
 	uint16_t l4_len; /**< bytes of transport header and payload; the mbuf chain is trimmed to it */
 	uint32_t hash;	 /**< symmetric over addresses and ports, seeded; the same on every lcore */
 	void *owner;	 /**< the transport's while it holds the mbuf (receive credit) */

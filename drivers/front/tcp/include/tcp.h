@@ -10,6 +10,7 @@
  * Strake's TCP: one instance per data lcore, on top of port_if, offered as a strake_carrier.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "port.h"
@@ -27,7 +28,11 @@ struct tcp_conf {
 	uint32_t sndbuf;	/**< tx_limit of a stream; default 1 MiB */
 	const char *congestion; /**< "cubic" or "newreno" */
 	uint64_t keepalive_ns;	/**< idle time before probes; 0: default 120 s */
-	uint64_t seed;		/**< all randomness (initial sequence numbers, cookies, ports) derives from it */
+	/** Asked about each SYN before anything is kept of it; false: dropped without an answer, so that whoever may
+	 * not connect learns nothing. NULL: everybody may. @p dport is in host order. On the lcore. */
+	bool (*admit)(void *arg, const struct port_pkt *pkt, uint16_t dport);
+	void *admit_arg;
+	uint64_t seed; /**< all randomness (initial sequence numbers, cookies, ports) derives from it */
 };
 
 /** Make this lcore's instance over @p ifp; sets ifp->rx, too_big and user. On the lcore. @return 0 or -ENOMEM, -EINVAL.

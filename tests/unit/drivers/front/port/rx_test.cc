@@ -296,7 +296,7 @@ TEST_F(PortRx, TakesItsVlanTaggedOrStripped)
 	Receive(our_mac + kPeerMac + slice(Tcp4(), 16)); /* untagged: not for us */
 	EXPECT_EQ(1u, Stats().rx_exception);
 	f = our_mac + kPeerMac + slice(Tcp6(), 16);
-	for (uint16_t tci : {42, 43}) {
+	for (uint16_t tci : {5 << 13 | 42, 5 << 13 | 43}) {
 		rte_mbuf *m = ethdev_frame(port->pool, f.data(), (uint32_t)f.size(), 0);
 
 		m->vlan_tci = tci;
@@ -304,7 +304,9 @@ TEST_F(PortRx, TakesItsVlanTaggedOrStripped)
 		ethdev_inject(dev, 0, m);
 		Turn();
 	}
-	EXPECT_EQ(2u, segments.size());
+	ASSERT_EQ(2u, segments.size());
+	EXPECT_EQ(0, segments[0].pkt.pcp);
+	EXPECT_EQ(5, segments[1].pkt.pcp);
 	EXPECT_EQ(2u, Stats().rx_exception);
 }
 

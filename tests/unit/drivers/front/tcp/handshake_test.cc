@@ -266,3 +266,100 @@ TEST_F(RawConnect, ClosesBeforeItIsConnected)
 	EXPECT_EQ(1, user.closed);
 	EXPECT_EQ(0, user.err);
 }
+
+/* Some senders may not connect. */
+class RawAdmit : public Raw
+{
+      protected:
+	void
+	SetUp() override
+	{
+		tcp_conf c = conf();
+
+		c.admit = [](void *arg, const struct port_pkt *pkt, uint16_t port) {
+			auto *self = (RawAdmit *)arg;
+			port_addr peer = Wire::address(0);
+
+			self->asked++;
+			EXPECT_EQ(self->dport, port);
+			EXPECT_EQ(0, memcmp(peer.b, pkt->src.b, sizeof(peer.b)));
+			return self->allow;
+		};
+		c.admit_arg = this;
+		build(WireConf(), c);
+	}
+	bool allow = false;
+	int asked = 0;
+};
+
+TEST_F(RawAdmit, GivesNoAnswerToWhoMayNotConnect)
+{
+	tcp_usage u;
+
+	send(TCP_SYN, 1000, 0);
+	EXPECT_TRUE(out.empty());
+	dport = 9; /* nobody listens: not even that is told */
+	send(TCP_SYN, 1000, 0);
+	later(2000);
+	EXPECT_TRUE(out.empty());
+	EXPECT_EQ(2u, n().denied);
+	EXPECT_EQ(0u, n().tx_segments);
+	tcp_lcore_usage(us, &u);
+	EXPECT_EQ(0u, u.conns);
+	EXPECT_EQ(0u, u.half_open);
+}
+
+TEST_F(RawAdmit, AsksOnceForEachSynAndNeverAgain)
+{
+	allow = true;
+	establish();
+	EXPECT_EQ(1, asked);
+	allow = false; /* who is in stays in */
+	send(TCP_ACK, seq, ack, "still");
+	EXPECT_EQ("still", user.rx);
+	EXPECT_EQ(1, asked);
+	EXPECT_EQ(0u, n().denied);
+	sport++;
+	send(TCP_SYN, 1, 0);
+	EXPECT_EQ(2, asked);
+	EXPECT_TRUE(out.empty());
+}
+
+TEST_F(RawAdmit, LetsACookieBackInWithoutAsking)
+{
+	allow = true;
+	us->half_open_max = 0;
+	send(TCP_SYN, 1000, 0);
+	ASSERT_EQ(1u, out.size());
+	ASSERT_EQ(1u, n().cookies_sent);
+	allow = false;
+	send(TCP_ACK, 1001, out[0].seq + 1);
+	EXPECT_EQ(1, accepts);
+	EXPECT_EQ(1, asked);
+	sport++;
+	send(TCP_SYN, 1000, 0);
+	EXPECT_TRUE(out.empty());
+	EXPECT_EQ(1u, n().cookies_sent);
+}
+
+TEST_F(Raw, KeepsTheMarksOfTheNewestPacket)
+{
+	WireConf wc;
+
+	wc.pcp = 6;
+	w.reset();
+	build(wc, conf());
+	establish();
+	EXPECT_EQ(0, user.s->tos);
+	EXPECT_EQ(6, user.s->pcp);
+	inject(segment(TCP_ACK, seq, ack, "a"), 0xb8);
+	w->turn(1000);
+	EXPECT_EQ(0xb8, user.s->tos);
+	inject(segment(TCP_ACK | TCP_URG, seq + 1, ack, "b"), 0x20); /* not by the fast path */
+	w->turn(1000);
+	EXPECT_EQ("ab", user.rx);
+	EXPECT_EQ(0x20, user.s->tos);
+	inject(segment(TCP_ACK, seq + (1u << 30), ack, "b"), 0x40); /* outside the window: perhaps not the peer's */
+	w->turn(1000);
+	EXPECT_EQ(0x20, user.s->tos);
+}
