@@ -23,6 +23,7 @@ struct appliance {
 	struct group **groups;		  /**< as conf->groups */
 	struct strake_volume **volumes;	  /**< as conf->volumes */
 	struct port **ports;		  /**< as conf->ports */
+	struct port_access **access;	  /**< as conf->ports; NULL where everybody may connect */
 	struct tcp **tcps;		  /**< [port * STRAKE_LCORE_MAX + lcore index] */
 	struct strake_carrier **carriers; /**< as conf->ports; one more, the last, for the kernel's sockets or NULL */
 	int failed;			  /**< first error of a data lcore's part */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "strake_drive.h"
 #include "strake_telemetry.h"
 #include "strake_trace.h"
+#include "tcp.h"
 
 static struct appliance *app;
 static uint64_t started;
@@ -130,6 +132,66 @@ lcore_pollers(const char *cmd, const char *params, struct rte_tel_data *d)
 		return -EINVAL;
 	rte_tel_data_start_dict(d);
 	return strake_msg_call((uint16_t)index, poller_walk_here, &walk);
+}
+
+/* --- TCP -----------------------------------------------------------------------------------------------------------
+ */
+
+#define TCP_COUNTERS (sizeof(struct tcp_counters) / sizeof(uint64_t))
+
+struct tcp_sum {
+	unsigned int port;
+	uint64_t counters[TCP_COUNTERS], conns, half_open, pinned;
+};
+
+static int
+tcp_add_here(void *arg)
+{
+	struct tcp_sum *sum = arg;
+	const struct tcp *tcp = app->tcps[sum->port * STRAKE_LCORE_MAX + strake_self_index()];
+	struct tcp_usage use;
+
+	if (tcp == NULL)
+		return 0;
+	tcp_lcore_usage(tcp, &use);
+	for (unsigned int i = 0; i < TCP_COUNTERS; i++)
+		sum->counters[i] += ((const uint64_t *)tcp_lcore_counters(tcp))[i];
+	sum->conns += use.conns;
+	sum->half_open += use.half_open;
+	sum->pinned += use.pinned;
+	return 0;
+}
+
+/* Each lcore adds its own. A sum that one did not answer for in time is left to it, as strake_msg_call() asks. */
+static int
+tcp_info(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct tcp_sum *sum;
+	unsigned int port = 0;
+	const char *name;
+	int ret = 0;
+
+	RTE_SET_USED(cmd);
+	while (params != NULL && port < app->conf->n_ports && strcmp(app->conf->ports[port].name, params) != 0)
+		port++;
+	if (params == NULL || port == app->conf->n_ports)
+		return -EINVAL;
+	sum = calloc(1, sizeof(*sum));
+	if (sum == NULL)
+		return -ENOMEM;
+	sum->port = port;
+	for (uint16_t i = 1; ret == 0 && i <= app->n_data; i++)
+		ret = strake_msg_call(i, tcp_add_here, sum);
+	if (ret == -ETIMEDOUT)
+		return ret;
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_u64(d, "conns", sum->conns);
+	rte_tel_data_add_dict_u64(d, "half_open", sum->half_open);
+	rte_tel_data_add_dict_u64(d, "pinned_bytes", sum->pinned);
+	for (unsigned int i = 0; (name = tcp_counter_name(i, NULL)) != NULL; i++)
+		rte_tel_data_add_dict_u64(d, name, sum->counters[i]);
+	free(sum);
+	return ret;
 }
 
 /* --- stages --------------------------------------------------------------------------------------------------------
@@ -316,6 +378,7 @@ figures_up(struct appliance *a)
 		{"/strake/status", status, "The appliance as a whole."},
 		{"/strake/lcore/list", lcore_list, "Turns, sleeps and cycles of every lcore."},
 		{"/strake/lcore/pollers", lcore_pollers, "Work and cycles of an lcore's pollers. Parameter: index."},
+		{"/strake/tcp/info", tcp_info, "Connections and counters of a port's TCP. Parameter: name."},
 		{"/strake/stage/list", stage_list, "Names of stages. Parameters: first,count."},
 		{"/strake/stage/info", stage_info, "Work of a stage. Parameter: name."},
 		{"/strake/drive/list", drive_list, "Names of drives. Parameters: first,count."},
