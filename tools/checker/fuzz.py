@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """libFuzzer harnesses with AddressSanitizer and UBSan, two at a time."""
 
+import glob
 import os
 import re
 import shutil
@@ -8,7 +9,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 from build import setup
-from common import BUILD, files, sh, tail
+from common import BUILD, ROOT, sh, tail
 
 FOLDER = BUILD + "-fuzz"
 SECONDS = 60
@@ -16,7 +17,7 @@ SECONDS_LONG = 1200
 
 
 def names():
-    return sorted(os.path.basename(f)[:-3] for f in files("tests/fuzz/fuzz_*.cc"))
+    return sorted(os.path.basename(f)[:-3] for f in glob.glob(os.path.join(ROOT, "tests", "fuzz", "fuzz_*.cc")))
 
 
 def one(name, seconds):
