@@ -21,7 +21,7 @@ struct opts {
 	const char *device, *ip, *addr, *nqn, *hostnqn, *pattern, *target;
 	uint32_t service, ns, mtu, descs, cpu, depth, conns, rwmix, lcore, runs;
 	uint64_t memory, bs, size, time, warmup, timeout, seed;
-	bool huge, check, verify, json, hdgst, ddgst;
+	bool huge, check, fill, verify, json, hdgst, ddgst;
 };
 
 /** The open device, host and appliance of a command. */

@@ -138,6 +138,7 @@ one_load(const struct opts *o, struct session *s, struct load_conf *c, struct lo
 		return ret;
 	c->bs = (uint32_t)o->bs;
 	c->depth = o->depth;
+	c->fill = o->fill;
 	return session_load(s, o, c, r);
 }
 
@@ -268,6 +269,7 @@ cmd_suite(void *values, int argc, char **argv)
 		struct load_conf c = {.pattern = suite[k].pattern, .bs = suite[k].bs, .depth = suite[k].depth};
 
 		for (uint32_t i = 0; i < o->runs && ret == CLI_OK; i++) {
+			c.fill = k == 0 && i == 0;
 			ret = session_load(&s, o, &c, &r);
 			if (ret == CLI_OK)
 				keep(&m, i, &s, &r);

@@ -325,7 +325,7 @@ load_run(const struct load_conf *conf, struct load_result *r)
 	l.blocks = conf->bs >> l.shift;
 	l.units = conf->size / conf->bs;
 	ret = prepare(&l);
-	if (ret == 0 && conf->verify) {
+	if (ret == 0 && (conf->fill || conf->verify)) {
 		l.filling = true;
 		l.fill_left = l.units;
 		start_all(&l, l.units);

@@ -35,7 +35,8 @@ struct load_conf {
 	uint32_t rwmix;	       /**< percentage of reads in LOAD_RANDRW */
 	uint64_t warmup, time; /**< ns */
 	uint64_t seed;
-	bool verify; /**< fill the range first, and check every byte read */
+	bool fill;   /**< write the range once first: what was never written costs less to read */
+	bool verify; /**< fill, and check every byte read */
 	volatile const bool *stop;
 	/** Called when measuring begins and when it has ended, from the thread of the load. Optional. */
 	void (*mark)(void *arg, bool begin);

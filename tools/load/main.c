@@ -50,7 +50,8 @@ static const struct cli_opt load_opts[] = {
 	{"bs", "SIZE", "bytes a command (4K)", CLI_SIZE, AT(bs), 512, 4u << 20},
 	{"depth", "N", "commands under way on each queue (128)", CLI_U32, AT(depth), 1, QP_DEPTH_MAX - 1},
 	{"rwmix", "N", "percentage of reads in randrw (70)", CLI_U32, AT(rwmix), 0, 100},
-	{"verify", NULL, "fill the range first and check every byte read", CLI_FLAG, AT(verify), 0, 0},
+	{"fill", NULL, "write the range once first", CLI_FLAG, AT(fill), 0, 0},
+	{"verify", NULL, "fill, and check every byte read", CLI_FLAG, AT(verify), 0, 0},
 	{NULL},
 };
 

@@ -19,7 +19,7 @@
 #include "net.h"
 #include "ticks.h"
 
-#define BURST	   64
+#define BURST	   32
 #define TX_HOLD	   256
 #define TX_TRIES   1000 /* a full ring is drained by the target within microseconds */
 #define ARP_NS	   200000000ull
