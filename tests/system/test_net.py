@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Strake's own TCP on real devices against Linux's: a tap, and a veth pair through af_packet, in namespaces of their own."""
 
+import json
 import os
 import random
 import shutil
@@ -133,6 +134,36 @@ def case_flows_are_handed_to_their_owner_on_two_lcores(b):
     check(out["verify"]["checked"] > 0, "nothing was read")
     handed = a.ctl("port", "show", "p0")
     check(handed["rx_handed"] > 0 and handed["rx_drop_handover"] == 0, str(handed))
+    a.stop()
+
+
+def connects(ns, source, seconds=2):
+    """Does a plain connection from this address of the host succeed?"""
+    code = ("import socket, sys\n"
+            f"socket.create_connection(({OURS!r}, 4420), {seconds}, ({source!r}, 0)).close()\n")
+    return subprocess.run(["ip", "netns", "exec", ns, sys.executable, "-c", code], stderr=subprocess.DEVNULL,
+                          timeout=30, check=False).returncode == 0
+
+
+def case_access_goes_by_address(b):
+    need("ip", "ethtool")
+    ns, other = b.netns("a"), "10.99.0.9"
+    veth(b, ns, 1500)
+    b.sh("ip", "-n", ns, "addr", "add", f"{other}/24", "dev", "va")
+    conf = port_conf(b, AF_PACKET, 1500).replace("addresses:", f"access: [{{from: {other}, action: deny}}, "
+                                                 "{from: 10.99.0.0/24, to: 4420, action: accept}], addresses:")
+    a = b.appliance(conf, netns=ns).start()
+    check(connects(ns, HOST), "the first address was refused")
+    check(not connects(ns, other), "the second address was accepted")
+    # No rule names IPv6, so nobody gets in by it.
+    r = b.client(OURS6, port=4420, netns=ns).run("discover", "--timeout", "2s", expect=None)
+    check(r.returncode != 0, "IPv6 was accepted")
+    if shutil.which("dpdk-telemetry.py"):
+        r = subprocess.run(["dpdk-telemetry.py", "-f", b.name], input="/strake/tcp/info,p0\n", timeout=20, check=False,
+                           stdout=subprocess.PIPE, text=True)
+        tcp = next(json.loads(line) for line in r.stdout.splitlines() if line.startswith("{\"/"))["/strake/tcp/info"]
+        check(tcp["denied"] >= 2 and tcp["accepted"] >= 1, str(tcp))
+    works(b.client(OURS, port=4420, netns=ns))
     a.stop()
 
 
