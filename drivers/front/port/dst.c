@@ -121,11 +121,14 @@ way_new(struct port_lcore *lc, const struct port_addr *local, const struct port_
 static struct port_dst *
 route(struct port_if *ifp, const struct port_addr *local, const struct port_addr *remote)
 {
+	static const uint8_t any[sizeof(local->b)];
 	struct port_lcore *lc = port_lcore_of(ifp);
 	struct port_addr hop;
 	struct port_way *w;
 
-	if (local->family != remote->family || !port_has_addr(lc->port, local) ||
+	if (memcmp(local->b, any, sizeof(any)) == 0)
+		local = port_source_for(lc->port, remote);
+	if (local == NULL || local->family != remote->family || !port_has_addr(lc->port, local) ||
 	    !port_next_hop(lc->port, remote, &hop)) {
 		lc->stats.no_route++;
 		return NULL;
@@ -203,6 +206,15 @@ put_cksum(const struct port_way *w, struct rte_mbuf *m, struct rte_tcp_hdr *tcp,
 		m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | (v4 ? RTE_MBUF_F_TX_IP_CKSUM : 0);
 }
 
+/** Longer than a segment may be, which the peer or the path may hold well below our MTU: the device must cut it. */
+static bool
+must_cut(const struct port *port, const struct rte_mbuf *m)
+{
+	const struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(m, const struct rte_tcp_hdr *);
+
+	return m->tso_segsz != 0 && port->tso && m->pkt_len > (uint32_t)m->tso_segsz + (tcp->data_off >> 4 << 2);
+}
+
 static int
 segment(struct port_dst *dst, struct rte_mbuf *m, uint8_t tos)
 {
@@ -210,7 +222,7 @@ segment(struct port_dst *dst, struct rte_mbuf *m, uint8_t tos)
 	struct port_lcore *lc = port_lcore_of(dst->ifp);
 	const struct port *port = lc->port;
 	uint32_t l4_len = m->pkt_len;
-	bool tso = m->tso_segsz != 0 && port->tso && l4_len + w->ip_len > dst->mtu;
+	bool tso = must_cut(port, m);
 	uint32_t most = tso ? UINT16_MAX : port->mtu;
 	uint8_t *ip;
 
@@ -236,15 +248,21 @@ const struct port_if_ops port_if_ops = {
 };
 
 bool
-port_dst_too_big(struct port_lcore *lc, const struct port_addr *local, const struct port_addr *remote, uint16_t mtu,
-		 uint64_t now)
+port_dst_too_big(struct port_lcore *lc, const struct port_addr *local, const struct port_addr *remote,
+		 const uint8_t *l4, uint16_t mtu, uint64_t now)
 {
 	struct port_way *w = way_find(lc, local, remote);
+	struct port_if *ifp = &lc->ifp;
 
-	if (w == NULL || mtu >= w->d.mtu)
+	/* Each connection has packets of its own size out and must hear of it, whatever the others made of the way. And
+	 * only it can tell a lie, which must not shrink the way for all (RFC 5927 section 7.2). */
+	if (w == NULL || mtu >= lc->port->mtu || ifp->too_big == NULL ||
+	    !ifp->too_big(ifp->user, local, remote, l4, mtu))
 		return false;
-	w->d.mtu = mtu;
-	w->mtu_until = now + MTU_KEEP_NS;
+	if (mtu <= w->d.mtu) {
+		w->d.mtu = mtu;
+		w->mtu_until = now + MTU_KEEP_NS;
+	}
 	return true;
 }
 

@@ -125,15 +125,13 @@ void
 port_too_big_input(struct port_lcore *lc, struct rte_mbuf *m)
 {
 	const struct port_pkt *pkt = port_pkt(m);
-	struct port_if *ifp = &lc->ifp;
+	const uint8_t *l4 = rte_pktmbuf_mtod(m, const uint8_t *);
 
-	if (!port_dst_too_big(lc, &pkt->src, &pkt->dst, pkt->l4_len, strake_now())) {
+	if (!port_dst_too_big(lc, &pkt->src, &pkt->dst, l4, pkt->l4_len, strake_now())) {
 		port_drop(m, &lc->stats.rx_too_big_ignored);
 		return;
 	}
 	lc->stats.rx_too_big++;
-	if (ifp->too_big != NULL)
-		ifp->too_big(ifp->user, &pkt->src, &pkt->dst, rte_pktmbuf_mtod(m, const uint8_t *), pkt->l4_len);
 	rte_pktmbuf_free(m);
 }
 

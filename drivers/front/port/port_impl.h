@@ -280,9 +280,9 @@ void port_too_big_input(struct port_lcore *lc, struct rte_mbuf *m);
 int port_dst_init(struct port_lcore *lc);
 void port_dst_fini(struct port_lcore *lc);
 extern const struct port_if_ops port_if_ops;
-/** Path MTU of @p remote as seen from @p local is now @p mtu. @return false: no such way, or no decrease. */
+/** Somebody says that the path from @p local to @p remote takes no more than @p mtu. @return false: not believed. */
 bool port_dst_too_big(struct port_lcore *lc, const struct port_addr *local, const struct port_addr *remote,
-		      uint16_t mtu, uint64_t now);
+		      const uint8_t *l4, uint16_t mtu, uint64_t now);
 void port_dst_tick(struct port_lcore *lc, uint64_t now);
 
 /* hash.c */

@@ -408,7 +408,7 @@ void tcp_stream_init(struct tcp_conn *c);
 void tcp_abort(struct tcp_conn *c, int err);
 
 /* toobig.c */
-void tcp_too_big(void *user, const struct port_addr *local, const struct port_addr *remote, const uint8_t *l4,
+bool tcp_too_big(void *user, const struct port_addr *local, const struct port_addr *remote, const uint8_t *l4,
 		 uint16_t mtu);
 
 #endif /* TCP_CONN_H */

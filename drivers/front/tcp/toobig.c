@@ -5,7 +5,7 @@
 #include "conn.h"
 
 /* ICMP packet too big (RFC 1191, RFC 8201), believed only if it quotes what is really out (RFC 5927). */
-void
+bool
 tcp_too_big(void *user, const struct port_addr *local, const struct port_addr *remote, const uint8_t *l4, uint16_t mtu)
 {
 	struct tcp *tcp = user;
@@ -22,13 +22,13 @@ tcp_too_big(void *user, const struct port_addr *local, const struct port_addr *r
 	c = tcp_conn_find(tcp, &key);
 	if (c == NULL || c->state < TCP_ESTABLISHED || c->state == TCP_TIME_WAIT || seq_lt(seq, c->snd_una) ||
 	    seq_ge(seq, c->snd_max))
-		return;
+		return false;
 	least += TCP_HDR_MIN + TCP_MSS_MIN;
 	if (mtu < least)
 		mtu = (uint16_t)least;
 	mtu = (uint16_t)(mtu - (least - TCP_MSS_MIN));
 	if (mtu >= c->mss)
-		return;
+		return false;
 	tcp->n.rx_too_big++;
 	c->mss = mtu;
 	c->cc.mss = mtu;
@@ -36,4 +36,5 @@ tcp_too_big(void *user, const struct port_addr *local, const struct port_addr *r
 	tcp_rewind(c);
 	c->flags |= TCP_F_LOSS;
 	c->recover = c->snd_max;
+	return true;
 }

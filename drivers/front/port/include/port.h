@@ -67,7 +67,8 @@ struct port_dst {
 };
 
 struct port_if_ops {
-	/** Find the way to @p remote from our address @p local. @return NULL: no such address of ours, or no memory. */
+	/** Find the way to @p remote from our address @p local, or, if that is all zero, from the one that suits (in
+	 * port_dst::local). @return NULL: no such address of ours, no way there, or no memory. */
 	struct port_dst *(*route)(struct port_if *ifp, const struct port_addr *local, const struct port_addr *remote);
 	void (*unroute)(struct port_dst *dst);
 	/**
@@ -92,9 +93,9 @@ struct port_if {
 	struct rte_mempool *ext_pool; /**< mbufs without room, to attach external buffers to */
 	/** The transport above, set by it on this lcore. rx takes mbufs with port_pkt() filled, all TCP. */
 	void (*rx)(void *user, struct rte_mbuf **m, uint16_t n);
-	/** ICMP says: the path to pkt->dst takes no more than @p mtu; @p l4 is the quoted start (at least 8 bytes) of
-	 * our own transport header. */
-	void (*too_big)(void *user, const struct port_addr *local, const struct port_addr *remote, const uint8_t *l4,
+	/** ICMP says: the path to @p remote takes no more than @p mtu; @p l4 is the quoted start (at least 8 bytes) of
+	 * our own transport header. @return true if that is believed: then port_dst::mtu shrinks for all. */
+	bool (*too_big)(void *user, const struct port_addr *local, const struct port_addr *remote, const uint8_t *l4,
 			uint16_t mtu);
 	void *user;
 	uint64_t linearised; /**< frames copied into one mbuf because tx_segs_max asked for it */
@@ -115,6 +116,7 @@ struct port_if *port_if_self(struct port *port);
 /**
  * Which lcore owns a flow: the one whose RX queue the port would choose for it where RSS steers, or the one the hash
  * chooses where frames are handed on by ring. For active opens, which must pick a source port that comes home.
+ * TCP ports in host order.
  */
 uint16_t port_flow_lcore(struct port *port, const struct port_addr *local, uint16_t lport,
 			 const struct port_addr *remote, uint16_t rport);

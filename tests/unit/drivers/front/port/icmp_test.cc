@@ -130,13 +130,39 @@ TEST_F(PortIcmp, LowersThePathAndTellsTheTransport)
 	EXPECT_EQ(552, d4->mtu);
 	Receive(TooBig6(100, us6, peer6));
 	EXPECT_EQ(1280, d6->mtu);
-	EXPECT_EQ(4u, too_bigs.size());
+	EXPECT_EQ(5u, too_bigs.size());
 
 	Pass(620 * STRAKE_NS_PER_SEC); /* ten minutes later the full size is tried again */
 	EXPECT_EQ(1500, d4->mtu);
 	EXPECT_EQ(1500, d6->mtu);
 	ifp[1]->ops->unroute(d4);
 	ifp[1]->ops->unroute(d6);
+}
+
+TEST_F(PortIcmp, TellsEveryConnectionOfAPathThatShrank)
+{
+	Open();
+	port_dst *d = ifp[1]->ops->route(ifp[1], &us4, &peer4);
+
+	Receive(TooBig4(1400, us4, peer4));
+	Receive(TooBig4(1400, us4, peer4)); /* the packet of another queue, on the same way */
+	EXPECT_EQ(2u, too_bigs.size());
+	EXPECT_EQ(0u, Stats().rx_too_big_ignored);
+	EXPECT_EQ(1400, d->mtu);
+	ifp[1]->ops->unroute(d);
+}
+
+TEST_F(PortIcmp, LeavesAPathAsItIsWhenTheTransportDoesNotBelieveIt)
+{
+	Open();
+	port_dst *d = ifp[1]->ops->route(ifp[1], &us4, &peer4);
+
+	believe = false; /* ports or sequence number were guessed, and wrong */
+	Receive(TooBig4(600, us4, peer4));
+	EXPECT_EQ(1u, too_bigs.size());
+	EXPECT_EQ(1u, Stats().rx_too_big_ignored);
+	EXPECT_EQ(1500, d->mtu);
+	ifp[1]->ops->unroute(d);
 }
 
 TEST_F(PortIcmp, GuessesForRoutersThatGiveNoMtu)

@@ -417,12 +417,14 @@ class PortTest : public testing::Test
 		}
 	}
 
-	static void
+	static bool
 	OnTooBig(void *user, const struct port_addr *local, const struct port_addr *remote, const uint8_t *l4,
 		 uint16_t mtu)
 	{
-		static_cast<PortTest *>(user)->too_bigs.push_back(
-			TooBig{strake_self_index(), *local, *remote, Bytes(l4, l4 + 8), mtu});
+		auto *t = static_cast<PortTest *>(user);
+
+		t->too_bigs.push_back(TooBig{strake_self_index(), *local, *remote, Bytes(l4, l4 + 8), mtu});
+		return t->believe;
 	}
 
 	const char *addresses[2] = {"10.0.0.2/24", "fd00::2/64"};
@@ -436,6 +438,7 @@ class PortTest : public testing::Test
 	Bytes our_mac;
 	std::vector<Segment> segments;
 	std::vector<TooBig> too_bigs;
+	bool believe = true; /* the transport, what ICMP says */
 };
 
 #endif /* PORT_TEST_RIG_H */

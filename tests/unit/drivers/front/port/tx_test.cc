@@ -162,6 +162,36 @@ TEST_F(PortTx, AsksForNoCuttingWithoutNeed)
 	EXPECT_EQ(0u, TakeSent().at(0).flags & RTE_MBUF_F_TX_TCP_SEG);
 }
 
+TEST_F(PortTx, AsksForCuttingToAPeersSmallerSegments)
+{
+	dev_conf.tx_offloads =
+		RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO;
+	Ready();
+	/* It would fit our link, but who said so little lives behind a narrower one. */
+	rte_mbuf *m = Outgoing(Unsummed(1072));
+	m->tso_segsz = 536;
+	EXPECT_EQ(0, ifp[1]->ops->send(dst4, m, 0));
+	Turn();
+	EXPECT_NE(0u, TakeSent().at(0).flags & RTE_MBUF_F_TX_TCP_SEG);
+}
+
+TEST_F(PortTx, ChoosesTheSourceForWhoHasNone)
+{
+	const port_addr any4 = {.family = 4, .b = {}}, any6 = {.family = 6, .b = {}}, far4 = addr("192.0.2.1");
+	port_dst *d;
+
+	Open();
+	d = ifp[1]->ops->route(ifp[1], &any4, &peer4);
+	ASSERT_NE(nullptr, d);
+	EXPECT_TRUE(port_addr_eq(&us4, &d->local));
+	ifp[1]->ops->unroute(d);
+	d = ifp[1]->ops->route(ifp[1], &any6, &peer6);
+	ASSERT_NE(nullptr, d);
+	EXPECT_TRUE(port_addr_eq(&us6, &d->local));
+	ifp[1]->ops->unroute(d);
+	EXPECT_EQ(nullptr, ifp[1]->ops->route(ifp[1], &any4, &far4)) << "no gateway";
+}
+
 TEST_F(PortTx, RefusesWhatTheDeviceCannotTake)
 {
 	dev_conf.single_segment = true;
