@@ -178,8 +178,8 @@ choose_port(struct tcp *tcp, struct tcp_key *key, const struct port_dst *dst)
 		uint32_t p = EPHEMERAL_FIRST + (uint32_t)(tcp_prf(&tcp->secret, w, 1) % EPHEMERAL_COUNT);
 
 		key->lport = rte_cpu_to_be_16((uint16_t)p);
-		if (tcp->ifp->port != NULL &&
-		    port_flow_lcore(tcp->ifp->port, &dst->local, key->lport, &dst->remote, key->rport) != tcp->lcore)
+		if (tcp->ifp->port != NULL && port_flow_lcore(tcp->ifp->port, &dst->local, (uint16_t)p, &dst->remote,
+							      rte_be_to_cpu_16(key->rport)) != tcp->lcore)
 			continue;
 		if (tcp_conn_find(tcp, key) == NULL)
 			return key->lport;
