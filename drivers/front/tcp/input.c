@@ -51,7 +51,7 @@ tcp_challenge(struct tcp_conn *c, uint64_t now)
 	tcp_ack_now(c);
 }
 
-/* RFC 7323, 5.3: R1 to R3. A timestamp kept for 24 days says nothing any more (5.5). */
+/* RFC 7323, 5.3: R1. A timestamp kept for 24 days says nothing any more (5.5). */
 static bool
 check_timestamp(struct tcp_conn *c, const struct tcp_seg *s, uint64_t now)
 {
@@ -66,11 +66,17 @@ check_timestamp(struct tcp_conn *c, const struct tcp_seg *s, uint64_t now)
 		tcp_challenge(c, now);
 		return false;
 	}
-	if (seq_le(s->seq, c->rcv_acked)) {
+	return true;
+}
+
+/* R3, for segments within the window only: else anyone could leave a timestamp here that shuts the peer out. */
+static void
+take_timestamp(struct tcp_conn *c, const struct tcp_seg *s, uint64_t now)
+{
+	if (c->flags & TCP_F_TS && !(s->flags & TCP_RST) && seq_le(s->seq, c->rcv_acked)) {
 		c->ts_recent = s->opt.tsval;
 		c->ts_recent_at = now;
 	}
-	return true;
 }
 
 /* First: is the segment within the window? The table of RFC 9293, 3.4. */
@@ -162,6 +168,7 @@ input_synchronised(struct tcp_conn *c, struct tcp_seg *s, uint64_t now)
 	}
 	if (!check_timestamp(c, s, now) || !check_sequence(c, s, now))
 		return;
+	take_timestamp(c, s, now);
 	if (s->flags & TCP_RST) {
 		input_reset(c, s, now);
 		return;

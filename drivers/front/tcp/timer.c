@@ -45,7 +45,7 @@ tcp_timer_rxt(struct tcp_conn *c, uint64_t now)
 		return;
 	if (c->snd_una == c->snd_max) {
 		/* Nothing out. What is queued then waits for the window: probe it. */
-		if (c->snd_nxt == c->q.end && !(c->flags & TCP_F_CLOSE && !(c->flags & TCP_F_FIN_SENT)))
+		if (seq_ge(c->snd_nxt, c->q.end) && !(c->flags & TCP_F_CLOSE && !(c->flags & TCP_F_FIN_SENT)))
 			c->due[TCP_DUE_RXT] = 0;
 		else
 			tcp_timer_set(c, TCP_DUE_RXT, now + wait);

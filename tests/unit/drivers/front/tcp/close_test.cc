@@ -179,3 +179,13 @@ TEST_F(Raw, AbortsEverythingAtShutdown)
 	EXPECT_EQ(1, user.closed);
 	EXPECT_EQ(-ECONNABORTED, user.err);
 }
+
+TEST_F(Raw, RunsNoRetransmissionTimerWhenAllIsAcknowledged)
+{
+	establish();
+	user.s->ops->close(user.s);
+	w->turn(1000);
+	send(TCP_ACK, seq, ack + 1);
+	ASSERT_EQ(TCP_FIN_WAIT_2, state());
+	EXPECT_EQ(0u, conn()->due[TCP_DUE_RXT]);
+}

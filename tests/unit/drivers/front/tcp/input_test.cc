@@ -80,6 +80,18 @@ TEST_F(Raw, CountsAndDropsImpossibleHeaders)
 	EXPECT_EQ("data", user.rx);
 }
 
+TEST_F(Raw, LearnsNoTimestampFromOutsideTheWindow)
+{
+	establish(kAll);
+	/* Somebody who knows the ports only: half of all numbers lie before the window. */
+	send(TCP_ACK, seq - 0x20000000, ack, "forged", ts(0x70000000, 0));
+	send(TCP_ACK, seq - 1, ack, "", ts(0x70000000, 0));
+	EXPECT_EQ(2u, conn()->ts_recent);
+	send(TCP_ACK, seq, ack, "true", ts(3, tsval));
+	EXPECT_EQ("true", user.rx);
+	EXPECT_EQ(3u, conn()->ts_recent);
+}
+
 TEST_F(Raw, HandlesSegmentsThatOverlap)
 {
 	establish(kSack);
