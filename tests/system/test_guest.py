@@ -11,7 +11,7 @@ from guest.image import CannotHave, image
 from guest.machine import Machine
 from harness import BUILD, NQN, ROOT, Skip, check, main, root_only
 
-OURS = "10.99.0.2"
+OURS, OURS6 = "10.99.0.2", "fd99::2"
 TAP = "guest0"
 KEY = os.urandom(64)
 
@@ -37,12 +37,12 @@ def conf(b, mtu):
                   stages=", stages: [crypto: {key_file: v0.key}]",
                   more_volumes="  - {name: v1, group: g0, size: 352MiB, lba: 512}\n"
                                "  - {name: v2, group: g0, size: 64MiB}",
-                  listener=f"  - {{port: p0, address: {OURS}}}")
+                  listener=f"  - {{port: p0, address: {OURS}}}\n  - {{port: p0, address: \"{OURS6}\"}}")
     text = text.replace("namespaces: [{volume: v0}]", "namespaces: [{volume: v0}, {volume: v1}]")
     text = text.replace("listeners:", f"  - nqn: \"{NQN[:-4]}second\"\n    hosts: any\n    namespaces: [{{volume: v2}}]\n"
                         "listeners:")
     device = f"net_af_packet0,iface={TAP},framesz=16384,blocksz=65536,framecnt=512"
-    return text + f"ports:\n  - {{name: p0, device: \"{device}\", mtu: {mtu}, addresses: [{OURS}/24]}}\n"
+    return text + f"ports:\n  - {{name: p0, device: \"{device}\", mtu: {mtu}, addresses: [{OURS}/24, \"{OURS6}/64\"]}}\n"
 
 
 class Site:
@@ -95,7 +95,11 @@ def case_linux_asks_everything_nvme_cli_can(b):
 
 
 def case_bytes_through_a_linux_host(b):
-    Site(b).run("data", 300)
+    Site(b, mtu=9000).run("data", 420)
+
+
+def case_a_linux_host_through_trouble(b):
+    Site(b).run("trouble", 420)
 
 
 if __name__ == "__main__":

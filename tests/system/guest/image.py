@@ -9,8 +9,8 @@ import subprocess
 import tempfile
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-MODULES = ["virtio_pci", "virtio_net", "virtio_rng", "nvme-tcp", "ext4", "xfs", "sch_netem", "loop", "crc32c_generic",
-           "crc32_generic", "crc32c-intel", "crct10dif-pclmul"]
+MODULES = ["virtio_pci", "virtio_net", "virtio_rng", "nvme-tcp", "ext4", "xfs", "sch_netem", "sch_ingress",
+           "cls_matchall", "act_mirred", "ifb", "crc32c_generic", "crc32_generic", "crc32c-intel", "crct10dif-pclmul"]
 PROGRAMS = ["nvme", "fio", "mkfs.ext4", "e2fsck", "mkfs.xfs", "xfs_repair", "ip", "tc", "ping", "blkdiscard", "dmesg", "ss"]
 PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 

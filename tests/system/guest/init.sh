@@ -16,6 +16,7 @@ ip link set lo up
 for word in $(cat /proc/cmdline); do
 	case $word in
 	address=*) ip addr add "${word#*=}" dev eth0 ;;
+	address6=*) ip addr add "${word#*=}" dev eth0 nodad ;;
 	mtu=*) ip link set eth0 mtu "${word#*=}" ;;
 	esac
 done

@@ -10,7 +10,7 @@ import time
 
 from guest.image import CannotHave, must
 
-ADDRESS = "10.99.0.1/24"
+ADDRESS, ADDRESS6 = "10.99.0.1/24", "fd99::1/64"
 # The far end of the tap is a packet socket: what it sees must be frames as on a wire, sums done, segments not joined.
 PLAIN = ",".join(f"{o}=off" for o in ("csum", "guest_csum", "gso", "guest_tso4", "guest_tso6", "guest_ufo", "guest_ecn",
                                       "host_tso4", "host_tso6", "host_ufo", "host_ecn", "mrg_rxbuf"))
@@ -38,7 +38,7 @@ class Machine:
             raise CannotHave("no qemu-system-x86_64")
         khz = tsc_khz()
         words = ["console=ttyS0 quiet panic=-1 nokaslr mitigations=off tsc=reliable no_timer_check net.ifnames=0",
-                 f"address={ADDRESS} mtu={self.mtu}"]
+                 f"address={ADDRESS} address6={ADDRESS6} mtu={self.mtu}"]
         if khz:
             words.append(f"tsc_early_khz={khz}")
         nic = "virtio-net-pci,netdev=n0,romfile=,mac=52:54:00:99:00:01"

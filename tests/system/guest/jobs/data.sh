@@ -127,8 +127,8 @@ discard_and_zeroes()
 reset()
 {
 	attach $NQN
-	fio --name=v --direct=1 --ioengine=libaio --verify=crc32c --filename="$DEV" --rw=randrw --bs=16k --iodepth=16 --size=16M \
-		--time_based --runtime=6 >/tmp/fio 2>&1 &
+	fio --name=v --direct=1 --ioengine=libaio --verify=crc32c --filename="$DEV" --rw=randwrite --bs=16k --iodepth=16 --size=16M \
+		--rate_iops=4000,200 >/tmp/fio 2>&1 &
 	job=$!
 	for i in 1 2 3; do
 		sleep 1
@@ -147,17 +147,26 @@ again_and_again()
 	done
 }
 
-# A controller by IPv4 twice: two paths to the same namespace, one taken away under load.
+by_ipv6()
+{
+	nvme discover -t tcp -a $TARGET6 -s 4420 | grep -q "subnqn: *$NQN\$"
+	TARGET=$TARGET6 attach $NQN --data-digest
+	mixed "$DEV" 4k-64k
+}
+
+# Two paths to the same namespaces, one taken away under load.
 two_paths()
 {
 	attach $NQN
-	nvme connect -t tcp -a $TARGET -s 4420 -n $NQN -D # a second path, though to the same port
-	sleep 1
-	fio --name=v --direct=1 --ioengine=libaio --verify=crc32c --filename="$DEV" --rw=randrw --bs=16k --iodepth=16 --size=16M \
-		>/tmp/fio 2>&1 &
+	first=$CTRL
+	TARGET=$TARGET6 attach $NQN
+	[ "$(nvme list-subsys | grep -c ' live')" = 2 ]
+	[ ! -e /dev/nvme2n1 ]
+	fio --name=v --direct=1 --ioengine=libaio --verify=crc32c --filename="$DEV" --rw=randwrite --bs=16k --iodepth=16 --size=16M \
+		--rate_iops=4000,300 >/tmp/fio 2>&1 &
 	job=$!
 	sleep 1
-	nvme disconnect -d "$CTRL"
+	nvme disconnect -d "$first"
 	wait $job || die "$(cat /tmp/fio)"
 }
 
@@ -173,4 +182,5 @@ t xfs
 t discard_and_zeroes
 t reset
 t again_and_again
+t by_ipv6
 t two_paths

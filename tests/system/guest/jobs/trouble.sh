@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# What goes wrong: a bad wire, a silent appliance, one that restarts or dies, one that stays away.
+PATIENT="--keep-alive-tmo=2 --reconnect-delay=1 --ctrl-loss-tmo=300"
+
+# load FILE: verified writes of some ten seconds in the background, finished by wait_for_load. (Not fio's time_based: its
+# second round of mixed I/O takes the headers of the first for wrong.)
+load()
+{
+	fio --name=v --direct=1 --ioengine=libaio --verify=crc32c --verify_fatal=1 --verify_dump=0 --rw=randwrite \
+		--bsrange=4k-64k --iodepth=16 --filename="$1" --size=16M --rate_iops=4000,50 --randseed=5 >/tmp/fio 2>&1 &
+	load=$!
+	sleep 1
+}
+
+wait_for_load()
+{
+	wait $load || die "$(cat /tmp/fio)"
+	! grep -E 'err= *[1-9]|verify:' /tmp/fio
+}
+
+# Loss must not look like a dead peer: the keep-alive is longer than a few doublings of the retransmission timeout.
+bad_wire()
+{
+	attach $NQN --keep-alive-tmo=30 "$@"
+	tc qdisc add dev eth0 root netem $OUT
+	[ -z "$IN" ] || {
+		ip link set ifb0 up
+		tc qdisc replace dev eth0 ingress
+		tc filter replace dev eth0 parent ffff: protocol all prio 1 matchall action mirred egress redirect dev ifb0
+		tc qdisc replace dev ifb0 root netem $IN
+	}
+	fio_verify --filename="$DEV" --rw=randrw --rwmixread=50 --bsrange=4k-64k --iodepth=16 --size=8M
+	tc -s qdisc show
+	tc qdisc del dev eth0 root
+	[ -z "$IN" ] || tc qdisc del dev eth0 ingress
+	fio_verify --filename="$DEV2" --rw=randwrite --bs=16k --iodepth=16 --size=4M
+	[ "$(state)" = live ]
+}
+
+loss() { OUT="loss 1%" IN="loss 1%" bad_wire; }
+bursts_of_loss() { OUT="loss gemodel 0.5% 20% 80% 0.1%" IN="loss gemodel 0.5% 20% 80% 0.1%" bad_wire; }
+reorder() { OUT="delay 3ms reorder 20% 50%" IN="delay 3ms reorder 20% 50%" bad_wire; }
+duplicate() { OUT="duplicate 5%" IN="duplicate 5%" bad_wire; }
+# Only on the way out: what comes in was checked by the card, so that nothing would notice it but a digest.
+corrupt() { OUT="corrupt 1%" IN="" bad_wire; }
+everything() { OUT="delay 2ms 1ms loss 1% duplicate 1% corrupt 0.5% reorder 5%" IN="delay 2ms 1ms loss 1% duplicate 1%" \
+	bad_wire --hdr-digest --data-digest; }
+
+frozen()
+{
+	attach $NQN $PATIENT
+	load "$DEV"
+	outside freeze
+	sleep 6
+	outside thaw
+	wait_for 20 '[ "$(state)" = live ]'
+	wait_for_load
+}
+
+link_down()
+{
+	attach $NQN $PATIENT
+	load "$DEV"
+	outside cut
+	sleep 6
+	outside mend
+	wait_for 20 '[ "$(state)" = live ]'
+	wait_for_load
+}
+
+restarted_while_mounted()
+{
+	attach $NQN $PATIENT
+	nvme ns-descs "$DEV" >/tmp/before
+	mkfs.ext4 -q "$DEV"
+	mount -t ext4 "$DEV" /mnt
+	cp /usr/bin/nvme /mnt/before
+	sync
+	load /mnt/file
+	sleep 2
+	outside $1
+	cp /usr/bin/fio /mnt/meanwhile
+	sync
+	outside $1
+	wait_for_load
+	wait_for 20 '[ "$(state)" = live ]'
+	cmp /usr/bin/nvme /mnt/before
+	cmp /usr/bin/fio /mnt/meanwhile
+	umount /mnt
+	e2fsck -fn "$DEV"
+	nvme ns-descs "$DEV" | cmp - /tmp/before
+}
+
+orderly_restart() { restarted_while_mounted restart; }
+kill_9() { restarted_while_mounted kill; }
+
+stays_away()
+{
+	attach $NQN --keep-alive-tmo=2 --reconnect-delay=1 --ctrl-loss-tmo=4
+	load "$DEV"
+	outside down
+	wait_for 30 '[ -z "$(ls /sys/class/nvme)" ]'
+	! wait $load
+	outside up
+	attach $NQN
+	fio_verify --filename="$DEV" --rw=randwrite --bs=16k --iodepth=16 --size=4M
+}
+
+modprobe ifb numifbs=1
+t loss
+t bursts_of_loss
+t reorder
+t duplicate
+t corrupt
+t everything
+t frozen tolerant
+t link_down tolerant
+t orderly_restart tolerant
+t kill_9 tolerant
+t stays_away errors
