@@ -150,11 +150,12 @@ def suite(o, folder, section, notes, stages=""):
                          "high": r["iops_high"], "bps": r["bytes_per_second"], "p50": r["p50_ns"],
                          "p99": r["p99_ns"], "cycles": r["target_cycles_per_io"],
                          "client": r["client_cycles_per_io"]})
-        for pattern in ("randread", "randwrite") if section == "memif" else ():
-            cmd = bench_command(o, folder, "breakdown", "--pattern", pattern, "--fill", "--time", f"{o.time}s")
+        for pattern, size in (("randread", "960M"), ("randwrite", "960M"),
+                              ("randread", "512K")) if section == "memif" else ():
+            cmd = bench_command(o, folder, "breakdown", "--pattern", pattern, "--size", size, "--time", f"{o.time}s")
             r = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=favoured,
                                check=True, timeout=120)
-            notes.append((f"Where the cycles go: {WORDS[pattern]}, 4 KiB, depth 128", r.stdout))
+            notes.append((f"Where the cycles go: {WORDS[pattern]}, 4 KiB, depth 128, {size}B", r.stdout))
     return rows
 
 
