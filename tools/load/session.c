@@ -125,8 +125,13 @@ session_close(struct session *s)
 		net_close(s->net);
 	if (s->target != NULL)
 		target_close(s->target);
-	if (s->eal)
+	if (s->eal) {
+		char dir[256];
+
+		snprintf(dir, sizeof(dir), "%s", rte_eal_get_runtime_dir());
 		rte_eal_cleanup();
+		rmdir(dir); /* EAL empties it and leaves it */
+	}
 	memset(s, 0, sizeof(*s));
 }
 
