@@ -162,8 +162,11 @@ add_devices(struct args *args, const struct conf *conf)
 		add(args, "--allow=%s", conf->ports[i].device);
 		pci = true;
 	}
-	if (!pci)
-		add(args, "--no-pci");
+	if (pci)
+		return;
+	add(args, "--no-pci");
+	/* Virtual devices want no physical addresses, and looking one up for every frame is dear. */
+	add(args, "--iova-mode=va");
 }
 
 int
