@@ -4,6 +4,7 @@
 job of guest/jobs; what the job shows is reported line by line."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -72,9 +73,9 @@ class Site:
         elif what == "up":
             self.appliance.start()
         elif what == "freeze":
-            self.appliance.proc.send_signal(19)
+            self.appliance.proc.send_signal(signal.SIGSTOP)
         elif what == "thaw":
-            self.appliance.proc.send_signal(18)
+            self.appliance.proc.send_signal(signal.SIGCONT)
         elif what == "cut":
             self.bench.sh("ip", "-n", self.ns, "link", "set", TAP, "down")
         elif what == "mend":
@@ -103,4 +104,5 @@ def case_a_linux_host_through_trouble(b):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # clean up then, too
     sys.exit(main(globals()))

@@ -64,12 +64,13 @@ t()
 	nvme disconnect-all >/dev/null 2>&1
 }
 
-# attach NQN [option of nvme connect]...: $CTRL is the controller, $DEV its first namespace, $DEV2 its second.
+# attach NQN [option of nvme connect]...: $CTRL is the controller, $DEV its first namespace, $DEV2 its second. The
+# keep-alive ($KATO, seconds) is long: an emulated processor on a busy machine stands still for seconds.
 attach()
 {
 	nqn=$1
 	shift
-	nvme connect -t tcp -a $TARGET -s 4420 -n "$nqn" "$@"
+	nvme connect -t tcp -a $TARGET -s 4420 -n "$nqn" --keep-alive-tmo="${KATO:-30}" "$@"
 	find_devices "$nqn"
 }
 

@@ -15,7 +15,7 @@ connect_all()
 	find_devices $NQN2
 	find_devices $NQN
 	nvme list-subsys >/tmp/l
-	[ "$(grep -c ' live' /tmp/l)" = 2 ] || die "$(cat /tmp/l)"
+	[ "$(grep -c ' live' /tmp/l)" = 4 ] || die "$(cat /tmp/l)"
 	nvme disconnect-all
 	[ -z "$(ls /sys/class/nvme)" ]
 }

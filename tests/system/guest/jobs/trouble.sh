@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What goes wrong: a bad wire, a silent appliance, one that restarts or dies, one that stays away.
-PATIENT="--keep-alive-tmo=2 --reconnect-delay=1 --ctrl-loss-tmo=300"
+PATIENT="--reconnect-delay=1 --ctrl-loss-tmo=300"
 
 # load FILE: verified writes of some ten seconds in the background, finished by wait_for_load. (Not fio's time_based: its
 # second round of mixed I/O takes the headers of the first for wrong.)
@@ -18,10 +18,9 @@ wait_for_load()
 	! grep -E 'err= *[1-9]|verify:' /tmp/fio
 }
 
-# Loss must not look like a dead peer: the keep-alive is longer than a few doublings of the retransmission timeout.
 bad_wire()
 {
-	attach $NQN --keep-alive-tmo=30 "$@"
+	attach $NQN "$@"
 	tc qdisc add dev eth0 root netem $OUT
 	[ -z "$IN" ] || {
 		ip link set ifb0 up
@@ -48,7 +47,7 @@ everything() { OUT="delay 2ms 1ms loss 1% duplicate 1% corrupt 0.5% reorder 5%" 
 
 frozen()
 {
-	attach $NQN $PATIENT
+	KATO=2 attach $NQN $PATIENT
 	load "$DEV"
 	outside freeze
 	sleep 6
@@ -59,7 +58,7 @@ frozen()
 
 link_down()
 {
-	attach $NQN $PATIENT
+	KATO=2 attach $NQN $PATIENT
 	load "$DEV"
 	outside cut
 	sleep 6
@@ -70,7 +69,7 @@ link_down()
 
 restarted_while_mounted()
 {
-	attach $NQN $PATIENT
+	KATO=2 attach $NQN $PATIENT
 	nvme ns-descs "$DEV" >/tmp/before
 	mkfs.ext4 -q "$DEV"
 	mount -t ext4 "$DEV" /mnt
@@ -96,7 +95,7 @@ kill_9() { restarted_while_mounted kill; }
 
 stays_away()
 {
-	attach $NQN --keep-alive-tmo=2 --reconnect-delay=1 --ctrl-loss-tmo=4
+	KATO=2 attach $NQN --reconnect-delay=1 --ctrl-loss-tmo=4
 	load "$DEV"
 	outside down
 	wait_for 30 '[ -z "$(ls /sys/class/nvme)" ]'
