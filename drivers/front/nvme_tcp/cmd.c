@@ -46,9 +46,20 @@ nvme_tcp_cmd_fail(struct nvme_tcp_slot *slot, uint16_t sct_sc)
 	nvme_tcp_reply(slot);
 }
 
+/* Whether in-capsule data is gathered in a page, so that it keeps no receive buffer from being reused: until a host is
+ * known, and while the rest of it has yet to come over a carrier that cuts pieces from regions which all connections
+ * share, or as many connections as there are regions, each silent in the middle of a capsule, stop all the others. */
+static bool
+gather(const struct nvme_tcp_conn *conn, const struct nvme_tcp_ch *ch)
+{
+	uint32_t parsed = conn->hdr_have != 0 ? ch->hlen + (uint32_t)conn->hdgst : 0;
+
+	return conn->state == CONN_CONNECT || (conn->stream->ops->expect != NULL && conn->rx_len + parsed < ch->plen);
+}
+
 /* In-capsule data: the window the SGL names must lie in what the PDU carries. The offset is the host's, 64 bits. */
 static void
-receive_in_capsule(struct nvme_tcp_slot *slot, uint64_t offset, uint32_t data_len)
+receive_in_capsule(struct nvme_tcp_slot *slot, const struct nvme_tcp_ch *ch, uint64_t offset, uint32_t data_len)
 {
 	struct nvme_tcp_conn *conn = slot->conn;
 	uint32_t len = slot->cmd.xfer_len;
@@ -57,8 +68,7 @@ receive_in_capsule(struct nvme_tcp_slot *slot, uint64_t offset, uint32_t data_le
 		nvme_tcp_cmd_fail(slot, NVME_SC_SGL_OFFSET);
 		return;
 	}
-	/* Until a host is known, what it sends must not keep a receive buffer from being reused. */
-	if (conn->state == CONN_CONNECT)
+	if (gather(conn, ch))
 		slot->page = strake_buf_page(len);
 	nvme_tcp_slot_move(slot, SLOT_RECV);
 	conn->cur = slot;
@@ -113,7 +123,7 @@ nvme_tcp_capsule(struct nvme_tcp_conn *conn, const struct nvme_tcp_capsule_cmd *
 	if (slot->cmd.xfer != NVMF_XFER_TO_CONTROLLER || slot->cmd.xfer_len == 0)
 		nvme_tcp_slot_ready(slot);
 	else if (in_capsule)
-		receive_in_capsule(slot, offset, data_len);
+		receive_in_capsule(slot, &h->ch, offset, data_len);
 	else
 		nvme_tcp_r2t_queue(slot);
 	return true;

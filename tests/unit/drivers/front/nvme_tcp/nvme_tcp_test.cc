@@ -155,6 +155,33 @@ TEST_F(NvmeTcp, KeepsInCapsuleDataWhereItWasReceived)
 	EXPECT_EQ(placed, Stats().bytes_placed);
 }
 
+TEST_F(NvmeTcp, KeepsNoSharedBufferForACapsuleWithoutItsEnd)
+{
+	pipe_conf pc = {};
+	pc.expect = true;
+	Start(pc);
+	Connect();
+	auto data = Pattern(4096, 3);
+	for (uint32_t first : {100u, 1000u}) { /* a header and some data; in a piece of its own before that */
+		Bytes c = host.capsule(Host::io(NVME_IO_WRITE, 1, 0, 4096, true), data);
+		uint32_t cut = first == 100 ? 0 : 30;
+
+		host.write(Bytes(c.begin(), c.begin() + cut));
+		Turn(5);
+		host.write(Bytes(c.begin() + cut, c.begin() + first));
+		Turn(5);
+		nvme_tcp_conn *conn = TAILQ_FIRST(&nvme_tcp_lcores[0]->active);
+		nvme_tcp_slot *slot = TAILQ_FIRST(&conn->xfers);
+		ASSERT_NE(nullptr, slot);
+		EXPECT_NE(nullptr, slot->page);
+		EXPECT_EQ(nullptr, slot->cmd.data);
+		EXPECT_EQ(nullptr, conn->rx_head);
+		host.write(Bytes(c.begin() + first, c.end()));
+		EXPECT_EQ(0, Get().cqe().status);
+		EXPECT_EQ(0, memcmp(data.data(), nvmf->disk, 4096));
+	}
+}
+
 TEST_F(NvmeTcp, TakesTheWindowOfInCapsuleDataThatTheSglNames)
 {
 	Start();
