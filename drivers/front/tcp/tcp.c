@@ -135,8 +135,9 @@ tcp_lcore_create(struct tcp **out, const struct tcp_conf *conf, struct port_if *
 	make_keys(tcp);
 	tcp->lcore = strake_self_index();
 	tcp->ifp = ifp;
-	/* The other half is for the port's rings and for what we send. */
-	tcp->pin_budget = (uint64_t)ifp->pool->size * rte_pktmbuf_data_room_size(ifp->pool) / 2;
+	/* The data lcores share the pool. The other half is for the port's rings and for what we send. */
+	tcp->pin_budget = (uint64_t)ifp->pool->size * rte_pktmbuf_data_room_size(ifp->pool) / 2 /
+			  RTE_MAX(strake_lcore_count() - 1, 1);
 	tcp->poller = (struct strake_poller){.name = "tcp", .poll = poll, .flush = flush, .fd = -2};
 	strake_poller_add(&tcp->poller);
 	ifp->rx = tcp_rx;

@@ -9,7 +9,7 @@
 #include "../port/rig.h"
 
 extern "C" {
-#include "tcp.h"
+#include "drivers/front/tcp/conn.h"
 }
 
 class TcpConnect : public PortTest
@@ -98,6 +98,16 @@ TEST_F(TcpConnect, ComesFromThePortsAddress)
 	EXPECT_EQ(4420u, get16(sent[0].bytes, 36));
 	Receive(SynAck(sent[0].bytes));
 	EXPECT_EQ(1u, connected);
+}
+
+TEST_F(TcpConnect, LeavesHalfOfThePoolToThePort)
+{
+	uint64_t pinned = 0;
+
+	Start(3);
+	for (unsigned i = 1; i <= 3; i++)
+		pinned += tcps[i]->pin_budget;
+	EXPECT_LE(pinned, (uint64_t)port->pool->size * rte_pktmbuf_data_room_size(port->pool) / 2);
 }
 
 TEST_F(TcpConnect, HearsTheAnswerOnTheLcoreThatAsked)
