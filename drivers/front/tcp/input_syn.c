@@ -92,12 +92,16 @@ tcp_input_listen(struct tcp *tcp, struct tcp_seg *s, const struct tcp_key *key, 
 
 	if (s->flags & TCP_RST)
 		return;
-	/* A cookie's ACK was let in with the SYN it answers. */
 	if ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !admitted(tcp, s))
 		return;
 	l = tcp_listener_find(tcp, &s->pkt->dst, s->lport);
 	if (l != NULL && (s->flags & (TCP_ACK | TCP_SYN)) == TCP_ACK) {
 		c = tcp_cookie_open(tcp, s, key, now);
+		/* Asked again: 24 bits can be guessed by one whose SYN never had an answer. */
+		if (c != NULL && !admitted(tcp, s)) {
+			tcp_conn_close(c, -ECONNREFUSED);
+			return;
+		}
 		if (c != NULL) {
 			tcp_input_cookie(c, s, now);
 			return;

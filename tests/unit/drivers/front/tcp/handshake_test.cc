@@ -325,21 +325,28 @@ TEST_F(RawAdmit, AsksOnceForEachSynAndNeverAgain)
 	EXPECT_TRUE(out.empty());
 }
 
-TEST_F(RawAdmit, LetsACookieBackInWithoutAsking)
+TEST_F(RawAdmit, AsksAgainWhenACookieComesBack)
 {
+	tcp_usage u;
+
 	allow = true;
 	us->half_open_max = 0;
 	send(TCP_SYN, 1000, 0);
 	ASSERT_EQ(1u, out.size());
 	ASSERT_EQ(1u, n().cookies_sent);
-	allow = false;
+	allow = false; /* as for one who guessed the cookie */
+	send(TCP_ACK, 1001, out[0].seq + 1);
+	EXPECT_EQ(0, accepts);
+	EXPECT_TRUE(out.empty());
+	tcp_lcore_usage(us, &u);
+	EXPECT_EQ(0u, u.conns);
+	EXPECT_EQ(0u, u.half_open);
+	allow = true;
+	send(TCP_SYN, 1000, 0);
+	ASSERT_EQ(1u, out.size());
 	send(TCP_ACK, 1001, out[0].seq + 1);
 	EXPECT_EQ(1, accepts);
-	EXPECT_EQ(1, asked);
-	sport++;
-	send(TCP_SYN, 1000, 0);
-	EXPECT_TRUE(out.empty());
-	EXPECT_EQ(1u, n().cookies_sent);
+	EXPECT_EQ(4, asked);
 }
 
 TEST_F(Raw, KeepsTheMarksOfTheNewestPacket)
