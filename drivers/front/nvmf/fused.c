@@ -120,7 +120,8 @@ start_pair(struct nvmf_cmd *first, struct nvmf_cmd *second, struct strake_req **
 	const struct nvmf_ns *ns = nvmf_ns_of(first->qp->ns->array, first->sqe.nsid);
 	struct strake_req *req;
 
-	if (ns == NULL || 1u << ns->lba_shift != first->xfer_len) {
+	/* The namespace may have become another between the halves, or since. */
+	if (ns == NULL || 1u << ns->lba_shift != first->xfer_len || first->xfer_len != second->xfer_len) {
 		first->pair = second->pair = NULL;
 		nvmf_end_later(first, NVME_SC_INVALID_NS);
 		nvmf_end_later(second, NVME_SC_FUSED_FAIL);

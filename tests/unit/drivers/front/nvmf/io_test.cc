@@ -344,6 +344,30 @@ TEST_F(NvmfIo, FusedPayloadsMayArriveInAnyOrder)
 	EXPECT_EQ(0, memcmp(disk->bytes + 5 * 512, fresh.data(), 512));
 }
 
+TEST_F(NvmfIo, FusedHalvesOfDifferentBlocksFail)
+{
+	auto become = [this](strake_volume *vol) {
+		strake_lcore_enter(0);
+		EXPECT_EQ(0, nvmf_ns_remove(SUB_LISTED, 1));
+		EXPECT_EQ(0, nvmf_ns_add(SUB_LISTED, 1, vol));
+		turn(3);
+	};
+	nvme_cmd large = half(NVME_IO_WRITE, NVME_CMD_FUSE_SECOND);
+
+	/* The namespace becomes another between the halves, and the first again before their payloads are there. */
+	large.sgl.len = 4096;
+	Cmd &c = check(*q, half(NVME_IO_COMPARE, NVME_CMD_FUSE_FIRST));
+	become(&big->vol);
+	Cmd &w = check(*q, large);
+	become(&disk->vol);
+	execute(*q, c, std::vector<uint8_t>(512));
+	execute(*q, w, pattern(4096));
+	turn(3);
+	EXPECT_EQ(NVME_SC_INVALID_NS, c.sc());
+	EXPECT_EQ(NVME_SC_FUSED_FAIL, w.sc());
+	EXPECT_EQ(0u, disk->ops[STRAKE_OP_COMPARE_WRITE]);
+}
+
 TEST_F(NvmfIo, FusedHalvesThatStandAloneFail)
 {
 	Cmd &w = submit(*q, half(NVME_IO_WRITE, NVME_CMD_FUSE_SECOND), pattern(512));
