@@ -12,6 +12,7 @@
 
 #include "page.h"
 #include "strake_buf.h"
+#include "strake_lcore.h"
 
 static_assert(sizeof(struct strake_buf) == RTE_CACHE_LINE_SIZE, "a descriptor is one cache line");
 
@@ -39,13 +40,15 @@ static const struct strake_backing slice_backing = {.name = "slice", .release = 
 int
 strake_buf_init(const struct strake_buf_conf *conf)
 {
+	uint32_t lcores = RTE_MAX(strake_lcore_count(), (uint16_t)2);
 	int ret;
 
 	if (descs != NULL)
 		return -EEXIST;
+	/* What the caches of idle lcores hold (half as much again as asked for) must leave most for the others. */
 	descs = rte_mempool_create("strake_buf", conf->descriptors, sizeof(struct strake_buf),
-				   RTE_MIN(DESC_CACHE, conf->descriptors / 8), 0, NULL, NULL, NULL, NULL, conf->socket,
-				   0);
+				   RTE_MIN(DESC_CACHE, conf->descriptors / (4 * lcores)), 0, NULL, NULL, NULL, NULL,
+				   conf->socket, 0);
 	if (descs == NULL)
 		return -ENOMEM;
 	ret = page_init(conf->arena_bytes, conf->socket);

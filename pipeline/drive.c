@@ -30,6 +30,7 @@ static struct rte_mempool *io_pool; /* made with the first drive, kept until the
 struct drive_lcore {
 	struct strake_drive_stats stats; /* first: strake_drive::stats points at it */
 	struct strake_drive *drive;
+	bool ready; /* between lcore_init and lcore_fini */
 	struct strake_io *kept, **kept_tail;
 	TAILQ_ENTRY(drive_lcore) link; /* on the lcore's list while something is kept */
 };
@@ -232,6 +233,7 @@ strake_drive_lcore_init(struct strake_drive *drive)
 		return ret;
 	}
 	rte_free(drive->stats[self]);
+	dl->ready = true;
 	drive->stats[self] = &dl->stats;
 	return 0;
 }
@@ -240,6 +242,11 @@ strake_drive_lcore_init(struct strake_drive *drive)
 void
 strake_drive_lcore_fini(struct strake_drive *drive)
 {
+	struct drive_lcore *dl = (struct drive_lcore *)drive->stats[strake_self_index()];
+
+	if (dl == NULL || !dl->ready)
+		return;
+	dl->ready = false;
 	if (drive->ops->lcore_fini != NULL)
 		drive->ops->lcore_fini(drive);
 	retry_unuse(&retries[strake_self_index()]);

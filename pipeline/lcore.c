@@ -195,7 +195,7 @@ strake_lcore_run(void)
 	uint64_t spin = lc->conf.spin_us != 0 ? lc->conf.spin_us * STRAKE_NS_PER_US : SPIN_NS_DEFAULT;
 	uint64_t at = rte_rdtsc();
 
-	__atomic_store_n(&lc->stop, false, __ATOMIC_RELAXED);
+	/* Not cleared here: whoever said stop before this thread came so far would be forgotten. */
 	idle_thread_init();
 	while (!__atomic_load_n(&lc->stop, __ATOMIC_ACQUIRE)) {
 		uint32_t work = strake_lcore_turn(strake_clock_ns());
@@ -211,6 +211,7 @@ strake_lcore_run(void)
 		idle_sleep(lc);
 		at = rte_rdtsc();
 	}
+	__atomic_store_n(&lc->stop, false, __ATOMIC_RELAXED);
 }
 
 void

@@ -11,8 +11,9 @@
 
 #include "strake_lcore.h"
 
-/* Pages an lcore keeps to itself before it gives half back: last in, first out, so that they are still in its cache. */
-#define KEEP 64
+/* Pages an lcore keeps to itself at most before it gives half back: last in, first out, so that they are still in its
+ * cache. Fewer where pages are few: what idle lcores keep must leave most for the others. */
+#define KEEP 64u
 
 struct keep {
 	uint32_t n;
@@ -20,7 +21,7 @@ struct keep {
 } __rte_cache_aligned;
 
 struct page_class {
-	uint32_t size, total;
+	uint32_t size, total, most; /* most: what an lcore keeps, even */
 	uint8_t *first, *end;
 	struct rte_ring *free;
 	struct keep keep[STRAKE_LCORE_MAX];
@@ -38,10 +39,13 @@ static size_t arena_len;
 static int
 class_init(struct page_class *c, uint8_t *first, uint32_t size, uint64_t bytes, int socket)
 {
+	uint32_t lcores = RTE_MAX(strake_lcore_count(), (uint16_t)1);
 	char name[RTE_RING_NAMESIZE];
 
 	c->size = size;
 	c->total = (uint32_t)(bytes / size);
+	c->most = RTE_MAX(c->total / (2 * lcores) & ~1u, 2u);
+	c->most = RTE_MIN(c->most, KEEP);
 	c->first = first;
 	c->end = first + (uint64_t)c->total * size;
 	snprintf(name, sizeof(name), "strake_page_%u", size);
@@ -102,7 +106,7 @@ class_alloc(struct page_class *c)
 		return rte_ring_dequeue(c->free, &page) == 0 ? page : NULL;
 	keep = &c->keep[self->index];
 	if (keep->n == 0)
-		keep->n = rte_ring_dequeue_burst(c->free, keep->page, KEEP / 2, NULL);
+		keep->n = rte_ring_dequeue_burst(c->free, keep->page, c->most / 2, NULL);
 	return keep->n > 0 ? keep->page[--keep->n] : NULL;
 }
 
@@ -143,11 +147,11 @@ page_free(void *page)
 		return;
 	}
 	keep = &c->keep[self->index];
-	if (unlikely(keep->n == KEEP)) {
-		rte_ring_enqueue_bulk(c->free, keep->page, KEEP / 2, NULL);
-		for (unsigned int i = 0; i < KEEP / 2; i++)
-			keep->page[i] = keep->page[i + KEEP / 2];
-		keep->n = KEEP / 2;
+	if (unlikely(keep->n == c->most)) {
+		rte_ring_enqueue_bulk(c->free, keep->page, c->most / 2, NULL);
+		for (unsigned int i = 0; i < c->most / 2; i++)
+			keep->page[i] = keep->page[i + c->most / 2];
+		keep->n = c->most / 2;
 	}
 	keep->page[keep->n++] = page;
 }

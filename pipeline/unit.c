@@ -37,7 +37,9 @@ strake_op_name(uint8_t op)
 static struct rte_mempool *
 pool_create(const char *name, uint32_t n, size_t size, int socket)
 {
-	uint32_t cache = RTE_MIN((uint32_t)POOL_CACHE, n / 8);
+	uint32_t lcores = RTE_MAX(strake_lcore_count(), (uint16_t)2);
+	/* What the caches of idle lcores hold (half as much again as asked for) must leave most for the others. */
+	uint32_t cache = RTE_MIN((uint32_t)POOL_CACHE, n / (4 * lcores));
 
 	return rte_mempool_create(name, n, size, cache, 0, NULL, NULL, NULL, NULL, socket, 0);
 }

@@ -114,6 +114,7 @@ int strake_drive_open(struct strake_drive **out, const char *name, const char *k
 void strake_drive_close(struct strake_drive *drive);
 /** Make this lcore ready for the drive. On that lcore. */
 int strake_drive_lcore_init(struct strake_drive *drive);
+/** Undo; nothing happens on an lcore that is not ready. */
 void strake_drive_lcore_fini(struct strake_drive *drive);
 /** The @p i-th open drive or NULL; telemetry. */
 struct strake_drive *strake_drive_nth(unsigned int i);

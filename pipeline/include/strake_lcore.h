@@ -98,7 +98,7 @@ struct strake_lcore *strake_lcore_at(uint16_t index);
 void strake_lcore_enter(uint16_t index);
 /** Run turns until strake_lcore_stop(). The thread must have entered. */
 void strake_lcore_run(void);
-/** Make the lcore's run() return after its current turn. Any thread. */
+/** Make the lcore's run() return after its current turn, or the next run() at once. Any thread, or a signal. */
 void strake_lcore_stop(uint16_t index);
 /** One turn at time @p now (ns; never goes back). For tests, and for boot on main. @return work done. */
 uint32_t strake_lcore_turn(uint64_t now);

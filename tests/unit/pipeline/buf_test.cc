@@ -247,4 +247,30 @@ TEST_F(Buf, ExhaustedDescriptorsLeaveNothingBehind)
 	EXPECT_EQ((int)all.size(), released);
 }
 
+/* What each lcore keeps for itself must not use up what there is. */
+class ManyLcores : public World
+{
+};
+
+TEST_F(ManyLcores, EachFindsUnitsBufsAndPages)
+{
+	std::vector<strake_buf *> pages;
+	std::vector<strake_req *> reqs;
+
+	start(31, 1024);
+	for (uint16_t i = 0; i < lcores; i++) {
+		strake_lcore_enter(i);
+		pages.push_back(strake_buf_page(STRAKE_BUF_PAGE_MAX));
+		reqs.push_back(strake_req_alloc(false));
+		EXPECT_NE(nullptr, pages.back()) << "lcore " << i;
+		EXPECT_NE(nullptr, reqs.back()) << "lcore " << i;
+	}
+	for (uint16_t i = 0; i < lcores; i++) {
+		strake_lcore_enter(i);
+		strake_buf_put_list(pages[i]);
+		if (reqs[i] != nullptr)
+			strake_req_free(reqs[i]);
+	}
+}
+
 } // namespace

@@ -219,4 +219,12 @@ TEST_F(Lcore, SleepingLcoreWakesForAMessageAndUsesLittleOfTheProcessor)
 	strake_lcore_destroy(2);
 }
 
+/* Else a signal, or a start that fails, that comes before the thread has reached its loop would wait for ever. */
+TEST_F(Lcore, StopBeforeRunIsNotForgotten)
+{
+	strake_lcore_stop(1);
+	strake_lcore_run();
+	EXPECT_EQ(0u, strake_self()->turns);
+}
+
 } // namespace

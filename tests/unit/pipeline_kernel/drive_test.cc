@@ -182,4 +182,25 @@ TEST_F(Drive, DescriptorsComeZeroedAndEnd)
 		strake_io_free(io);
 }
 
+/* Undoing a start that failed half-way meets drives that were never made ready. */
+TEST_F(Drive, LcoreFiniOfADriveThatIsNotReadyIsHarmless)
+{
+	plug({});
+	power_conf conf = {.bytes = 4096};
+	power_disk *disk2 = power_disk_new(ps, &conf);
+	rig_io io(STRAKE_IO_FLUSH, 0, 0);
+	strake_drive *d2;
+	strake_io *ptr = &io.io;
+
+	ASSERT_EQ(0, power_drive_open(&d2, "d1", disk2));
+	strake_drive_lcore_fini(d2);
+	ASSERT_EQ(0, strake_drive_lcore_init(d2));
+	strake_drive_lcore_fini(d2);
+	strake_drive_lcore_fini(d2);
+	strake_drive_close(d2);
+	power_disk_free(disk2);
+	strake_drive_submit(d, &ptr, 1);
+	EXPECT_EQ(0, wait(io));
+}
+
 } // namespace
