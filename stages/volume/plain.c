@@ -114,12 +114,40 @@ start(struct plain_lcore *lc, struct strake_req *req)
 	strake_chain_begin(lc->p->vol.chunks, &u, 1);
 }
 
-/* Start those whom a request that left kept waiting; each may find another in its way. */
+/* Count the request and complete it. @return those who waited for it. */
+static struct strake_unit *
+leave(struct plain_lcore *lc, struct strake_req *req)
+{
+	struct plain_ctx *ctx = plain_ctx(lc, req);
+	struct strake_volume_stats *stats = lc->stats;
+	struct strake_unit *waiters = NULL;
+	uint64_t now = strake_now();
+	uint8_t op = req->u.op;
+
+	stats->ops[op]++;
+	if (unlikely(req->u.status != 0))
+		stats->errors[op]++;
+	else
+		stats->bytes[op] += (uint64_t)req->u.nlb << lc->p->vol.lba_shift;
+	/* It may have begun on an lcore whose turn is a little later than ours. */
+	if (op != STRAKE_OP_FLUSH)
+		strake_hist_add(&stats->latency[strake_op_writes(op)], now > req->u.t_start ? now - req->u.t_start : 0);
+	if (ctx->entered) {
+		waiters = overlap_leave(&lc->ov, req);
+		ctx->entered = false;
+	}
+	strake_unit_complete(&req->u);
+	return waiters;
+}
+
+/* Start those whom a request that left kept waiting; each may find another in its way. One that was cancelled leaves at
+ * once, and those who waited for it line up behind the rest: a row of any length takes no stack. */
 static void
 wake(struct plain_lcore *lc, struct strake_unit *waiters)
 {
 	while (waiters != NULL) {
 		struct strake_req *req = strake_req_of(waiters), *blocker;
+		struct strake_unit **end = &waiters, *more;
 
 		waiters = waiters->link;
 		blocker = overlap_blocker(&lc->ov, req);
@@ -127,7 +155,11 @@ wake(struct plain_lcore *lc, struct strake_unit *waiters)
 			overlap_wait(blocker, req);
 		} else if (req->u.flags & STRAKE_UNIT_CANCELLED) {
 			req->u.status = -ECANCELED;
-			plain_end(lc, req);
+			more = leave(lc, req);
+			while (more != NULL && *end != NULL)
+				end = &(*end)->link;
+			if (more != NULL)
+				*end = more;
 		} else {
 			start(lc, req);
 		}
@@ -137,27 +169,10 @@ wake(struct plain_lcore *lc, struct strake_unit *waiters)
 void
 plain_end(struct plain_lcore *lc, struct strake_req *req)
 {
-	struct plain_ctx *ctx = plain_ctx(lc, req);
-	struct strake_volume_stats *stats = lc->stats;
-	uint8_t op = req->u.op;
+	struct strake_unit *waiters = leave(lc, req);
 
-	stats->ops[op]++;
-	if (unlikely(req->u.status != 0))
-		stats->errors[op]++;
-	else
-		stats->bytes[op] += (uint64_t)req->u.nlb << lc->p->vol.lba_shift;
-	if (op != STRAKE_OP_FLUSH)
-		strake_hist_add(&stats->latency[strake_op_writes(op)], strake_now() - req->u.t_start);
-	if (ctx->entered) {
-		struct strake_unit *waiters = overlap_leave(&lc->ov, req);
-
-		ctx->entered = false;
-		strake_unit_complete(&req->u);
-		if (unlikely(waiters != NULL))
-			wake(lc, waiters);
-		return;
-	}
-	strake_unit_complete(&req->u);
+	if (unlikely(waiters != NULL))
+		wake(lc, waiters);
 }
 
 /* True: the writing request entered the order and has to wait. */

@@ -224,6 +224,50 @@ TEST_F(Plain, CountsOpsAndBytes)
 	EXPECT_EQ(3u, vol->stats[1]->latency[1].count);
 }
 
+/* Lcores' turns begin at times of their own: a request may be done before it began, by our clock. */
+TEST_F(Plain, LatencyIsNeverNegative)
+{
+	Req r;
+
+	boot(8 << 20);
+	submit(r, STRAKE_OP_WRITE, 0, 1, pattern(1, 1));
+	r.req->u.t_start = strake_now() + STRAKE_NS_PER_SEC;
+	finish();
+	EXPECT_EQ(1u, vol->stats[1]->latency[1].count);
+	EXPECT_EQ(0u, vol->stats[1]->latency[1].max);
+}
+
+/* A host that piles up writes of one block and goes away. */
+TEST_F(Plain, ARowOfCancelledWritesTakesNoStack)
+{
+	static constexpr unsigned kRow = 12000;
+	std::vector<Req> reqs(kRow);
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	boot(8 << 20, 1, kRow + 100);
+	mem.hold = true;
+	for (Req &r : reqs)
+		submit(r, STRAKE_OP_DEALLOCATE, 0, 1);
+	strake_lcore_enter(1);
+	for (Req &r : reqs)
+		strake_req_cancel(r.req);
+	pthread_attr_init(&attr);
+	ASSERT_EQ(0, pthread_attr_setstacksize(&attr, 512 << 10));
+	ASSERT_EQ(0, pthread_create(
+			     &thread, &attr,
+			     [](void *self) -> void * {
+				     ((Plain_ARowOfCancelledWritesTakesNoStack_Test *)self)->finish();
+				     return nullptr;
+			     },
+			     this));
+	pthread_join(thread, nullptr);
+	pthread_attr_destroy(&attr);
+	EXPECT_EQ(0, reqs[0].status);
+	for (unsigned i = 1; i < kRow; i++)
+		ASSERT_EQ(-ECANCELED, reqs[i].status) << i;
+}
+
 TEST(PlainConf, RefusesWhatDoesNotFit)
 {
 	static const uint8_t uuid[16] = {};
