@@ -271,12 +271,6 @@ answer_fallocate(struct uring_ring *r, struct uring_op *op, int res)
 	} else if (!must) {
 		finish(r, op, 0); /* what is not forgotten reads as before */
 	} else {
-		if (r->zeroes == NULL && (r->zeroes = strake_buf_page(STRAKE_BUF_PAGE_MAX)) != NULL)
-			memset(r->zeroes->addr, 0, STRAKE_BUF_PAGE_MAX);
-		if (r->zeroes == NULL) {
-			finish(r, op, -ENOMEM);
-			return;
-		}
 		op->drive->zeroes_written += op->io->len;
 		go_on(r, op, URING_FILL);
 	}

@@ -161,9 +161,14 @@ ring_create(struct uring_ring **out)
 	for (unsigned int i = 0; i < URING_OPS; i++)
 		uring_op_put(r, &r->ops[i]);
 	r->again_tail = &r->again;
+	/* Taken now: a lack of pages later must not look like a drive that fails. */
+	r->zeroes = strake_buf_page(STRAKE_BUF_PAGE_MAX);
+	if (r->zeroes == NULL)
+		goto err_ops;
+	memset(r->zeroes->addr, 0, STRAKE_BUF_PAGE_MAX);
 	ret = queue_init(r);
 	if (ret < 0)
-		goto err_ops;
+		goto err_zeroes;
 	r->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	ret = r->event_fd < 0 ? -errno : io_uring_register_eventfd(&r->ring, r->event_fd);
 	if (ret < 0)
@@ -181,6 +186,8 @@ err_ring:
 	if (r->event_fd >= 0)
 		close(r->event_fd);
 	io_uring_queue_exit(&r->ring);
+err_zeroes:
+	strake_buf_put(r->zeroes);
 err_ops:
 	rte_free(r->ops);
 err_free:
@@ -211,8 +218,7 @@ uring_ring_put(struct uring_ring *r)
 		return;
 	rings[strake_self_index()] = NULL;
 	strake_poller_del(&r->poller);
-	if (r->zeroes != NULL)
-		strake_buf_put(r->zeroes);
+	strake_buf_put(r->zeroes);
 	io_uring_queue_exit(&r->ring);
 	close(r->event_fd);
 	rte_free(r->ops);

@@ -60,7 +60,7 @@ struct uring_ring {
 	size_t arena_len;
 	struct uring_op *ops, *free;
 	struct uring_op *again, **again_tail; /* found no queue entry when they went on */
-	struct strake_buf *zeroes;	      /* STRAKE_BUF_PAGE_MAX of them, made when first needed */
+	struct strake_buf *zeroes;	      /* STRAKE_BUF_PAGE_MAX of them */
 	uint64_t inflight, enters, retried;
 };
 

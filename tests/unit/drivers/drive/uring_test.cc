@@ -269,6 +269,23 @@ TEST_F(UringDrive, ZeroesAreWrittenWhereTheFileSystemCannot)
 	EXPECT_EQ(0, memcmp(out.data(), &in[(4096 + len) % STRAKE_BUF_PAGE_MAX], 4096));
 }
 
+/* A group takes a drive that fails a write out of service: a lack of pages must not look like that. */
+TEST_F(UringDrive, ZeroesAreWrittenWithoutAPageLeft)
+{
+	std::string shm = "/dev/shm/strake_uring_" + std::to_string(getpid());
+	std::vector<strake_buf *> all;
+
+	if (access("/dev/shm", W_OK) != 0)
+		GTEST_SKIP() << "no tmpfs here";
+	open({{"path", shm}, {"size", "1MiB"}, {"direct", "false"}});
+	unlink(shm.c_str());
+	for (strake_buf *b; (b = strake_buf_page(4096)) != nullptr;)
+		all.push_back(b);
+	EXPECT_EQ(0, simple(d, STRAKE_IO_WRITE_ZEROES, 4096, 8192));
+	for (strake_buf *b : all)
+		strake_buf_put(b);
+}
+
 TEST_F(UringDrive, OutOfBoundsIsRefused)
 {
 	bytes out;
