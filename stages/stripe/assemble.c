@@ -22,6 +22,11 @@
 
 #define EDGE_BYTES (1u << 20)
 
+/* How long a new mirror is zeroed at boot, and in what pieces. */
+#define ZEROES_NS    (5 * STRAKE_NS_PER_SEC)
+#define ZEROES_FIRST (64u << 20)
+#define ZEROES_MOST  (1u << 30)
+
 /** A drive as found. */
 struct found {
 	struct strake_drive *drive;
@@ -416,23 +421,53 @@ parts_init(struct group *g, const struct group_boot *boot)
 	return 0;
 }
 
-/* Halves of a new mirror must not differ where nobody has written: zeroes, or else a resynchronisation of everything.
- */
+/* Zeroes for [off, off + len) of every member. */
+static bool
+zeroes_write(struct group *g, uint64_t off, uint32_t len)
+{
+	bool all = true;
+
+	for (uint32_t i = 0; i < g->s.members && all; i++)
+		all = strake_drive_sync(g->m[i].drive, STRAKE_IO_WRITE_ZEROES, SUPER_DATA_OFF + off, NULL, len) == 0;
+	return all;
+}
+
+static bool
+zeroes_flush(struct group *g)
+{
+	bool all = true;
+
+	for (uint32_t i = 0; i < g->s.members && all; i++)
+		all = strake_drive_sync(g->m[i].drive, STRAKE_IO_FLUSH, 0, NULL, 0) == 0;
+	return all;
+}
+
+/* Halves of a new mirror must not differ where nobody has written: zeroes, durable before a superblock says so. Drives
+ * that really write them would take hours: after a while the rest is left to a resynchronisation in the background. */
 static void
 halves_equal(struct group *g)
 {
-	for (uint32_t i = 0; i < g->s.members && g->geo.copies > 1; i++) {
-		for (uint64_t off = 0; off < g->geo.member_bytes; off += 1u << 30) {
-			uint32_t len = (uint32_t)RTE_MIN(g->geo.member_bytes - off, (uint64_t)1 << 30);
+	uint64_t off = 0, until = strake_clock_ns() + ZEROES_NS;
+	uint64_t len = ZEROES_FIRST;
 
-			if (strake_drive_sync(g->m[i].drive, STRAKE_IO_WRITE_ZEROES, SUPER_DATA_OFF + off, NULL, len) ==
-			    0)
-				continue;
-			dirty_set_all(g);
-			resync_need_dirty(g, NEED_UNSYNC);
-			return;
-		}
+	if (g->geo.copies == 1)
+		return;
+	while (off < g->geo.member_bytes && strake_clock_ns() < until) {
+		len = RTE_MIN(g->geo.member_bytes - off, len);
+		if (!zeroes_write(g, off, (uint32_t)len))
+			break;
+		off += len;
+		len = RTE_MIN(len * 2, (uint64_t)ZEROES_MOST);
 	}
+	if (!zeroes_flush(g))
+		off = 0;
+	for (uint32_t r = (uint32_t)(off >> g->region_shift); r < g->regions && off < g->geo.member_bytes; r++)
+		dirty_set(g, r, true);
+	if (g->dirty == 0)
+		return;
+	GROUP_LOG(NOTICE, "group %s: its drives are slow to zero; %lu MiB are made equal in the background\n",
+		  g->s.name, (g->geo.member_bytes - off) >> 20);
+	resync_need_dirty(g, NEED_UNSYNC);
 }
 
 static int

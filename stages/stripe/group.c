@@ -13,6 +13,7 @@
 #include "group_priv.h"
 
 #define EXTENT_ALIGN (1u << 20)
+#define LEAVE_NS     (5 * STRAKE_NS_PER_SEC)
 
 RTE_LOG_REGISTER_DEFAULT(group_logtype, NOTICE);
 
@@ -190,11 +191,23 @@ close_map(struct group *g)
 {
 	bool whole = group_mask_writable(g) == (uint32_t)((1ULL << g->s.members) - 1);
 
-	for (uint32_t r = 0; whole && r < g->regions; r++) {
+	for (uint32_t r = 0; whole && !g->rough && r < g->regions; r++) {
 		if (g->need[r] == 0)
 			dirty_set(g, r, false);
 	}
-	g->s.clean = g->unsync_n == 0;
+	g->s.clean = g->unsync_n == 0 && !g->rough;
+}
+
+/* Lcores' leavings may still be on their way, behind any number of other messages. */
+static void
+leavings(struct group *g)
+{
+	uint64_t until = strake_clock_ns() + LEAVE_NS;
+
+	do
+		strake_lcore_turn(RTE_MAX(strake_now(), strake_clock_ns()));
+	while (__atomic_load_n(&g->users, __ATOMIC_RELAXED) > 0 && strake_clock_ns() < until);
+	g->rough |= __atomic_load_n(&g->users, __ATOMIC_RELAXED) > 0;
 }
 
 void
@@ -205,8 +218,7 @@ group_close(struct group *g)
 	g->closing = true;
 	strake_timer_cancel(&g->timer);
 	group_settle(g);
-	/* Leavings of lcores may still be on their way. */
-	strake_lcore_turn(RTE_MAX(strake_now(), strake_clock_ns()));
+	leavings(g);
 	group_settle(g);
 	g->task = TASK_CLOSE;
 	fan_flush(g, group_mask_writable(g), down_super);

@@ -140,7 +140,9 @@ struct group {
 
 	enum group_task task;
 	bool closing;
-	bool quiet; /**< main waits for the task under way: begin nothing in the background */
+	bool rough;	/**< something was under way when the lcores left: halves may differ */
+	uint32_t users; /**< lcores that came and whose leaving main has not heard of; atomic */
+	bool quiet;	/**< main waits for the task under way: begin nothing in the background */
 
 	/* I/O to several members at once: fan.c */
 	struct {

@@ -169,7 +169,8 @@ decide(const struct stripe_lcore *lc, const struct stripe_ctx *ctx, int *status)
 	uint32_t bad = ctx->failed & lc->view->read_mask, good = ctx->issued & ~ctx->failed & lc->view->read_mask;
 	bool waits = false;
 
-	for (uint32_t m = bad; m != 0; m &= m - 1)
+	/* Of a stale member too: main may be calling it in sync just now. */
+	for (uint32_t m = ctx->failed; m != 0; m &= m - 1)
 		waits |= lc->fail[__builtin_ctz(m)].busy;
 	if (waits)
 		return false;
@@ -358,6 +359,7 @@ group_lcore_init(struct group *g)
 		stripe_lcore_free(lc);
 		return ret;
 	}
+	__atomic_fetch_add(&g->users, 1, __ATOMIC_RELAXED);
 	lc->join.lc = lc;
 	lc->join.msg.fn = group_join_on_main;
 	strake_msg_send(STRAKE_LCORE_MAIN, &lc->join.msg);
@@ -369,6 +371,8 @@ group_lcore_fini(struct group *g)
 {
 	struct stripe_lcore *lc = g->stage->lc[strake_self_index()];
 
+	if (lc == NULL)
+		return;
 	strake_stage_lcore_fini(g->stage);
 	g->stage->lc[strake_self_index()] = NULL;
 	lc->left = true;

@@ -122,6 +122,14 @@ group_leave_on_main(struct strake_msg *msg)
 	g->degraded_reads += lc->degraded_reads;
 	g->degraded_writes += lc->degraded_writes;
 	g->lc_errors += lc->member_errors;
+	__atomic_fetch_sub(&g->users, 1, __ATOMIC_RELAXED);
+	if (lc->inflight[0] + lc->inflight[1] > 0 || lc->limbo != NULL) {
+		/* The drain ran out of time. What is under way may still come back, so the memory stays too. */
+		g->rough = true;
+		if (lc->ctl_out)
+			round_put(g);
+		return;
+	}
 	if (!lc->ctl_out) {
 		/* Left before it ever saw our answer to its join: that is still on its way, so the memory has to stay.
 		 */

@@ -355,4 +355,84 @@ TEST_F(Assemble, ExtentsAreKept)
 	EXPECT_EQ(0, memcmp(&b, &c, sizeof(b)));
 }
 
+TEST_F(Assemble, OneDriveMakesNoNewMirror)
+{
+	make_disks(1);
+	refused({0}, "1 drives");
+	conf.raid = CONF_RAID10;
+	refused({0}, "1 drives");
+	make_disks(3);
+	refused({0, 1, 2}, "3 drives");
+}
+
+/* What a new mirror is made equal with must be durable before a superblock says that it is one. */
+TEST_F(Assemble, NewHalvesAreEqualAlsoAfterAPowerCut)
+{
+	bytes junk[2] = {pattern(4096, 1), pattern(4096, 2)};
+
+	make_disks(2);
+	for (unsigned i = 0; i < 2; i++)
+		power_disk_poke(disks[i], SUPER_DATA_OFF + kMiB, junk[i].data(), 4096);
+	up({0, 1});
+	crash();
+	up({0, 1});
+	resynced();
+	EXPECT_EQ(medium(0), medium(1));
+}
+
+TEST_F(Assemble, NewHalvesThatCannotBeZeroedAreCopied)
+{
+	power_fault bad = {1u << STRAKE_IO_WRITE_ZEROES, 0, 0, 0, 0, -EIO};
+	bytes junk = pattern(4096, 1);
+
+	make_disks(2);
+	power_disk_poke(disks[1], SUPER_DATA_OFF + kMiB, junk.data(), 4096);
+	power_disk_fault(disks[1], &bad);
+	up({0, 1});
+	EXPECT_EQ(bytes(4096), read(kMiB, 4096));
+	resynced();
+	EXPECT_EQ(medium(0), medium(1));
+}
+
+/* Many lcores and groups leave behind more messages than main takes in one turn. */
+TEST_F(Assemble, CloseHearsAllLcoresOut)
+{
+	static unsigned heard;
+	std::vector<strake_msg> others(500);
+
+	heard = 0;
+	make_disks(2);
+	up({0, 1});
+	turns(10);
+	for (auto &m : others) {
+		m.fn = [](strake_msg *) { heard++; };
+		strake_msg_send(STRAKE_LCORE_MAIN, &m);
+	}
+	stop_now();
+	EXPECT_EQ(500u, heard);
+}
+
+/* A drain that ran out of time: what may be half written is not called clean. */
+TEST_F(Assemble, CloseWithAWriteUnderWayIsNotClean)
+{
+	bytes in = pattern(4096, 1);
+	Op op;
+
+	make_disks(2);
+	up({0, 1});
+	ASSERT_EQ(0, write(0, in));
+	power_disk_hold(disks[1], true);
+	begin(op, STRAKE_OP_WRITE, 0, 4096, &in);
+	turns(20);
+	ASSERT_FALSE(op.done);
+	leave();
+	turns(5);
+	power_disk_hold(disks[1], false);
+	until([&] { return op.done; });
+	close();
+	up({0, 1});
+	EXPECT_LT(0u, status().regions_resync);
+	resynced();
+}
+
 } // namespace

@@ -223,12 +223,32 @@ class GroupRig : public testing::Test
 				strake_lcore_enter(0);
 				return all;
 			});
-			for (uint16_t l = 1; l <= data_lcores; l++) {
-				strake_lcore_enter(l);
-				group_lcore_fini(g);
-			}
-			strake_chain_destroy(chain);
 		}
+		stop_now();
+	}
+
+	/* As stop(), without a turn before. */
+	void
+	stop_now()
+	{
+		leave();
+		close();
+	}
+
+	void
+	leave()
+	{
+		for (uint16_t l = 1; l <= data_lcores && chain != nullptr; l++) {
+			strake_lcore_enter(l);
+			group_lcore_fini(g);
+		}
+		strake_lcore_enter(0);
+	}
+
+	void
+	close()
+	{
+		strake_chain_destroy(chain);
 		chain = nullptr;
 		strake_lcore_enter(0);
 		group_close(g);

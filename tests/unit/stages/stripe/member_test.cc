@@ -295,6 +295,33 @@ TEST_F(Member, IsNotCalledInSyncWhenTheSourceCannotBeRead)
 	EXPECT_EQ(pattern(4096, 9), read(kMiB, 4096));
 }
 
+/* The same rule for a member that is being copied: else it could be called in sync, for a moment, without the write. */
+TEST_F(Member, FailedWriteOfAStaleOneWaitsForMainToo)
+{
+	power_fault unread = {1u << STRAKE_IO_READ, SUPER_DATA_OFF + kMiB, 4096, 0, 0, -EIO};
+	power_fault unwritten = {1u << STRAKE_IO_WRITE, SUPER_DATA_OFF, 4096, 0, 0, -EIO};
+	bytes in = pattern(4096, 2);
+	char text[200] = "";
+	Op op;
+
+	disk_conf.delay_turns = 8;
+	make_disks(2);
+	up({0, 1});
+	ASSERT_EQ(0, group_member_fail(g, 1));
+	turns(50);
+	ASSERT_EQ(0, write(kMiB, pattern(4096, 9)));
+	power_disk_fault(disks[0], &unread);
+	ASSERT_EQ(0, group_member_return(g, 1, drives[1], text, sizeof(text)));
+	turns(500);
+	ASSERT_EQ(GROUP_MEMBER_STALE, state(1));
+	ASSERT_EQ(0, write(0, pattern(4096, 1)));
+	power_disk_fault(disks[1], &unwritten);
+	begin(op, STRAKE_OP_WRITE, 0, 4096, &in);
+	op.then = [&](Op &) { EXPECT_EQ(GROUP_MEMBER_MISSING, on_disk(0)->member[1].state); };
+	until([&] { return op.done; });
+	EXPECT_EQ(0, op.status);
+}
+
 /* Writes by hosts, on both lcores, all through failures and copies: at the end all halves are equal and right. */
 TEST_F(Member, HostsWriteThroughItAll)
 {
