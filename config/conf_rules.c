@@ -266,18 +266,9 @@ group_rules(struct conf_check *ck)
 {
 	for (struct conf_node *g = conf_first(ck->tree, "groups"); g != NULL; g = g->next) {
 		struct conf_node *list = conf_node_get(g, "drives");
-		const char *raid = conf_node_text(g, "raid");
 
-		if (list == NULL || list->kind != CONF_NODE_LIST)
-			continue;
-		group_members(ck, g, list);
-		if (raid == NULL || list->n == 0)
-			continue;
-		if (strcmp(raid, "1") == 0 && list->n < 2)
-			conf_err_value(ck->errs, list, "RAID 1 needs at least 2 drives, found %u", list->n);
-		if (strcmp(raid, "10") == 0 && (list->n < 4 || list->n % 2 != 0))
-			conf_err_value(ck->errs, list, "RAID 10 needs an even number of drives, at least 4, found %u",
-				       list->n);
+		if (list != NULL && list->kind == CONF_NODE_LIST)
+			group_members(ck, g, list);
 	}
 }
 

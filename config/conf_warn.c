@@ -56,6 +56,29 @@ subsystem_warnings(struct conf_check *ck)
 			  "there are no listeners, so no host can reach them");
 }
 
+/* A group that exists is opened without a lost half by listing the drives there are: too few is no error. */
+static void
+group_warnings(struct conf_check *ck)
+{
+	for (struct conf_node *g = conf_first(ck->tree, "groups"); g != NULL; g = g->next) {
+		const struct conf_node *list = conf_node_get(g, "drives");
+		const char *raid = conf_node_text(g, "raid");
+
+		if (raid == NULL || list == NULL)
+			continue;
+		if (strcmp(raid, "1") == 0 && list->n < 2)
+			conf_warn(ck->errs, list,
+				  "a new RAID 1 needs at least 2 drives, found %u: only a group that exists already "
+				  "opens so, without its other halves",
+				  list->n);
+		if (strcmp(raid, "10") == 0 && (list->n < 4 || list->n % 2 != 0))
+			conf_warn(ck->errs, list,
+				  "a new RAID 10 needs an even number of drives, at least 4, found %u: only a group "
+				  "that exists already opens so, without its other halves",
+				  list->n);
+	}
+}
+
 void
 conf_check_warnings(struct conf_check *ck)
 {
@@ -70,6 +93,7 @@ conf_check_warnings(struct conf_check *ck)
 		if (users(ck->tree, "subsystems", "namespaces", "volume", name) > 1)
 			conf_warn(ck->errs, v, "\"%s\" is in several subsystems under the same identifiers", name);
 	}
+	group_warnings(ck);
 	subsystem_warnings(ck);
 	conf_check_match_warnings(ck);
 }
