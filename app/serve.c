@@ -223,6 +223,34 @@ tcp_up(struct appliance *a, unsigned int p)
 	return tcp_lcore_create(&a->tcps[p * STRAKE_LCORE_MAX + strake_self_index()], &conf, ifp);
 }
 
+/* Undo what data_init() came to on this lcore, which may be a part of it. */
+static void
+data_undo(struct appliance *a)
+{
+	struct strake_carrier *kernel = a->carriers[a->conf->n_ports];
+
+	for (unsigned int i = 0; i < a->conf->n_volumes; i++)
+		plain_lcore_fini(a->volumes[i]);
+	for (unsigned int i = 0; strake_stage_instance(i) != NULL; i++)
+		strake_stage_lcore_fini(strake_stage_instance(i));
+	for (unsigned int i = 0; i < a->conf->n_groups; i++)
+		group_lcore_fini(a->groups[i]);
+	for (unsigned int i = 0; i < a->conf->n_drives; i++)
+		strake_drive_lcore_fini(a->drives[i]);
+	nvme_tcp_lcore_fini();
+	nvmf_lcore_fini();
+	if (kernel != NULL)
+		sock_lcore_fini(kernel);
+	for (unsigned int i = 0; i < a->conf->n_ports; i++) {
+		struct tcp *tcp = a->tcps[i * STRAKE_LCORE_MAX + strake_self_index()];
+
+		a->tcps[i * STRAKE_LCORE_MAX + strake_self_index()] = NULL; /* telemetry may still ask */
+		if (tcp != NULL)
+			tcp_lcore_destroy(tcp);
+		port_lcore_fini(a->ports[i]);
+	}
+}
+
 /* The order of the pollers is the way of a request: what a port received in a turn can leave in the same turn. */
 static int
 data_init(void *arg)
@@ -247,33 +275,18 @@ data_init(void *arg)
 		ret = strake_stage_lcore_init(strake_stage_instance(i));
 	for (unsigned int i = 0; ret == 0 && i < a->conf->n_volumes; i++)
 		ret = plain_lcore_init(a->volumes[i]);
-	return ret == 0 ? strake_pipeline_lcore_init() : ret;
+	if (ret == 0)
+		ret = strake_pipeline_lcore_init();
+	if (ret < 0)
+		data_undo(a);
+	return ret;
 }
 
 static int
 data_fini(void *arg)
 {
-	struct appliance *a = arg;
-	struct strake_carrier *kernel = a->carriers[a->conf->n_ports];
-
 	strake_pipeline_lcore_fini();
-	for (unsigned int i = 0; i < a->conf->n_volumes; i++)
-		plain_lcore_fini(a->volumes[i]);
-	for (unsigned int i = 0; strake_stage_instance(i) != NULL; i++)
-		strake_stage_lcore_fini(strake_stage_instance(i));
-	for (unsigned int i = 0; i < a->conf->n_groups; i++)
-		group_lcore_fini(a->groups[i]);
-	for (unsigned int i = 0; i < a->conf->n_drives; i++)
-		strake_drive_lcore_fini(a->drives[i]);
-	nvme_tcp_lcore_fini();
-	nvmf_lcore_fini();
-	if (kernel != NULL)
-		sock_lcore_fini(kernel);
-	for (unsigned int i = 0; i < a->conf->n_ports; i++) {
-		tcp_lcore_destroy(a->tcps[i * STRAKE_LCORE_MAX + strake_self_index()]);
-		a->tcps[i * STRAKE_LCORE_MAX + strake_self_index()] = NULL; /* telemetry may still ask */
-		port_lcore_fini(a->ports[i]);
-	}
+	data_undo(arg);
 	return 0;
 }
 
@@ -306,30 +319,43 @@ carriers_up(struct appliance *a)
 	return 0;
 }
 
+static void
+carriers_down(struct appliance *a)
+{
+	for (unsigned int i = 0; i < a->conf->n_ports; i++)
+		tcp_carrier_destroy(a->carriers[i]);
+}
+
 int
 serve_data_up(struct appliance *a)
 {
+	uint16_t ready = 0;
 	int ret = 0;
 
 	for (uint16_t i = 1; i <= a->n_data; i++)
 		rte_eal_remote_launch(data_run, a, i);
-	for (uint16_t i = 1; ret == 0 && i <= a->n_data; i++) {
-		ret = strake_msg_call(i, data_init, a);
+	while (ret == 0 && ready < a->n_data) {
+		ret = strake_msg_call(ready + 1, data_init, a);
 		if (ret < 0)
-			snprintf(a->err, sizeof(a->err), "data lcore %u: %s", i, strerror(-ret));
+			snprintf(a->err, sizeof(a->err), "data lcore %u: %s", ready + 1, strerror(-ret));
+		else
+			ready++;
 	}
 	if (ret == 0)
 		ret = carriers_up(a);
-	if (ret < 0)
-		data_stop(a);
+	if (ret == 0)
+		return 0;
+	carriers_down(a);
+	for (uint16_t i = 1; i <= ready; i++)
+		strake_msg_call(i, data_fini, a);
+	data_stop(a);
 	return ret;
 }
 
 void
 serve_data_down(struct appliance *a)
 {
-	for (unsigned int i = 0; i < a->conf->n_ports; i++)
-		tcp_carrier_destroy(a->carriers[i]);
+	carriers_down(a);
 	for (uint16_t i = 1; i <= a->n_data; i++)
 		strake_msg_call(i, data_fini, a);
 	data_stop(a);
