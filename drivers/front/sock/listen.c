@@ -63,7 +63,7 @@ retry_accept(struct strake_timer *t, uint64_t now)
 static void
 listener_add(struct strake_msg *msg)
 {
-	struct sock_listener *l = (struct sock_listener *)((char *)msg - offsetof(struct sock_listener, msg));
+	struct sock_listener *l = (struct sock_listener *)((char *)msg - offsetof(struct sock_listener, add));
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = l};
 
 	LIST_INSERT_HEAD(&l->lc->listeners, l, link);
@@ -73,7 +73,7 @@ listener_add(struct strake_msg *msg)
 static void
 listener_del(struct strake_msg *msg)
 {
-	struct sock_listener *l = (struct sock_listener *)((char *)msg - offsetof(struct sock_listener, msg));
+	struct sock_listener *l = (struct sock_listener *)((char *)msg - offsetof(struct sock_listener, del));
 
 	strake_timer_cancel(&l->retry);
 	LIST_REMOVE(l, link);
@@ -152,8 +152,8 @@ sock_listen(struct strake_carrier *c, const struct sockaddr *addr, strake_stream
 		LIST_REMOVE(l, main_link);
 		if (ret == 0) {
 			LIST_INSERT_HEAD(&sc->listeners, l, main_link);
-			l->msg.fn = listener_add;
-			strake_msg_send(l->lc->index, &l->msg);
+			l->add.fn = listener_add;
+			strake_msg_send(l->lc->index, &l->add);
 		} else {
 			close(l->fd);
 			free(l);
@@ -173,8 +173,9 @@ sock_unlisten(struct strake_carrier *c, const struct sockaddr *addr)
 		if (memcmp(&l->addr, addr, sock_addr_len(addr)) != 0)
 			continue;
 		LIST_REMOVE(l, main_link);
-		l->msg.fn = listener_del;
-		strake_msg_send(l->lc->index, &l->msg);
+		/* A message of its own: the one that adds may still be on its way. */
+		l->del.fn = listener_del;
+		strake_msg_send(l->lc->index, &l->del);
 	}
 }
 

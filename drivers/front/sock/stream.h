@@ -70,7 +70,7 @@ struct sock_listener {
 	void *arg;
 	struct sock_lcore *lc;
 	struct strake_timer retry;	     /**< armed while accept() is out of file descriptors */
-	struct strake_msg msg;		     /**< from main: add or remove */
+	struct strake_msg add, del;	     /**< from main; both may be on their way at once */
 	LIST_ENTRY(sock_listener) link;	     /**< the lcore's */
 	LIST_ENTRY(sock_listener) main_link; /**< main's */
 };
