@@ -777,9 +777,9 @@ enum nvme_discovery_subtype {
 	NVME_DISC_NVM = 2,
 	NVME_DISC_CURRENT = 3, /**< the discovery subsystem that answers */
 };
-#define NVME_TREQ_NO_SQ_FLOW	      0x04   /**< the controller can do without SQ flow control */
-#define NVME_DISC_EFLAGS_EPCSD	      0x0002 /**< explicit persistent connections to the discovery controller */
-#define NVME_DISC_EFLAGS_DUPRETINFO   0x0001
+#define NVME_TREQ_NO_SQ_FLOW	    0x04   /**< the controller can do without SQ flow control */
+#define NVME_DISC_EFLAGS_EPCSD	    0x0002 /**< explicit persistent connections to the discovery controller */
+#define NVME_DISC_EFLAGS_DUPRETINFO 0x0001
 
 /* --- features and events ----------------------------------------------------------------------------------------- */
 
