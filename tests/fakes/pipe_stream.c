@@ -64,6 +64,8 @@ rnd(struct pipe *p, uint32_t below)
 static void
 bytes_add(struct bytes *b, const void *data, size_t len)
 {
+	if (len == 0)
+		return;
 	if (b->tail + len > b->cap) {
 		b->cap = (b->tail + len) * 2;
 		b->data = realloc(b->data, b->cap);
