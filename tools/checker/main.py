@@ -20,6 +20,7 @@ SCHEDULE = [
     ("sanitize", units.sanitized, False, "the same under AddressSanitizer and UBSan"),
     ("fuzz", fuzz.run, False, "each libFuzzer harness for 60 s, two at a time"),
     ("system", system.run, False, "the appliance as a process, with its own client and the kernel's TCP"),
+    ("guest", system.guest, True, "file systems, bad wires and restarts under a Linux host in a guest"),
     ("soak", system.soak, True, "an hour of mixed verified I/O with connects and disconnects"),
     ("fuzz long", fuzz.run_long, True, "each harness for 20 minutes"),
 ]
