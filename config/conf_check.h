@@ -27,6 +27,8 @@ void conf_check_keys(struct conf_check *ck);
 void conf_check_rules(struct conf_check *ck);
 /** The same for what selects connections and requests: `access:` and `classes:`. Called by conf_check_rules(). */
 void conf_check_match_rules(struct conf_check *ck);
+/** The same for `device:`, `members:` and `exception:` of a port. Called by conf_check_rules(). */
+void conf_check_device_rules(struct conf_check *ck);
 /** What is allowed, but hardly meant. Only for a tree without errors. */
 void conf_check_warnings(struct conf_check *ck);
 void conf_check_match_warnings(struct conf_check *ck);

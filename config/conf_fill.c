@@ -59,6 +59,7 @@ static const cyaml_schema_value_t access_entry = {
 static const cyaml_schema_field_t port_fields[] = {
 	STR(conf_port, name),
 	STR(conf_port, device),
+	LIST(conf_port, members, text_entry),
 	UINT(conf_port, mtu),
 	UINT(conf_port, queues),
 	UINT(conf_port, vlan),
@@ -69,12 +70,15 @@ static const cyaml_schema_field_t port_fields[] = {
 	UINT(conf_port, line),
 	LIST(conf_port, addresses, text_entry),
 	LIST(conf_port, access, access_entry),
+	STR(conf_port, exception),
+	UINT(conf_port, exception_rate),
 	CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t drive_fields[] = {
 	STR(conf_drive, name),
 	STR(conf_drive, kind),
+	STR(conf_drive, overwrite),
 	UINT(conf_drive, line),
 	CYAML_FIELD_END,
 };

@@ -366,4 +366,5 @@ conf_check_rules(struct conf_check *ck)
 	volume_rules(ck);
 	subsystem_rules(ck);
 	conf_check_match_rules(ck);
+	conf_check_device_rules(ck);
 }

@@ -128,6 +128,8 @@ save_port(FILE *out, const struct conf_port *p)
 {
 	put(out, "  - ", "name", p->name);
 	put(out, "    ", "device", p->device);
+	if (p->n_members != 0)
+		put_texts(out, "    ", "members", p->members, p->n_members);
 	put_uint(out, "    ", "mtu", p->mtu);
 	put_uint(out, "    ", "queues", p->queues);
 	put_uint(out, "    ", "vlan", p->vlan);
@@ -140,6 +142,8 @@ save_port(FILE *out, const struct conf_port *p)
 		fputs("    access:\n", out);
 	for (unsigned int i = 0; i < p->n_access; i++)
 		save_access(out, &p->access[i]);
+	put(out, "    ", "exception", p->exception);
+	put_uint(out, "    ", "exception_rate", p->exception_rate);
 }
 
 static void
@@ -149,6 +153,7 @@ save_drive(FILE *out, const struct conf_drive *d)
 
 	put(out, "  - ", "name", d->name);
 	put(out, "    ", "kind", d->kind);
+	put(out, "    ", "overwrite", d->overwrite);
 	conf_values_walk(d->values, put_value, &to);
 }
 

@@ -67,6 +67,13 @@ static const struct conf_field port_fields[] = {
 	{.key = {"device", CONF_STRING, .required = true, .min = 1, .max = 1023,
 		 .help = "PCI address, or device and arguments of a virtual one: \"net_tap0,iface=strake0\"."},
 	 .form = conf_form_ascii},
+	{.key = {"members", CONF_STRING, .min = 1, .max = 255,
+		 .help = "Devices that a \"net_bonding0,mode=1\" joins: one carries the frames, another takes over "
+			 "when "
+			 "its link fails."},
+	 .shape = CONF_MANY,
+	 .most = 8,
+	 .form = conf_form_ascii},
 	{.key = {"mtu", CONF_UINT, .min = 576, .max = 65535, .def = "1500", .help = "Bytes of the largest IP packet."}},
 	{.key = {"queues", CONF_UINT, .max = 31, .def = "0",
 		 .help = "Queue pairs; 0: one for each data lcore, as far as the port has them."}},
@@ -86,6 +93,13 @@ static const struct conf_field port_fields[] = {
 	{.key = {"access", CONF_STRING, .help = "Who may connect, by address; without it everybody."},
 	 .shape = CONF_MAPS,
 	 .of = &access_rules},
+	{.key = {"exception", CONF_STRING, .min = 1, .max = 15,
+		 .help = "Tap by which the host's kernel gets the frames that are not Strake's, and sends its own; "
+			 "without "
+			 "it they are dropped."},
+	 .form = conf_form_name},
+	{.key = {"exception_rate", CONF_UINT, .min = 100, .max = 10000000, .def = "20000",
+		 .help = "Frames a second that pass there, each way; the others are dropped and counted."}},
 	{},
 };
 
@@ -94,6 +108,10 @@ static const struct conf_field drive_fields[] = {
 	 .form = conf_form_name},
 	{.key = {"kind", CONF_STRING, .required = true, .min = 1, .max = NAME_MAX_BYTES,
 		 .help = "Driver; its own keys stand beside this one."}},
+	{.key = {"overwrite", CONF_STRING, .min = 1, .max = 127,
+		 .help = "Name of the data on it that may be lost, as the refusal to take the drive spells it: "
+			 "\"ext4:UUID\". Without effect on anything else."},
+	 .form = conf_form_ascii},
 	{},
 };
 

@@ -55,6 +55,8 @@ struct conf_access {
 struct conf_port {
 	const char *name;
 	const char *device;	/**< PCI address, or devargs of a virtual device: "net_tap0,iface=strake0" */
+	const char **members;	/**< devices that a "net_bonding0,mode=1" joins into one */
+	unsigned int n_members;
 	unsigned int mtu;	/**< 576 to 65535; default 1500 */
 	unsigned int queues;	/**< RX/TX pairs wanted; 0: one for each data lcore as far as the port has them */
 	unsigned int vlan;	/**< 802.1Q id for all frames; 0: none */
@@ -65,12 +67,15 @@ struct conf_port {
 	const char *congestion;		 /**< "cubic" (default) or "newreno" */
 	struct conf_access *access;	 /**< who may connect; none: everybody */
 	unsigned int n_access;
+	const char *exception;	     /**< tap to the host's kernel for what is not ours; NULL: that is dropped */
+	unsigned int exception_rate; /**< frames a second each way; default 20000 */
 	unsigned int line;
 };
 
 /** One of `drives:` */
 struct conf_drive {
 	const char *name, *kind;
+	const char *overwrite;	    /**< name of foreign data on it that may be lost, or NULL */
 	struct conf_values *values; /**< of the kind's key table */
 	unsigned int line;
 };

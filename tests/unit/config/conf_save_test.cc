@@ -109,7 +109,7 @@ TEST(ConfSave, KeepsEveryValue)
 		"true\n"
 		"  memory: 1GiB\n  buffers: 256MiB\n  requests: 16384\n  idle: adaptive\n  slab: 1GiB\n"
 		"\nports:\n  - name: p0\n    device: net_tap0\n    mtu: 1500\n    queues: 0\n    vlan: 0\n"
-		"    addresses: [10.0.0.2/24]\n    congestion: cubic\n"
+		"    addresses: [10.0.0.2/24]\n    congestion: cubic\n    exception_rate: 20000\n"
 		"\ndrives:\n  - name: d0\n    kind: mem\n    size: 1MiB\n  - name: d1\n    kind: mem\n    size: 1MiB\n"
 		"\ngroups:\n  - name: g0\n    raid: 1\n    chunk: 64KiB\n    drives: [d0, d1]\n    region: 64MiB\n"
 		"    create: true\n"
