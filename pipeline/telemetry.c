@@ -3,9 +3,11 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "strake_lcore.h"
 #include "strake_telemetry.h"
 
 int
@@ -14,6 +16,39 @@ strake_tel_register(const char *cmd, telemetry_cb fn, const char *help)
 	if (strncmp(cmd, "/strake/", 8) != 0)
 		return -EINVAL;
 	return rte_telemetry_register_cmd(cmd, fn, help);
+}
+
+struct query {
+	strake_tel_fn fn;
+	char params[128];
+	struct rte_tel_data *d;
+};
+
+static int
+query_run(void *arg)
+{
+	struct query *q = arg;
+
+	return q->fn(q->params, q->d);
+}
+
+/* On -ETIMEDOUT the query is left to main for ever, as strake_msg_call() demands; then d must not be written any more
+ * either, but a main lcore that stands still for 5 s answers nothing again. */
+int
+strake_tel_on_main(strake_tel_fn fn, const char *params, struct rte_tel_data *d)
+{
+	struct query *q = calloc(1, sizeof(*q));
+	int ret;
+
+	if (q == NULL)
+		return -ENOMEM;
+	q->fn = fn;
+	snprintf(q->params, sizeof(q->params), "%s", params == NULL ? "" : params);
+	q->d = d;
+	ret = strake_msg_call(STRAKE_LCORE_MAIN, query_run, q);
+	if (ret != -ETIMEDOUT)
+		free(q);
+	return ret;
 }
 
 int

@@ -68,6 +68,13 @@ void strake_hist_tel(const struct strake_hist *h, struct rte_tel_data *parent, c
  */
 int strake_tel_register(const char *cmd, telemetry_cb fn, const char *help);
 
+/** What strake_tel_on_main() runs: fills @p d. @p params is never NULL. @return 0 or -errno. */
+typedef int (*strake_tel_fn)(const char *params, struct rte_tel_data *d);
+
+/** For a telemetry callback whose answer can only be made on main: run @p fn there and wait for it.
+ * @return what @p fn returned; -ENOMEM; -ETIMEDOUT when main does not answer. */
+int strake_tel_on_main(strake_tel_fn fn, const char *params, struct rte_tel_data *d);
+
 /** Parse "first,count" (default 0 and the most a reply holds). @return 0 or -EINVAL. */
 int strake_tel_page(const char *params, unsigned int *first, unsigned int *count);
 

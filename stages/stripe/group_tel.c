@@ -5,7 +5,6 @@
 /* Groups on the telemetry socket. A group belongs to main, so the answer is made there. */
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <rte_telemetry.h>
@@ -15,24 +14,18 @@
 
 static const char *const states[] = {"in_sync", "stale", "missing"};
 
-struct query {
-	char params[128];
-	struct rte_tel_data *d;
-};
-
 static int
-list_on_main(void *arg)
+list_on_main(const char *params, struct rte_tel_data *d)
 {
-	struct query *q = arg;
 	struct group_status s;
 	unsigned int first, count;
 
-	if (strake_tel_page(q->params, &first, &count) < 0)
+	if (strake_tel_page(params, &first, &count) < 0)
 		return -EINVAL;
-	rte_tel_data_start_array(q->d, RTE_TEL_STRING_VAL);
+	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
 	for (unsigned int i = first; i - first < count && group_nth(i) != NULL; i++) {
 		group_status(group_nth(i), &s);
-		rte_tel_data_add_array_string(q->d, s.name);
+		rte_tel_data_add_array_string(d, s.name);
 	}
 	return 0;
 }
@@ -53,70 +46,52 @@ add_members(struct rte_tel_data *d, const struct group *g, unsigned int n)
 }
 
 static int
-info_on_main(void *arg)
+info_on_main(const char *params, struct rte_tel_data *d)
 {
-	struct query *q = arg;
 	struct group *g = NULL;
 	struct group_status s;
 	char uuid[33];
 
 	for (unsigned int i = 0; (g = group_nth(i)) != NULL; i++) {
 		group_status(g, &s);
-		if (strcmp(s.name, q->params) == 0)
+		if (strcmp(s.name, params) == 0)
 			break;
 	}
 	if (g == NULL)
 		return -ENOENT;
 	for (unsigned int i = 0; i < sizeof(s.uuid); i++)
 		snprintf(uuid + 2 * i, 3, "%02x", s.uuid[i]);
-	rte_tel_data_start_dict(q->d);
-	rte_tel_data_add_dict_string(q->d, "name", s.name);
-	rte_tel_data_add_dict_string(q->d, "uuid", uuid);
-	rte_tel_data_add_dict_u64(q->d, "raid", s.raid);
-	rte_tel_data_add_dict_u64(q->d, "chunk", s.chunk);
-	rte_tel_data_add_dict_u64(q->d, "bytes", s.bytes);
-	rte_tel_data_add_dict_u64(q->d, "bytes_free", s.bytes_free);
-	rte_tel_data_add_dict_u64(q->d, "region", s.region);
-	rte_tel_data_add_dict_u64(q->d, "generation", s.generation);
-	rte_tel_data_add_dict_u64(q->d, "regions", s.regions);
-	rte_tel_data_add_dict_u64(q->d, "regions_dirty", s.regions_dirty);
-	rte_tel_data_add_dict_u64(q->d, "regions_resync", s.regions_resync);
-	rte_tel_data_add_dict_u64(q->d, "resync_bytes", s.resync_bytes);
-	rte_tel_data_add_dict_u64(q->d, "degraded_reads", s.degraded_reads);
-	rte_tel_data_add_dict_u64(q->d, "degraded_writes", s.degraded_writes);
-	rte_tel_data_add_dict_u64(q->d, "member_errors", s.member_errors);
-	rte_tel_data_add_dict_u64(q->d, "members", s.members);
-	add_members(q->d, g, s.members);
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "name", s.name);
+	rte_tel_data_add_dict_string(d, "uuid", uuid);
+	rte_tel_data_add_dict_u64(d, "raid", s.raid);
+	rte_tel_data_add_dict_u64(d, "chunk_bytes", s.chunk);
+	rte_tel_data_add_dict_u64(d, "bytes", s.bytes);
+	rte_tel_data_add_dict_u64(d, "bytes_free", s.bytes_free);
+	rte_tel_data_add_dict_u64(d, "region_bytes", s.region);
+	rte_tel_data_add_dict_u64(d, "generation", s.generation);
+	rte_tel_data_add_dict_u64(d, "regions", s.regions);
+	rte_tel_data_add_dict_u64(d, "regions_dirty", s.regions_dirty);
+	rte_tel_data_add_dict_u64(d, "regions_resync", s.regions_resync);
+	rte_tel_data_add_dict_u64(d, "resync_bytes", s.resync_bytes);
+	rte_tel_data_add_dict_u64(d, "degraded_reads", s.degraded_reads);
+	rte_tel_data_add_dict_u64(d, "degraded_writes", s.degraded_writes);
+	rte_tel_data_add_dict_u64(d, "member_errors", s.member_errors);
+	rte_tel_data_add_dict_u64(d, "members", s.members);
+	add_members(d, g, s.members);
 	return 0;
-}
-
-/* On -ETIMEDOUT the query stays main's for ever, as strake_msg_call() demands. */
-static int
-ask_main(int (*fn)(void *arg), const char *params, struct rte_tel_data *d)
-{
-	struct query *q = calloc(1, sizeof(*q));
-	int ret;
-
-	if (q == NULL)
-		return -ENOMEM;
-	snprintf(q->params, sizeof(q->params), "%s", params == NULL ? "" : params);
-	q->d = d;
-	ret = strake_msg_call(STRAKE_LCORE_MAIN, fn, q);
-	if (ret != -ETIMEDOUT)
-		free(q);
-	return ret;
 }
 
 static int
 group_list(const char *cmd, const char *params, struct rte_tel_data *d)
 {
-	return ask_main(list_on_main, params, d);
+	return strake_tel_on_main(list_on_main, params, d);
 }
 
 static int
 group_info(const char *cmd, const char *params, struct rte_tel_data *d)
 {
-	return ask_main(info_on_main, params, d);
+	return strake_tel_on_main(info_on_main, params, d);
 }
 
 RTE_INIT(group_tel_init)

@@ -7,7 +7,6 @@
  */
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <rte_common.h>
@@ -15,23 +14,17 @@
 
 #include "strake_volume.h"
 
-struct query {
-	char params[128];
-	struct rte_tel_data *d;
-};
-
 static int
-list_on_main(void *arg)
+list_on_main(const char *params, struct rte_tel_data *d)
 {
-	struct query *q = arg;
 	unsigned int first, count, i = 0;
 
-	if (strake_tel_page(q->params, &first, &count) < 0)
+	if (strake_tel_page(params, &first, &count) < 0)
 		return -EINVAL;
-	rte_tel_data_start_array(q->d, RTE_TEL_STRING_VAL);
+	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
 	for (struct strake_volume *v = strake_volume_first(); v != NULL; v = v->next, i++) {
 		if (i >= first && i - first < count)
-			rte_tel_data_add_array_string(q->d, v->name);
+			rte_tel_data_add_array_string(d, v->name);
 	}
 	return 0;
 }
@@ -69,10 +62,9 @@ add_by_op(struct rte_tel_data *d, const char *what, const uint64_t *v)
 }
 
 static int
-info_on_main(void *arg)
+info_on_main(const char *params, struct rte_tel_data *d)
 {
-	struct query *q = arg;
-	const struct strake_volume *v = strake_volume_find(q->params);
+	const struct strake_volume *v = strake_volume_find(params);
 	struct strake_volume_stats sum;
 	char uuid[33];
 
@@ -81,52 +73,34 @@ info_on_main(void *arg)
 	for (unsigned int i = 0; i < sizeof(v->uuid); i++)
 		snprintf(uuid + 2 * i, 3, "%02x", v->uuid[i]);
 	sum_stats(v, &sum);
-	rte_tel_data_start_dict(q->d);
-	rte_tel_data_add_dict_string(q->d, "name", v->name);
-	rte_tel_data_add_dict_string(q->d, "uuid", uuid);
-	rte_tel_data_add_dict_u64(q->d, "bytes", strake_volume_bytes(v));
-	rte_tel_data_add_dict_u64(q->d, "block", 1ULL << v->lba_shift);
-	rte_tel_data_add_dict_int(q->d, "read_only", v->read_only);
-	rte_tel_data_add_dict_int(q->d, "volatile_cache", v->volatile_cache);
-	rte_tel_data_add_dict_u64(q->d, "slabs", v->slabs);
-	add_by_op(q->d, "ops", sum.ops);
-	add_by_op(q->d, "bytes", sum.bytes);
-	add_by_op(q->d, "errors", sum.errors);
-	rte_tel_data_add_dict_u64(q->d, "waits", sum.waits);
-	rte_tel_data_add_dict_u64(q->d, "starved", sum.starved);
-	strake_hist_tel(&sum.latency[0], q->d, "read_latency_ns");
-	strake_hist_tel(&sum.latency[1], q->d, "write_latency_ns");
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "name", v->name);
+	rte_tel_data_add_dict_string(d, "uuid", uuid);
+	rte_tel_data_add_dict_u64(d, "bytes", strake_volume_bytes(v));
+	rte_tel_data_add_dict_u64(d, "block_bytes", 1ULL << v->lba_shift);
+	rte_tel_data_add_dict_int(d, "read_only", v->read_only);
+	rte_tel_data_add_dict_int(d, "volatile_cache", v->volatile_cache);
+	rte_tel_data_add_dict_u64(d, "slabs", v->slabs);
+	add_by_op(d, "ops", sum.ops);
+	add_by_op(d, "bytes", sum.bytes);
+	add_by_op(d, "errors", sum.errors);
+	rte_tel_data_add_dict_u64(d, "waits", sum.waits);
+	rte_tel_data_add_dict_u64(d, "starved", sum.starved);
+	strake_hist_tel(&sum.latency[0], d, "read_latency_ns");
+	strake_hist_tel(&sum.latency[1], d, "write_latency_ns");
 	return 0;
-}
-
-/* On -ETIMEDOUT the query is left to main for ever, as strake_msg_call() demands; then d must not be written any more
- * either, but a main lcore that stands still for 5 s answers nothing again. */
-static int
-ask_main(int (*fn)(void *arg), const char *params, struct rte_tel_data *d)
-{
-	struct query *q = calloc(1, sizeof(*q));
-	int ret;
-
-	if (q == NULL)
-		return -ENOMEM;
-	snprintf(q->params, sizeof(q->params), "%s", params == NULL ? "" : params);
-	q->d = d;
-	ret = strake_msg_call(STRAKE_LCORE_MAIN, fn, q);
-	if (ret != -ETIMEDOUT)
-		free(q);
-	return ret;
 }
 
 static int
 volume_list(const char *cmd, const char *params, struct rte_tel_data *d)
 {
-	return ask_main(list_on_main, params, d);
+	return strake_tel_on_main(list_on_main, params, d);
 }
 
 static int
 volume_info(const char *cmd, const char *params, struct rte_tel_data *d)
 {
-	return ask_main(info_on_main, params, d);
+	return strake_tel_on_main(info_on_main, params, d);
 }
 
 RTE_INIT(volume_tel_init)

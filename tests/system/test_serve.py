@@ -257,6 +257,7 @@ def case_telemetry_by_dpdk_s_own_script(b):
     answers = [json.loads(line) for line in r.stdout.splitlines() if line.startswith("{\"/")]
     check(len(answers) == len(asks), r.stdout)
     volume = answers[2]["/strake/volume/info"]
+    check(volume["block_bytes"] == 4096 and answers[5]["/strake/group/info"]["chunk_bytes"] == 65536, str(answers))
     check(volume["write_bytes"] >= 4 << 20 and "write_latency_ns" in volume or "write_latency" in volume, str(volume))
     a.stop()
 
