@@ -267,8 +267,12 @@ group_rules(struct conf_check *ck)
 	for (struct conf_node *g = conf_first(ck->tree, "groups"); g != NULL; g = g->next) {
 		struct conf_node *list = conf_node_get(g, "drives");
 
-		if (list != NULL && list->kind == CONF_NODE_LIST)
-			group_members(ck, g, list);
+		if (list == NULL || list->kind != CONF_NODE_LIST)
+			continue;
+		if (list->n > CONF_GROUP_DRIVES_MAX)
+			conf_err_value(ck->errs, list, "%u drives; a group has at most %u", list->n,
+				       CONF_GROUP_DRIVES_MAX);
+		group_members(ck, g, list);
 	}
 }
 

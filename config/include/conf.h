@@ -82,6 +82,9 @@ struct conf_drive {
 
 enum conf_raid { CONF_RAID0, CONF_RAID1, CONF_RAID10 };
 
+/** Most drives of a group. */
+#define CONF_GROUP_DRIVES_MAX 32u
+
 /** One of `groups:` */
 struct conf_group {
 	const char *name;

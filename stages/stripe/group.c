@@ -4,6 +4,7 @@
 
 /* A group from open to close, and its tasks. */
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -16,6 +17,8 @@
 #define LEAVE_NS     (5 * STRAKE_NS_PER_SEC)
 
 RTE_LOG_REGISTER_DEFAULT(group_logtype, NOTICE);
+
+static_assert(GEOMETRY_MEMBERS_MAX == CONF_GROUP_DRIVES_MAX, "what --check allows");
 
 static struct group *groups;
 

@@ -91,6 +91,22 @@ TEST(ConfRules, Names)
 		     2, "\"x\" is taken by ports[0]");
 }
 
+TEST(ConfRules, DrivesOfAGroup)
+{
+	std::string drives = "drives: [{name: e0, kind: mem, size: 1MiB}", names = "e0";
+
+	for (int i = 1; i < 32; i++) {
+		drives += ", {name: e" + std::to_string(i) + ", kind: mem, size: 1MiB}";
+		names += ", e" + std::to_string(i);
+	}
+	Loaded most(drives + "]\ngroups:\n - {name: g0, raid: 0, drives: [" + names + "]}\n");
+
+	EXPECT_EQ(std::string::npos, most.said.find("at most")) << most.said;
+	EXPECT_ERROR(drives + ", {name: e32, kind: mem, size: 1MiB}]\ngroups:\n - {name: g0, raid: 0,\n   drives: [" +
+			     names + ", e32]}\n",
+		     4, "groups[0].drives: 33 drives; a group has at most 32");
+}
+
 TEST(ConfRules, Addresses)
 {
 	struct {
