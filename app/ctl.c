@@ -19,6 +19,7 @@
 #include <rte_common.h>
 
 #include "group.h"
+#include "strake_account.h"
 #include "strake_drive.h"
 #include "strake_lcore.h"
 #include "strake_trace.h"
@@ -96,6 +97,15 @@ do_trace(struct appliance *a, const struct request *r, json_t *answer)
 	if (number(r, "every", &every, answer) < 0)
 		return -EINVAL;
 	strake_trace_set((uint32_t)RTE_MIN(every, (uint64_t)UINT32_MAX));
+	return 0;
+}
+
+static int
+do_steps(struct appliance *a, const struct request *r, json_t *answer)
+{
+	RTE_SET_USED(a);
+	RTE_SET_USED(answer);
+	strake_account_set(strcmp(r->command, "steps on") == 0);
 	return 0;
 }
 
@@ -184,8 +194,10 @@ static const struct {
 	const char *name;
 	int (*fn)(struct appliance *a, const struct request *r, json_t *answer);
 } commands[] = {
-	{"stop", do_stop},	    {"trace", do_trace},	 {"drive fail", do_drive},
-	{"drive return", do_drive}, {"slab move", do_slab_move}, {"config save", do_config_save},
+	{"stop", do_stop},	     {"trace", do_trace},
+	{"steps on", do_steps},	     {"steps off", do_steps},
+	{"drive fail", do_drive},    {"drive return", do_drive},
+	{"slab move", do_slab_move}, {"config save", do_config_save},
 };
 
 /* --- one line ------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@
 #include <rte_common.h>
 #include <rte_cycles.h>
 
+#include "strake_account.h"
 #include "strake_buf.h"
 #include "strake_chain.h"
 #include "strake_drive.h"
@@ -132,6 +133,37 @@ lcore_pollers(const char *cmd, const char *params, struct rte_tel_data *d)
 		return -EINVAL;
 	rte_tel_data_start_dict(d);
 	return strake_msg_call((uint16_t)index, poller_walk_here, &walk);
+}
+
+/* Steps in the order of the way through the appliance; all of them, also those nobody was in. */
+static int
+lcore_steps(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	const struct strake_account *a;
+	const struct strake_step *step;
+	unsigned int index;
+
+	RTE_SET_USED(cmd);
+	if (params == NULL || sscanf(params, "%u", &index) != 1 || index >= strake_lcore_count())
+		return -EINVAL;
+	a = strake_account_of((uint16_t)index);
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_int(d, "on", strake_account_on());
+	rte_tel_data_add_dict_u64(d, "turns", a->turns);
+	rte_tel_data_add_dict_u64(d, "switches", a->switches);
+	for (unsigned int i = 0; (step = strake_account_step(i)) != NULL; i++) {
+		struct rte_tel_data *one = rte_tel_data_alloc();
+		char key[16];
+
+		if (one == NULL)
+			return -ENOMEM;
+		rte_tel_data_start_dict(one);
+		rte_tel_data_add_dict_string(one, "name", step->name);
+		rte_tel_data_add_dict_u64(one, "cycles", a->sum[step->id]);
+		snprintf(key, sizeof(key), "step_%02u", i);
+		rte_tel_data_add_dict_container(d, key, one, 0);
+	}
+	return 0;
 }
 
 /* --- TCP -----------------------------------------------------------------------------------------------------------
@@ -378,6 +410,7 @@ figures_up(struct appliance *a)
 		{"/strake/status", status, "The appliance as a whole."},
 		{"/strake/lcore/list", lcore_list, "Turns, sleeps and cycles of every lcore."},
 		{"/strake/lcore/pollers", lcore_pollers, "Work and cycles of an lcore's pollers. Parameter: index."},
+		{"/strake/lcore/steps", lcore_steps, "Where an lcore's cycles go, if asked to. Parameter: index."},
 		{"/strake/tcp/info", tcp_info, "Connections and counters of a port's TCP. Parameter: name."},
 		{"/strake/stage/list", stage_list, "Names of stages. Parameters: first,count."},
 		{"/strake/stage/info", stage_info, "Work of a stage. Parameter: name."},

@@ -3,6 +3,7 @@
  */
 
 #include "strake_drive.h"
+#include "strake_account.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +21,8 @@
 /* Descriptors in all: a slot less than a power of two is what a mempool's ring holds without waste. */
 #define IO_POOL	      65535
 #define IO_POOL_CACHE 256
+
+STRAKE_STEP(submit_step, STRAKE_AT_DRIVE, "drives: I/Os begun")
 
 static const struct strake_drive_ops *kinds[KINDS_MAX];
 static struct strake_drive *drives[DRIVES_MAX];
@@ -291,6 +294,7 @@ void
 strake_drive_submit(struct strake_drive *drive, struct strake_io **ios, uint16_t n)
 {
 	struct drive_lcore *dl = (struct drive_lcore *)drive->stats[strake_self_index()];
+	uint8_t before = strake_account_enter(&submit_step);
 	uint64_t now = strake_now();
 	uint16_t taken = 0;
 
@@ -305,6 +309,7 @@ strake_drive_submit(struct strake_drive *drive, struct strake_io **ios, uint16_t
 		dl->stats.full++;
 		keep(dl, ios + taken, n - taken);
 	}
+	strake_account_leave(before);
 }
 
 void

@@ -12,6 +12,7 @@
 #include <rte_malloc.h>
 
 #include "lcore_pvt.h"
+#include "account.h"
 #include "idle.h"
 #include "msg.h"
 
@@ -175,12 +176,18 @@ strake_lcore_turn(uint64_t now)
 	struct lcore *lc = self();
 	uint32_t work;
 
+	if (unlikely((lc->pub.account != NULL) != strake_account_on()))
+		account_follow(&lc->pub);
+	if (unlikely(lc->pub.account != NULL))
+		account_turn_begin(lc->pub.account);
 	lc->pub.now = now;
 	work = msg_ring_run(lc->msgs);
 	work += timer_wheel_run(&lc->wheel, now);
 	work += pollers_run(lc, false);
 	work += pollers_run(lc, true);
 	lc->pub.turns++;
+	if (unlikely(lc->pub.account != NULL))
+		account_turn_end(lc->pub.account, work > 0);
 	if (work > 0) {
 		lc->pub.worked++;
 		lc->last_work = now;

@@ -84,6 +84,8 @@ strake_stage_create(struct strake_stage **out, const struct strake_stage_ops *op
 		return ret;
 	}
 	instances[slot] = st;
+	st->step = (struct strake_step){.name = st->name, .place = STRAKE_AT_STAGE};
+	strake_account_register(&st->step);
 	*out = st;
 	return 0;
 }
@@ -95,6 +97,7 @@ strake_stage_destroy(struct strake_stage *st)
 		if (instances[i] == st)
 			instances[i] = NULL;
 	}
+	strake_account_unregister(&st->step);
 	if (st->ops->destroy != NULL)
 		st->ops->destroy(st);
 	free((char *)(uintptr_t)st->name);

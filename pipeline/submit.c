@@ -10,7 +10,10 @@
 
 #include "chain.h"
 #include "slab.h"
+#include "strake_account.h"
 #include "trace.h"
+
+STRAKE_STEP(submit_step, STRAKE_AT_WALK, "requests submitted")
 
 /* --- checks --------------------------------------------------------------------------------------------------------
  */
@@ -115,6 +118,7 @@ strake_req_submit(struct strake_req **reqs, uint16_t n)
 {
 	struct walk *w = walk_self();
 	struct strake_unit *burst[STRAKE_BURST];
+	uint8_t before = strake_account_enter(&submit_step);
 	uint16_t ready = 0;
 	uint64_t now = strake_now();
 
@@ -147,6 +151,7 @@ strake_req_submit(struct strake_req **reqs, uint16_t n)
 	}
 	if (ready > 0)
 		walk_down(w, burst, ready);
+	strake_account_leave(before);
 }
 
 void

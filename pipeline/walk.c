@@ -16,11 +16,16 @@
 #include "lcore_pvt.h"
 #include "slab.h"
 #include "stage_poll.h"
+#include "strake_account.h"
 #include "submit.h"
 #include "trace.h"
 
 /* Units taken off the up list in one turn; more wait for the next, so that ports are not starved. */
 #define UP_BUDGET 2048
+
+STRAKE_STEP(walk_step, STRAKE_AT_WALK, "walk through the chains")
+STRAKE_STEP(chunk_step, STRAKE_AT_END, "volume: ends of chunks")
+STRAKE_STEP(req_step, STRAKE_AT_END, "ends of requests: replies built")
 
 static struct walk *walks[STRAKE_LCORE_MAX];
 
@@ -118,6 +123,7 @@ static void
 call(struct walk *w, struct strake_stage *st, void (*fn)(struct strake_stage *, struct strake_unit **, uint16_t),
      struct strake_unit **units, uint16_t n)
 {
+	uint8_t before = strake_account_enter(&st->step);
 	uint64_t outer = w->inner, begin = rte_rdtsc(), took;
 
 	w->inner = 0;
@@ -125,6 +131,7 @@ call(struct walk *w, struct strake_stage *st, void (*fn)(struct strake_stage *, 
 	took = rte_rdtsc() - begin;
 	st->stats[strake_self_index()].cycles += took - w->inner;
 	w->inner = outer + took;
+	strake_account_leave(before);
 }
 
 static void
@@ -248,6 +255,7 @@ static void
 walk_up_burst(struct walk *w, struct strake_unit **units, uint16_t n)
 {
 	struct strake_chain *chain = units[0]->chain;
+	uint8_t before;
 
 	while (n > 0 && units[0]->visited != 0) {
 		unsigned int pos = 31u - (unsigned int)__builtin_clz(units[0]->visited);
@@ -261,8 +269,12 @@ walk_up_burst(struct walk *w, struct strake_unit **units, uint16_t n)
 		}
 		n = visit_up(w, st, pos, units, n);
 	}
+	if (n == 0)
+		return;
+	before = strake_account_enter(units[0]->kind == STRAKE_UNIT_REQ ? &req_step : &chunk_step);
 	for (uint16_t i = 0; i < n; i++)
 		finish(w, units[i]);
+	strake_account_leave(before);
 }
 
 static bool
@@ -343,6 +355,7 @@ static uint32_t
 walk_poll(struct strake_poller *p, uint64_t now)
 {
 	struct walk *w = RTE_PTR_SUB(p, offsetof(struct walk, poller));
+	uint8_t before = strake_account_enter(&walk_step);
 	uint32_t work = take_rings(w);
 
 	/* Units offered again are not work: a stage that stays full must not keep the lcore awake by itself. */
@@ -351,7 +364,9 @@ walk_poll(struct strake_poller *p, uint64_t now)
 	work += run_down(w, &w->down);
 	work += run_up(w);
 	/* done() of an up-walk may have begun more, which turned round at once: not to wait for the next turn. */
-	return work + run_down(w, &w->down);
+	work += run_down(w, &w->down);
+	strake_account_leave(before);
+	return work;
 }
 
 /* Asleep only with nothing left to walk; rings are watched by strake_lcore_wake(). */

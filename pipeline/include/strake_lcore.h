@@ -39,6 +39,8 @@ extern "C" {
 #define STRAKE_NS_PER_MS  1000000ULL
 #define STRAKE_NS_PER_SEC 1000000000ULL
 
+struct strake_account;
+
 /** What everyone may read of the lcore he runs on. The rest is private to lcore.c. */
 struct strake_lcore {
 	uint16_t index;			   /**< 0 main, 1.. data */
@@ -48,6 +50,7 @@ struct strake_lcore {
 	uint64_t worked;		   /**< turns in which a poller did something */
 	uint64_t slept;			   /**< times the loop went to sleep */
 	uint64_t busy_cycles, idle_cycles; /**< TSC, of turns that did work and of others */
+	struct strake_account *account;	   /**< while accounts are kept (strake_account.h), else NULL */
 };
 
 RTE_DECLARE_PER_LCORE(struct strake_lcore *, strake_self);

@@ -18,6 +18,7 @@
 #include <rte_common.h>
 
 #include "conf_key.h"
+#include "strake_account.h"
 #include "strake_chunk.h"
 #include "strake_lcore.h"
 #include "strake_req.h"
@@ -80,6 +81,7 @@ struct strake_stage {
 	void *lc[STRAKE_LCORE_MAX]; /**< the per-lcore part, set by lcore_init() */
 	uint16_t ctx_off;	    /**< where its private bytes begin in a unit's ctx */
 	int16_t lcore;		    /**< data lcore it runs on alone, or -1: wherever the unit is */
+	struct strake_step step;    /**< its part in the accounts of cycles */
 	struct strake_stage_stats stats[STRAKE_LCORE_MAX] __rte_cache_aligned;
 };
 

@@ -11,6 +11,7 @@
 #include "link.h"
 #include "table.h"
 #include "target.h"
+#include "ticks.h"
 
 struct target {
 	struct tel *tel;
@@ -54,69 +55,29 @@ number(const json_t *o, const char *key)
 	return (uint64_t)json_integer_value(json_object_get(o, key));
 }
 
-static void
-add_step(struct target_figures *f, const char *prefix, const char *name, uint64_t cycles, uint64_t work)
-{
-	struct target_step *s = &f->step[f->n_steps];
-
-	if (f->n_steps == TARGET_STEPS_MAX)
-		return;
-	snprintf(s->name, sizeof(s->name), "%s%s", prefix, name);
-	s->cycles = cycles;
-	s->work = work;
-	f->n_steps++;
-}
-
-/* A stage runs inside the poller that brought its requests, or in the one called pipeline. */
 static int
-ask_stages(struct target *t, struct target_figures *f, uint64_t *sum, char *err)
+ask_steps(struct target *t, struct target_figures *f, char *err)
 {
-	json_t *all, *one;
-	size_t i;
-	int ret = tel_ask_all(t->tel, "stage", &all, err);
-
-	if (ret < 0)
-		return ret;
-	*sum = 0;
-	json_array_foreach(all, i, one)
-	{
-		*sum += number(one, "cycles");
-		add_step(f, "stage ", json_string_value(json_object_get(one, "name")), number(one, "cycles"),
-			 number(one, "down"));
-	}
-	json_decref(all);
-	return 0;
-}
-
-static int
-ask_pollers(struct target *t, struct target_figures *f, uint64_t stages, char *err)
-{
-	uint64_t around = 0, work = 0;
-	char query[64], names[48] = "";
+	char query[64];
 	const char *key;
 	json_t *all, *one;
 	int ret;
 
-	snprintf(query, sizeof(query), "/strake/lcore/pollers,%u", t->lcore);
+	snprintf(query, sizeof(query), "/strake/lcore/steps,%u", t->lcore);
 	ret = tel_ask(t->tel, query, &all, err);
 	if (ret < 0)
 		return ret;
+	f->switches = number(all, "switches");
 	json_object_foreach(all, key, one)
 	{
-		const char *name = strchr(key, '_') != NULL ? strchr(key, '_') + 1 : key;
+		struct target_step *s = &f->step[f->n_steps];
 
-		if (strstr(name, "drive") != NULL) {
-			add_step(f, "", name, number(one, "cycles"), number(one, "work"));
+		if (!json_is_object(one) || f->n_steps == TARGET_STEPS_MAX)
 			continue;
-		}
-		around += number(one, "cycles");
-		work += number(one, "work");
-		if (number(one, "work") > 0 && strlen(names) + strlen(name) + 2 < sizeof(names)) {
-			strcat(names, names[0] != '\0' ? " " : "");
-			strcat(names, name);
-		}
+		snprintf(s->name, sizeof(s->name), "%s", json_string_value(json_object_get(one, "name")));
+		s->cycles = number(one, "cycles");
+		f->n_steps++;
 	}
-	add_step(f, "fronts and walk: ", names, around - stages, work);
 	json_decref(all);
 	return 0;
 }
@@ -126,7 +87,6 @@ target_ask(struct target *t, struct target_figures *f, char *err)
 {
 	char key[16];
 	json_t *all;
-	uint64_t stages;
 	int ret = tel_ask(t->tel, "/strake/lcore/list", &all, err);
 
 	if (ret < 0)
@@ -140,9 +100,28 @@ target_ask(struct target *t, struct target_figures *f, char *err)
 		snprintf(err, LINK_ERR_MAX, "the appliance has no lcore %u", t->lcore);
 		return -ENOENT;
 	}
-	ret = ask_stages(t, f, &stages, err);
-	if (ret == 0)
-		ret = ask_pollers(t, f, stages, err);
+	return ask_steps(t, f, err);
+}
+
+int
+target_account(struct target *t, bool on, char *err)
+{
+	json_t *v;
+	int ret = tel_ask(t->tel, "/strake/status", &v, err);
+	char path[256];
+
+	if (ret < 0)
+		return ret;
+	snprintf(path, sizeof(path), "%s", json_string_value(json_object_get(v, "control")));
+	json_decref(v);
+	ret = control_ask(path, on ? "steps on" : "steps off", &v, err);
+	if (ret < 0)
+		return ret;
+	if (!json_is_true(json_object_get(v, "ok"))) {
+		snprintf(err, LINK_ERR_MAX, "the appliance keeps no account of steps");
+		ret = -EOPNOTSUPP;
+	}
+	json_decref(v);
 	return ret;
 }
 
@@ -151,10 +130,9 @@ target_delta(struct target_figures *f, const struct target_figures *before)
 {
 	f->busy -= before->busy;
 	f->idle -= before->idle;
-	for (unsigned int i = 0; i < f->n_steps && i < before->n_steps; i++) {
+	f->switches -= before->switches;
+	for (unsigned int i = 0; i < f->n_steps && i < before->n_steps; i++)
 		f->step[i].cycles -= before->step[i].cycles;
-		f->step[i].work -= before->step[i].work;
-	}
 }
 
 static void
@@ -165,10 +143,21 @@ row(struct table *t, const char *name, double cycles, double per, double whole)
 	table_addf(t, "%.1f %%", whole > 0 ? cycles * 100 / whole : 0);
 }
 
-void
-target_print(const struct target_figures *f, uint64_t ios, FILE *out)
+/* Cycles of one reading of the time-stamp counter, on this processor. */
+static double
+reading_costs(void)
 {
-	double per = ios > 0 ? 1.0 / (double)ios : 0, busy = (double)f->busy, rest = busy;
+	uint64_t begin = ticks_now();
+
+	for (unsigned int i = 0; i < 1000; i++)
+		(void)ticks_now();
+	return (double)(ticks_now() - begin) / 1000;
+}
+
+void
+target_print(const struct target_figures *f, uint64_t ios, double without, FILE *out)
+{
+	double per = ios > 0 ? 1.0 / (double)ios : 0, busy = (double)f->busy, rest = busy, more = busy * per - without;
 	struct table t;
 
 	table_init(&t, 3, true);
@@ -182,9 +171,15 @@ target_print(const struct target_figures *f, uint64_t ios, FILE *out)
 		if (f->step[i].cycles != 0)
 			row(&t, f->step[i].name, cycles, per, busy);
 	}
-	row(&t, "loop, and looks that found nothing", rest, per, busy);
+	row(&t, "between turns", rest, per, busy);
 	row(&t, "busy", busy, per, busy);
 	row(&t, "idle", (double)f->idle, per, busy);
 	table_print(&t, out, 0);
 	table_free(&t);
+	fprintf(out,
+		"the accounts themselves: %.1f readings of the clock an I/O, %.0f cycles; busy %.0f with them, %.0f "
+		"without "
+		"(%+.1f %%)\n",
+		(double)f->switches * per, (double)f->switches * per * reading_costs(), busy * per, without,
+		without > 0 ? more * 100 / without : 0);
 }

@@ -7,9 +7,10 @@
 
 /**
  * @file
- * What the appliance says of its own work: cycles of a data lcore, of its pollers and stages, before and after a load.
+ * What the appliance says of its own work: cycles of a data lcore, whole and by steps, before and after a load.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -19,15 +20,15 @@ extern "C" {
 
 #define TARGET_STEPS_MAX 64
 
-/** A step: a stage, a poller of drives, or all other pollers without the stages inside them. */
 struct target_step {
 	char name[64];
-	uint64_t cycles, work;
+	uint64_t cycles;
 };
 
 struct target_figures {
-	uint64_t busy, idle; /**< TSC cycles of the lcore */
-	struct target_step step[TARGET_STEPS_MAX];
+	uint64_t busy, idle;			   /**< TSC cycles of the lcore */
+	uint64_t switches;			   /**< from step to step */
+	struct target_step step[TARGET_STEPS_MAX]; /**< along the way through it; booked while accounts are kept */
 	unsigned int n_steps;
 };
 
@@ -38,10 +39,12 @@ int target_open(struct target **out, const char *name, unsigned int lcore, char 
 void target_close(struct target *t);
 /** @return 0, -errno with one line in @p err. */
 int target_ask(struct target *t, struct target_figures *f, char *err);
+/** Let every lcore keep accounts of its steps, or stop. @return 0, -errno with one line in @p err. */
+int target_account(struct target *t, bool on, char *err);
 /** Subtract what was before. */
 void target_delta(struct target_figures *f, const struct target_figures *before);
-/** The table of steps, in cycles per I/O. */
-void target_print(const struct target_figures *f, uint64_t ios, FILE *out);
+/** The table of steps, in cycles per I/O. @p without: cycles an I/O took while no accounts were kept. */
+void target_print(const struct target_figures *f, uint64_t ios, double without, FILE *out);
 
 #ifdef __cplusplus
 }

@@ -12,6 +12,7 @@
 #include <rte_malloc.h>
 
 #include "mem_pages.h"
+#include "strake_account.h"
 #include "strake_drive.h"
 #include "strake_kernel.h"
 
@@ -30,6 +31,8 @@ struct mem_lcore {
 	unsigned int users;
 	uint8_t page[MEM_PAGE] __rte_cache_aligned;
 };
+
+STRAKE_STEP(end_step, STRAKE_AT_END, "drives: ends of I/Os, back through the stripe")
 
 static struct mem_lcore *lcores[STRAKE_LCORE_MAX];
 
@@ -306,6 +309,7 @@ mem_poll(struct strake_poller *p, uint64_t now)
 	struct mem_lcore *lc = container_of(p, struct mem_lcore, poller);
 	struct strake_io *io = lc->head, *next;
 	uint32_t work = 0;
+	uint8_t before;
 
 	if (io == NULL)
 		return 0;
@@ -313,6 +317,7 @@ mem_poll(struct strake_poller *p, uint64_t now)
 	lc->tail = &lc->head;
 	/* What submit() wrote is for every core from here on. */
 	strake_kernel_fence();
+	before = strake_account_enter(&end_step);
 	for (; io != NULL; io = next) {
 		int status = (int)(int64_t)io->priv[0];
 		bool done = true;
@@ -329,6 +334,7 @@ mem_poll(struct strake_poller *p, uint64_t now)
 			push(lc, io, 0);
 		work++;
 	}
+	strake_account_leave(before);
 	return work;
 }
 

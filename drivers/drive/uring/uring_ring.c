@@ -3,6 +3,7 @@
  */
 
 #include "uring_op.h"
+#include "strake_account.h"
 
 #include <errno.h>
 #include <string.h>
@@ -15,6 +16,9 @@
 RTE_LOG_REGISTER_DEFAULT(uring_logtype, NOTICE)
 
 #define REG_MAX 64
+
+STRAKE_STEP(reap_step, STRAKE_AT_DRIVE, "uring: completions")
+STRAKE_STEP(enter_step, STRAKE_AT_DRIVE, "uring: into the kernel")
 
 static struct uring_ring *rings[STRAKE_LCORE_MAX];
 
@@ -51,7 +55,11 @@ kernel_waits(const struct uring_ring *r)
 static uint32_t
 ring_poll(struct strake_poller *p, uint64_t now)
 {
-	return reap(container_of(p, struct uring_ring, poller));
+	uint8_t before = strake_account_enter(&reap_step);
+	uint32_t work = reap(container_of(p, struct uring_ring, poller));
+
+	strake_account_leave(before);
+	return work;
 }
 
 static void
@@ -69,6 +77,7 @@ static uint32_t
 ring_flush(struct strake_poller *p, uint64_t now)
 {
 	struct uring_ring *r = container_of(p, struct uring_ring, poller);
+	uint8_t before;
 	int ret;
 
 	if (unlikely(r->again != NULL))
@@ -76,8 +85,10 @@ ring_flush(struct strake_poller *p, uint64_t now)
 	if (io_uring_sq_ready(&r->ring) == 0 && !kernel_waits(r))
 		return 0;
 	r->enters++;
+	before = strake_account_enter(&enter_step);
 	/* A refusal (no memory just now, completions first) leaves the entries queued: the next turn offers them. */
 	ret = r->deferred ? io_uring_submit_and_get_events(&r->ring) : io_uring_submit(&r->ring);
+	strake_account_leave(before);
 	return reap(r) + (ret > 0 ? (uint32_t)ret : 0);
 }
 

@@ -12,6 +12,9 @@
 #include <rte_malloc.h>
 
 #include "conn.h"
+#include "strake_account.h"
+
+STRAKE_STEP(send_step, STRAKE_AT_FRONT_OUT, "NVMe/TCP: PDUs to send")
 
 struct nvme_tcp_lcore *nvme_tcp_lcores[STRAKE_LCORE_MAX];
 struct nvme_tcp_conf nvme_tcp_limits;
@@ -89,6 +92,7 @@ static uint32_t
 lcore_flush(struct strake_poller *p, uint64_t now)
 {
 	struct nvme_tcp_lcore *lc = (struct nvme_tcp_lcore *)p;
+	uint8_t before = strake_account_enter(&send_step);
 	struct nvme_tcp_conn *conn;
 	uint32_t work = 0;
 
@@ -101,6 +105,7 @@ lcore_flush(struct strake_poller *p, uint64_t now)
 	}
 	if (!TAILQ_EMPTY(&lc->reap))
 		nvme_tcp_conn_reap(lc);
+	strake_account_leave(before);
 	return work;
 }
 

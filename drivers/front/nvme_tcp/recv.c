@@ -11,7 +11,10 @@
 #include <rte_branch_prediction.h>
 
 #include "conn.h"
+#include "strake_account.h"
 #include "strake_kernel.h"
+
+STRAKE_STEP(parse_step, STRAKE_AT_FRONT_IN, "NVMe/TCP: PDUs in, commands")
 
 static void
 skip(struct nvme_tcp_conn *conn, uint32_t n)
@@ -346,11 +349,14 @@ step(struct nvme_tcp_conn *conn)
 void
 nvme_tcp_parse(struct nvme_tcp_conn *conn)
 {
+	uint8_t before = strake_account_enter(&parse_step);
+
 	while ((conn->rx_len > 0 || conn->hdr_have > 0) && step(conn))
 		;
 	nvme_tcp_burst_end(conn);
 	if (conn->rx_len == 0 && !conn->dying && conn->stream != NULL)
 		expect_rest(conn);
+	strake_account_leave(before);
 }
 
 void

@@ -13,12 +13,17 @@
 #include <rte_prefetch.h>
 
 #include "port_impl.h"
+#include "strake_account.h"
 
 #define TICK_SOON_NS (200 * STRAKE_NS_PER_MS) /* while neighbours are being asked */
 #define TICK_NS	     (10 * STRAKE_NS_PER_SEC)
 #define TX_RETRY_NS  STRAKE_NS_PER_MS	      /* a device that took not all is asked again, also while asleep */
 #define TX_STALL_NS  (100 * STRAKE_NS_PER_MS) /* a device that takes nothing for so long has no peer */
 #define ANNOUNCES    3			      /* of each address after start; RFC 5227 asks for two */
+
+STRAKE_STEP(rx_step, STRAKE_AT_RX, "port: receive")
+STRAKE_STEP(frame_step, STRAKE_AT_FRAME, "port: frames and IP in, checksums")
+STRAKE_STEP(tx_step, STRAKE_AT_TX, "port: transmit")
 
 static struct port_lcore *
 of_poller(struct strake_poller *p)
@@ -32,6 +37,7 @@ of_poller(struct strake_poller *p)
 static uint16_t
 tx_push(struct port_lcore *lc)
 {
+	uint8_t before = strake_account_enter(&tx_step);
 	struct port *port = lc->port;
 	uint16_t sent = 0, k;
 
@@ -49,6 +55,7 @@ tx_push(struct port_lcore *lc)
 	lc->n_tx -= sent;
 	if (unlikely(lc->n_tx != 0 && sent != 0))
 		memmove(&lc->tx[0], &lc->tx[sent], lc->n_tx * sizeof(lc->tx[0]));
+	strake_account_leave(before);
 	return sent;
 }
 
@@ -196,8 +203,10 @@ static uint32_t
 rx_queue(struct port_lcore *lc, uint16_t queue)
 {
 	struct rte_mbuf *m[PORT_BURST];
+	uint8_t before = strake_account_enter(&rx_step);
 	uint16_t n = rte_eth_rx_burst(lc->port->id, queue, m, PORT_BURST);
 
+	strake_account_leave(before);
 	for (uint16_t i = 0; i < n && i < 4; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 	for (uint16_t i = 0; i < n; i++) {
@@ -268,7 +277,11 @@ rx_all(struct port_lcore *lc)
 static uint32_t
 poll(struct strake_poller *p, uint64_t now)
 {
-	return rx_all(of_poller(p));
+	uint8_t before = strake_account_enter(&frame_step);
+	uint32_t work = rx_all(of_poller(p));
+
+	strake_account_leave(before);
+	return work;
 }
 
 /* --- sleep --- */

@@ -14,6 +14,10 @@
 
 #include "sock.h"
 #include "stream.h"
+#include "strake_account.h"
+
+STRAKE_STEP(in_step, STRAKE_AT_TRANSPORT_IN, "kernel sockets: in")
+STRAKE_STEP(out_step, STRAKE_AT_TRANSPORT_OUT, "kernel sockets: out")
 
 static uint32_t
 poll_hot(struct sock_lcore *lc)
@@ -78,6 +82,7 @@ static uint32_t
 lcore_flush(struct strake_poller *p, uint64_t now)
 {
 	struct sock_lcore *lc = (struct sock_lcore *)p;
+	uint8_t before = strake_account_enter(&out_step);
 	struct sock_stream *st;
 	uint32_t work = 0;
 
@@ -87,12 +92,14 @@ lcore_flush(struct strake_poller *p, uint64_t now)
 		sock_send_flush(st);
 		work++;
 	}
+	strake_account_leave(before);
 	return work;
 }
 
 static uint32_t
 lcore_poll(struct strake_poller *p, uint64_t now)
 {
+	uint8_t before = strake_account_enter(&in_step);
 	struct sock_lcore *lc = (struct sock_lcore *)p;
 	uint32_t work;
 
@@ -105,6 +112,7 @@ lcore_poll(struct strake_poller *p, uint64_t now)
 	work += poll_epoll(lc, now);
 	if (!TAILQ_EMPTY(&lc->ending) || !TAILQ_EMPTY(&lc->zombies))
 		sock_stream_finish(lc);
+	strake_account_leave(before);
 	return work;
 }
 

@@ -5,6 +5,9 @@
 #include <rte_tcp.h>
 
 #include "conn.h"
+#include "strake_account.h"
+
+STRAKE_STEP(input_step, STRAKE_AT_TRANSPORT_IN, "TCP: in")
 
 /* Segment arrives: RFC 9293, 3.10.7. The order of the checks is the RFC's; RFC 5961 tightens the second and fourth. */
 
@@ -268,6 +271,7 @@ tcp_input_cookie(struct tcp_conn *c, struct tcp_seg *s, uint64_t now)
 void
 tcp_rx(void *user, struct rte_mbuf **m, uint16_t n)
 {
+	uint8_t before = strake_account_enter(&input_step);
 	struct tcp *tcp = user;
 	uint64_t now = strake_now();
 	struct tcp_seg s;
@@ -284,4 +288,5 @@ tcp_rx(void *user, struct rte_mbuf **m, uint16_t n)
 			tcp_seg_free(&s);
 	}
 	tcp_events_run(tcp);
+	strake_account_leave(before);
 }

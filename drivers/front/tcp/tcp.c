@@ -8,6 +8,9 @@
 #include <rte_malloc.h>
 
 #include "conn.h"
+#include "strake_account.h"
+
+STRAKE_STEP(output_step, STRAKE_AT_TRANSPORT_OUT, "TCP: out, checksums")
 
 /* The instance: made, polled, taken down. */
 
@@ -33,6 +36,7 @@ flush(struct strake_poller *p, uint64_t now)
 {
 	struct tcp *tcp = (struct tcp *)((char *)p - offsetof(struct tcp, poller));
 	struct tcp_stailq batch = STAILQ_HEAD_INITIALIZER(batch);
+	uint8_t before = strake_account_enter(&output_step);
 	struct tcp_conn *c;
 	uint32_t done;
 
@@ -46,6 +50,7 @@ flush(struct strake_poller *p, uint64_t now)
 		tcp_conn_reap(c);
 		done++;
 	}
+	strake_account_leave(before);
 	return done;
 }
 
