@@ -2,13 +2,14 @@
  * Copyright (c) 2026 The Strake authors
  */
 
-/* Requests: into the pipeline, cut at slabs, to the owner and back; forking and joining. */
+/* Requests: into the pipeline, to the owner and back; forking and joining. Those that cross slabs: cut.c. */
 
 #include "submit.h"
 
 #include <errno.h>
 
 #include "chain.h"
+#include "cut.h"
 #include "slab.h"
 #include "strake_account.h"
 #include "trace.h"
@@ -34,49 +35,14 @@ check(const struct strake_req *req)
 }
 
 /* A request that never entered ends through the up list like all others, so that done() is not called from submit. */
-static void
-turn_back(struct strake_req *req, int err)
+void
+submit_turn_back(struct strake_req *req, int err)
 {
 	req->u.status = (int16_t)err;
 	req->u.pos = POS_ENDED;
 	req->u.visited = 0;
 	req->u.home = (uint8_t)strake_self_index();
 	walk_up(walk_self(), &req->u);
-}
-
-/* --- cutting at slabs ----------------------------------------------------------------------------------------------
- */
-
-static void
-cut_end(struct strake_req *parent)
-{
-	turn_back(parent, parent->u.status);
-}
-
-/* Compare-and-write is atomic by what its slab's owner can order: one that crosses slabs is refused. */
-static void
-submit_cut(struct strake_req *req)
-{
-	const struct strake_volume *vol = req->vol;
-	uint32_t per_slab = (uint32_t)(1ULL << (vol->slab_shift - vol->lba_shift));
-	uint64_t lba = req->u.lba, end = req->u.lba + req->u.nlb;
-
-	if (req->u.op == STRAKE_OP_COMPARE_WRITE) {
-		turn_back(req, -EOPNOTSUPP);
-		return;
-	}
-	while (lba < end) {
-		uint64_t next = RTE_MIN((lba / per_slab + 1) * per_slab, end);
-		struct strake_req *child = strake_req_fork(req, lba, (uint32_t)(next - lba));
-
-		if (child == NULL) {
-			req->u.status = -ENOMEM;
-			break;
-		}
-		strake_req_submit(&child, 1);
-		lba = next;
-	}
-	strake_req_join(req, cut_end);
 }
 
 /* --- to the owner --------------------------------------------------------------------------------------------------
@@ -133,12 +99,12 @@ strake_req_submit(struct strake_req **reqs, uint16_t n)
 		req->u.chain = req->vol->reqs;
 		trace_begin(&req->u);
 		if (unlikely(ret < 0)) {
-			turn_back(req, ret);
+			submit_turn_back(req, ret);
 			continue;
 		}
 		req->slab = req->u.op == STRAKE_OP_FLUSH ? 0 : slab_of(req->vol, req->u.lba);
 		if (unlikely(crosses(req))) {
-			submit_cut(req);
+			cut_begin(req);
 			continue;
 		}
 		if (!here(req))
@@ -162,13 +128,14 @@ strake_req_cancel(struct strake_req *req)
 	__atomic_fetch_or(&req->u.flags, STRAKE_UNIT_CANCELLED, __ATOMIC_RELAXED);
 	for (struct strake_req *kid = req->kids; kid != NULL; kid = kid->sibling)
 		strake_req_cancel(kid);
+	cut_cancelled();
 }
 
 /* --- fork and join -------------------------------------------------------------------------------------------------
  */
 
-static void
-join_all(struct strake_req *parent)
+void
+submit_reap(struct strake_req *parent)
 {
 	struct strake_req *kid = parent->kids, *next;
 
@@ -181,6 +148,12 @@ join_all(struct strake_req *parent)
 		}
 		strake_req_free(kid);
 	}
+}
+
+static void
+join_all(struct strake_req *parent)
+{
+	submit_reap(parent);
 	parent->join_end(parent);
 }
 
@@ -196,15 +169,15 @@ kid_done(struct strake_unit *u)
 }
 
 struct strake_req *
-strake_req_fork(struct strake_req *parent, uint64_t lba, uint32_t nlb)
+submit_fork(struct strake_req *parent, uint64_t lba, uint32_t nlb, bool reserve)
 {
-	struct strake_req *kid = strake_req_alloc((parent->u.flags & STRAKE_UNIT_INTERNAL) != 0);
+	struct strake_req *kid = strake_req_alloc(reserve || (parent->u.flags & STRAKE_UNIT_INTERNAL) != 0);
 	uint32_t shift = parent->vol->lba_shift;
 
 	if (kid == NULL)
 		return NULL;
 	kid->u.op = parent->u.op;
-	kid->u.flags |= parent->u.flags & ~STRAKE_UNIT_SUBMITTED;
+	kid->u.flags = parent->u.flags & (uint16_t)~STRAKE_UNIT_SUBMITTED;
 	kid->u.cls = parent->u.cls;
 	kid->u.tag = parent->u.tag;
 	kid->u.lba = lba;
@@ -214,7 +187,8 @@ strake_req_fork(struct strake_req *parent, uint64_t lba, uint32_t nlb)
 	kid->u.done = kid_done;
 	if (parent->u.nbytes > 0)
 		kid->u.nbytes = nlb << shift;
-	if (parent->u.bufs != NULL) {
+	/* What a read has got of its payload is that of children before. */
+	if (parent->u.bufs != NULL && parent->u.op != STRAKE_OP_READ) {
 		kid->u.bufs = strake_buf_window(parent->u.bufs, (uint32_t)(lba - parent->u.lba) << shift, nlb << shift);
 		if (kid->u.bufs == NULL) {
 			strake_req_free(kid);
@@ -230,6 +204,12 @@ strake_req_fork(struct strake_req *parent, uint64_t lba, uint32_t nlb)
 	parent->last_kid = kid;
 	parent->children++;
 	return kid;
+}
+
+struct strake_req *
+strake_req_fork(struct strake_req *parent, uint64_t lba, uint32_t nlb)
+{
+	return submit_fork(parent, lba, nlb, false);
 }
 
 void

@@ -14,4 +14,12 @@
 /** A request is on the lcore that was its slab's owner when it was sent: begin it, or send it on. */
 void submit_arrive(struct strake_req *req);
 
+/** End a request that was never begun: through the up list like all others, so that done() is not called from inside
+ * submit. */
+void submit_turn_back(struct strake_req *req, int err);
+/** As strake_req_fork(); @p reserve: the child may come from the reserve. */
+struct strake_req *submit_fork(struct strake_req *parent, uint64_t lba, uint32_t nlb, bool reserve);
+/** All children forked so far are done: take over their payloads and free them. */
+void submit_reap(struct strake_req *parent);
+
 #endif /* SUBMIT_H */

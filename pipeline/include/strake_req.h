@@ -31,6 +31,7 @@ struct strake_req {
 	struct strake_req *last_kid;
 	struct strake_req *sibling; /**< next child of the same parent */
 	void (*join_end)(struct strake_req *parent);
+	uint64_t cut;		      /**< first block not given to a child yet; of one that crosses slabs */
 	void *front;		      /**< the front's: its command */
 	struct strake_req *olap_next; /**< the overlap order's */
 	struct strake_req *olap_wait; /**< the overlap order's */
@@ -54,8 +55,9 @@ void strake_req_free(struct strake_req *req);
 
 /**
  * Send a burst of requests into the pipeline, on the lcore that wants their done(). Sets t_start, finds each one's
- * slab owner (a direct call when that is this lcore, a ring when not), cuts requests that cross a slab, and walks the
- * volume's chain. done() is never called before this returns.
+ * slab owner (a direct call when that is this lcore, a ring when not), cuts requests that cross a slab (those wait,
+ * first come first served, while requests or descriptors have run out), and walks the volume's chain. done() is never
+ * called before this returns.
  *
  * Set before: vol, op, lba, nlb, nbytes and bufs (write, compare), flags, cls, done, arg.
  * A range beyond the volume's end, or an op on a volume that is read-only, ends with the status that says so.
@@ -64,7 +66,7 @@ void strake_req_submit(struct strake_req **reqs, uint16_t n);
 
 /**
  * Cancel: sets STRAKE_UNIT_CANCELLED. If no drive has the request yet it ends soon with -ECANCELED; otherwise it ends
- * as if nothing had been said. done() runs in either case. On the home lcore.
+ * as if nothing had been said. done() runs in either case. On the lcore that submitted it.
  */
 void strake_req_cancel(struct strake_req *req);
 

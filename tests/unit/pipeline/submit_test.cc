@@ -88,7 +88,7 @@ class Submit : public World
 	}
 
 	strake_req *
-	send(uint16_t lcore, strake_op op, uint64_t lba, uint32_t nlb, strake_buf *bufs = nullptr)
+	prepare(uint16_t lcore, strake_op op, uint64_t lba, uint32_t nlb, strake_buf *bufs = nullptr)
 	{
 		strake_lcore_enter(lcore);
 		strake_req *req = strake_req_alloc(false);
@@ -115,6 +115,14 @@ class Submit : public World
 			}
 			strake_req_free(strake_req_of(u));
 		};
+		return req;
+	}
+
+	strake_req *
+	send(uint16_t lcore, strake_op op, uint64_t lba, uint32_t nlb, strake_buf *bufs = nullptr)
+	{
+		strake_req *req = prepare(lcore, op, lba, nlb, bufs);
+
 		strake_req_submit(&req, 1);
 		return req;
 	}
@@ -140,6 +148,25 @@ class Submit : public World
 		World::TearDown();
 	}
 
+	/* Take requests until none is left; `reserve`: those as well. */
+	void
+	hog(uint16_t lcore, bool reserve)
+	{
+		strake_lcore_enter(lcore);
+		while (strake_req *r = strake_req_alloc(reserve))
+			hogged.push_back(r);
+	}
+
+	void
+	unhog(size_t n = SIZE_MAX)
+	{
+		for (; n > 0 && !hogged.empty(); n--) {
+			strake_req_free(hogged.back());
+			hogged.pop_back();
+		}
+	}
+
+	std::vector<strake_req *> hogged;
 	struct End {
 		uint64_t lba;
 		int status;
@@ -220,6 +247,128 @@ TEST_F(Submit, RequestAcrossSlabsIsCutAndItsPayloadJoinedInOrder)
 	turn(4);
 	ASSERT_EQ(1u, ended.size());
 	EXPECT_EQ(-EIO, ended[0].status) << "the slab at 256 still fails";
+}
+
+TEST_F(Submit, CrossingWithoutRequestsLeftTakesTheReserveOneByOne)
+{
+	make(2);
+	strake_req *reqs[2] = {prepare(1, STRAKE_OP_VERIFY, 250, 600), prepare(1, STRAKE_OP_READ, 250, 24)};
+	hog(1, false);
+	strake_req_submit(reqs, 1); /* four slabs */
+	turn(12);
+	ASSERT_EQ(1u, ended.size());
+	EXPECT_EQ(0, ended[0].status);
+	EXPECT_EQ(4u, sink.seen.size());
+	hog(1, false);
+	strake_req_submit(&reqs[1], 1);
+	turn(12);
+	ASSERT_EQ(2u, ended.size());
+	EXPECT_EQ(0, ended[1].status);
+	unhog();
+}
+
+TEST_F(Submit, CrossingWaitsInOrderWhenTheReserveIsGoneToo)
+{
+	make(2);
+	strake_req *reqs[3];
+	for (unsigned int i = 0; i < 3; i++)
+		reqs[i] = prepare(1, STRAKE_OP_READ, 250 + 256 * i, 24);
+	hog(1, true);
+	strake_req_submit(reqs, 3);
+	turn(20);
+	EXPECT_TRUE(ended.empty());
+	EXPECT_TRUE(sink.seen.empty());
+	strake_lcore_enter(1);
+	unhog(1); /* of the reserve */
+	turn(20);
+	ASSERT_EQ(3u, ended.size());
+	for (size_t i = 0; i < 3; i++) {
+		EXPECT_EQ(0, ended[i].status);
+		EXPECT_EQ(250 + 256 * i, ended[i].lba);
+	}
+	unhog();
+}
+
+/* All requests there are cross slabs, on three lcores. */
+TEST_F(Submit, CrossingsAloneCannotStopEachOther)
+{
+	std::vector<strake_req *> reqs[4];
+	unsigned int sent = 0;
+
+	make(3);
+	sink.hold = true;
+	for (bool any = true; any;) {
+		any = false;
+		for (uint16_t l = 1; l <= 3; l++) {
+			strake_lcore_enter(l);
+			strake_req *probe = strake_req_alloc(false);
+
+			if (probe == nullptr)
+				continue;
+			strake_req_free(probe);
+			reqs[l].push_back(prepare(l, STRAKE_OP_VERIFY, 250 + 256 * (sent++ % 10), 1200));
+			any = true;
+		}
+	}
+	EXPECT_LT(200u, sent);
+	for (uint16_t l = 1; l <= 3; l++) {
+		strake_lcore_enter(l);
+		strake_req_submit(reqs[l].data(), (uint16_t)reqs[l].size());
+	}
+	for (int i = 0; i < 5000 && ended.size() < sent; i++) {
+		turn();
+		for (uint16_t l = 1; l <= 3; l++)
+			release(l);
+	}
+	ASSERT_EQ(sent, ended.size());
+	for (auto &e : ended)
+		EXPECT_EQ(0, e.status);
+}
+
+TEST_F(Submit, CrossingWriteWaitsForDescriptors)
+{
+	std::vector<strake_buf *> taken;
+	static const strake_backing backing = {"test", nullptr};
+	static uint8_t byte;
+
+	make(2);
+	strake_lcore_enter(1);
+	strake_buf *page = strake_buf_page(4 * 4096);
+	ASSERT_NE(nullptr, page);
+	while (strake_buf *b = strake_buf_wrap(&byte, 1, &backing, nullptr, 0))
+		taken.push_back(b);
+	send(1, STRAKE_OP_WRITE, 254, 4, page);
+	turn(10);
+	EXPECT_TRUE(ended.empty());
+	strake_lcore_enter(1);
+	for (auto *b : taken)
+		strake_buf_put(b);
+	turn(10);
+	ASSERT_EQ(1u, ended.size());
+	EXPECT_EQ(0, ended[0].status);
+	EXPECT_EQ(2u, sink.seen.size());
+}
+
+TEST_F(Submit, CancelEndsACrossingThatWaits)
+{
+	make(2);
+	strake_req *reqs[2] = {prepare(1, STRAKE_OP_VERIFY, 250, 24), prepare(1, STRAKE_OP_VERIFY, 506, 24)};
+	hog(1, true);
+	strake_req_submit(reqs, 2);
+	turn(5);
+	EXPECT_TRUE(ended.empty());
+	strake_lcore_enter(1);
+	strake_req_cancel(reqs[1]); /* not the first in the line */
+	EXPECT_TRUE(ended.empty()) << "never from inside";
+	turn(2);
+	/* What it held is enough for the first one's children, one after the other. */
+	ASSERT_LE(1u, ended.size());
+	EXPECT_EQ(506u, ended[0].lba);
+	EXPECT_EQ(-ECANCELED, ended[0].status);
+	turn(10);
+	ASSERT_EQ(2u, ended.size());
+	EXPECT_EQ(0, ended[1].status);
+	unhog();
 }
 
 TEST_F(Submit, CompareAndWriteAcrossSlabsIsRefused)
