@@ -12,7 +12,7 @@
 
 #include "conf.h"
 
-#define BOOT_ERR_MAX 320
+#define BOOT_ERR_MAX 512
 
 /** Everything app knows of the running appliance. One object, main lcore. */
 struct appliance {

@@ -18,7 +18,9 @@
 #include "ctl.h"
 #include "eal.h"
 #include "figures.h"
+#include "foreign.h"
 #include "plan.h"
+#include "preflight.h"
 #include "serve.h"
 #include "strake_lcore.h"
 
@@ -27,6 +29,7 @@ RTE_LOG_REGISTER(main_log, strake.main, INFO)
 static const struct boot_step steps[] = {
 	{"DPDK", eal_up, eal_down},
 	{"lcores and pools", serve_lcores_up, serve_lcores_down},
+	{"other data on drives", foreign_up, NULL},
 	{"drives", plan_drives_up, plan_drives_down},
 	{"groups", plan_groups_up, plan_groups_down},
 	{"volumes", plan_volumes_up, plan_volumes_down},
@@ -41,15 +44,18 @@ static const char usage[] =
 	"strake: storage offload appliance\n"
 	"\n"
 	"  strake [--no-huge] FILE    serve what FILE describes, until SIGINT or SIGTERM\n"
+	"  strake preflight [--json] [--no-huge] [FILE]\n"
+	"                             say what this machine lacks, for FILE or at all, and how to mend it\n"
 	"  strake --check FILE        check FILE and say everything that is wrong with it\n"
 	"  strake --reference         print every configuration key, in Markdown\n"
 	"  strake --version\n"
 	"\n"
-	"Exit status: 0 orderly end, 1 wrong configuration, 2 wrong command line, 3 could not start.\n";
+	"Exit status: 0 orderly end, 1 wrong configuration, 2 wrong command line, 3 could not start.\n"
+	"Of preflight: 0 nothing failed, 1 something did.\n";
 
 struct options {
 	const char *file;
-	bool check, no_huge, reference;
+	bool check, no_huge, reference, preflight, json;
 };
 
 /* @return -1: go on; else the exit status. */
@@ -59,7 +65,8 @@ parse(int argc, char **argv, struct options *o)
 	static const struct option longs[] = {
 		{"check", no_argument, NULL, 'c'},     {"no-huge", no_argument, NULL, 'n'},
 		{"reference", no_argument, NULL, 'r'}, {"version", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},      {NULL, 0, NULL, 0},
+		{"help", no_argument, NULL, 'h'},      {"json", no_argument, NULL, 'j'},
+		{NULL, 0, NULL, 0},
 	};
 	int opt;
 
@@ -70,6 +77,9 @@ parse(int argc, char **argv, struct options *o)
 			break;
 		case 'n':
 			o->no_huge = true;
+			break;
+		case 'j':
+			o->json = true;
 			break;
 		case 'r':
 			o->reference = true;
@@ -87,11 +97,15 @@ parse(int argc, char **argv, struct options *o)
 	}
 	if (o->reference)
 		return -1;
-	if (optind + 1 != argc) {
+	if (optind < argc && strcmp(argv[optind], "preflight") == 0) {
+		o->preflight = true;
+		optind++;
+	}
+	if (argc - optind > 1 || (optind == argc && !o->preflight) || (o->json && !o->preflight)) {
 		fputs(usage, stderr);
 		return 2;
 	}
-	o->file = argv[optind];
+	o->file = argv[optind]; /* NULL at the end */
 	return -1;
 }
 
@@ -154,10 +168,12 @@ main(int argc, char **argv)
 		return ret;
 	if (o.reference)
 		return conf_reference(&plan_kinds, stdout) < 0 ? 3 : 0;
-	conf = load(o.file);
-	if (conf == NULL)
+	conf = o.file != NULL ? load(o.file) : NULL;
+	if (conf == NULL && o.file != NULL)
 		return 1;
-	if (o.check)
+	if (o.preflight)
+		ret = preflight_main(conf, o.no_huge, o.json);
+	else if (o.check)
 		printf("%s: correct\n", o.file);
 	else
 		ret = serve(conf, o.no_huge);
