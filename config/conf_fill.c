@@ -37,6 +37,7 @@ static const cyaml_schema_value_t uint_entry = {CYAML_VALUE_UINT(CYAML_FLAG_DEFA
 static const cyaml_schema_field_t appliance_fields[] = {
 	STR(conf_appliance, name),
 	STR(conf_appliance, control),
+	STR(conf_appliance, state),
 	UINT(conf_appliance, main_cpu),
 	LIST(conf_appliance, data_cpus, uint_entry),
 	BOOL(conf_appliance, huge),
@@ -76,11 +77,8 @@ static const cyaml_schema_field_t port_fields[] = {
 };
 
 static const cyaml_schema_field_t drive_fields[] = {
-	STR(conf_drive, name),
-	STR(conf_drive, kind),
-	STR(conf_drive, overwrite),
-	UINT(conf_drive, line),
-	CYAML_FIELD_END,
+	STR(conf_drive, name),	STR(conf_drive, kind), STR(conf_drive, overwrite),
+	UINT(conf_drive, line), CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t group_fields[] = {
@@ -342,16 +340,24 @@ fill_access(struct conf_port *port, const struct conf_node *list)
 	}
 }
 
+/* A path made of the appliance's name. */
+static char *
+named(const char *format, const char *name)
+{
+	size_t len = strlen(format) + strlen(name);
+	char *path = conf_alloc(len);
+
+	snprintf(path, len, format, name);
+	return path;
+}
+
 static void
 fill_appliance(struct conf_appliance *a)
 {
-	if (a->control == NULL) {
-		size_t len = strlen(a->name) + sizeof("/run/strake/.sock");
-		char *control = conf_alloc(len);
-
-		snprintf(control, len, "/run/strake/%s.sock", a->name);
-		a->control = control;
-	}
+	if (a->control == NULL)
+		a->control = named("/run/strake/%s.sock", a->name);
+	if (a->state == NULL)
+		a->state = named("/var/lib/strake/%s", a->name);
 	if (a->n_data_cpus == 0) {
 		a->data_cpus = conf_alloc(sizeof(*a->data_cpus));
 		a->data_cpus[0] = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 1 : 0;

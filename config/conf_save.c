@@ -96,6 +96,7 @@ save_appliance(FILE *out, const struct conf_appliance *a)
 	fputs("appliance:\n", out);
 	put(out, "  ", "name", a->name);
 	put(out, "  ", "control", a->control);
+	put(out, "  ", "state", a->state);
 	put_uint(out, "  ", "main_cpu", a->main_cpu);
 	fputs("  data_cpus: [", out);
 	for (unsigned int i = 0; i < a->n_data_cpus; i++)

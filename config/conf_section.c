@@ -23,6 +23,9 @@ static const struct conf_field appliance_fields[] = {
 		 .help = "Name of this appliance; also of its control socket and its DPDK file prefix."},
 	 .form = conf_form_name},
 	{.key = {"control", CONF_PATH, .help = "Control socket; without it /run/strake/NAME.sock."}},
+	{.key = {"state", CONF_PATH,
+		 .help = "Folder for what outlives the process, such as reservations; without it "
+			 "/var/lib/strake/NAME."}},
 	{.key = {"main_cpu", CONF_UINT, .max = 1023, .def = "0",
 		 .help = "CPU of the main lcore, which does control work."}},
 	{.key = {"data_cpus", CONF_UINT, .max = 1023,

@@ -30,6 +30,7 @@ enum conf_idle { CONF_IDLE_ADAPTIVE, CONF_IDLE_SPIN };
 struct conf_appliance {
 	const char *name;	  /**< default "strake" */
 	const char *control;	  /**< control socket; default /run/strake/NAME.sock */
+	const char *state;	  /**< folder of what outlives it; default /var/lib/strake/NAME */
 	unsigned int main_cpu;	  /**< default 0 */
 	unsigned int *data_cpus;  /**< default [1], or [0] where there is one CPU */
 	unsigned int n_data_cpus; /**< 1 to 31 */
@@ -54,8 +55,8 @@ struct conf_access {
 /** One of `ports:` */
 struct conf_port {
 	const char *name;
-	const char *device;	/**< PCI address, or devargs of a virtual device: "net_tap0,iface=strake0" */
-	const char **members;	/**< devices that a "net_bonding0,mode=1" joins into one */
+	const char *device;   /**< PCI address, or devargs of a virtual device: "net_tap0,iface=strake0" */
+	const char **members; /**< devices that a "net_bonding0,mode=1" joins into one */
 	unsigned int n_members;
 	unsigned int mtu;	/**< 576 to 65535; default 1500 */
 	unsigned int queues;	/**< RX/TX pairs wanted; 0: one for each data lcore as far as the port has them */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "io.h"
+#include "resv.h"
 
 /* --- on the queue pair's lcore -------------------------------------------------------------------------------------
  */
@@ -59,6 +60,13 @@ back(struct strake_msg *msg)
 /* --- on main -------------------------------------------------------------------------------------------------------
  */
 
+/* Main's own copy of the queue's number: a reservation command came by an I/O queue. */
+static bool
+by_io_queue(const struct nvmf_cmd *cmd)
+{
+	return cmd->qp->priv[0] != 0 && cmd->sqe.opc != NVME_OPC_FABRICS;
+}
+
 static void
 log_error(struct nvmf_ctrlr *c, const struct nvmf_cmd *cmd)
 {
@@ -79,7 +87,8 @@ nvmf_admin_done(struct nvmf_cmd *cmd)
 	struct nvmf_ctrlr *c = cmd->qp->ctrlr;
 	uint16_t sc = NVME_CPL_SC(cmd->cqe.status);
 
-	if (sc != 0 && c != NULL && sc != NVME_SC_ABORT_REQ && sc != NVME_SC_ABORT_SQ_DELETED)
+	/* Those of I/O queues are noted by their lcore. */
+	if (sc != 0 && c != NULL && !by_io_queue(cmd) && sc != NVME_SC_ABORT_REQ && sc != NVME_SC_ABORT_SQ_DELETED)
 		log_error(c, cmd);
 	cmd->msg.fn = back;
 	strake_msg_send(cmd->qp->lcore, &cmd->msg);
@@ -187,6 +196,8 @@ admin(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd)
 		nvmf_status_set(cmd, NVME_SC_SEQUENCE, true);
 		return NVMF_ANSWER;
 	}
+	if (by_io_queue(cmd))
+		return nvmf_resv_command(c, cmd);
 	for (unsigned int i = 0; i < RTE_DIM(table); i++) {
 		if (table[i].opc != cmd->sqe.opc || (c->sub->discovery && !table[i].discovery))
 			continue;

@@ -8,12 +8,14 @@
 #include "io.h"
 
 static const struct {
-	uint32_t enable; /* bit of the feature and of OAES */
-	uint8_t info, lid;
+	uint32_t enable; /* bit of the feature and of OAES; 0: always on */
+	uint8_t type, info, lid;
 } events[NVMF_EVENTS] = {
-	[NVMF_EVENT_NS_ATTR] = {NVME_AEN_NS_ATTR, NVME_AEN_NOTICE_NS_ATTR, NVME_LID_CHANGED_NS},
-	[NVMF_EVENT_ANA] = {NVME_AEN_ANA, NVME_AEN_NOTICE_ANA, NVME_LID_ANA},
-	[NVMF_EVENT_DISCOVERY] = {NVME_AEN_DISCOVERY, NVME_AEN_NOTICE_DISCOVERY, NVME_LID_DISCOVERY},
+	[NVMF_EVENT_NS_ATTR] = {NVME_AEN_NS_ATTR, NVME_AEN_TYPE_NOTICE, NVME_AEN_NOTICE_NS_ATTR, NVME_LID_CHANGED_NS},
+	[NVMF_EVENT_ANA] = {NVME_AEN_ANA, NVME_AEN_TYPE_NOTICE, NVME_AEN_NOTICE_ANA, NVME_LID_ANA},
+	[NVMF_EVENT_DISCOVERY] = {NVME_AEN_DISCOVERY, NVME_AEN_TYPE_NOTICE, NVME_AEN_NOTICE_DISCOVERY,
+				  NVME_LID_DISCOVERY},
+	[NVMF_EVENT_RESERVATION] = {0, NVME_AEN_TYPE_COMMAND_SET, 0, NVME_LID_RESERVATION},
 };
 
 static void
@@ -30,7 +32,7 @@ send_events(struct nvmf_ctrlr *c)
 			c->aer[i] = c->aer[i + 1];
 		c->pending &= (uint8_t) ~(1u << e);
 		c->masked |= (uint8_t)(1u << e);
-		cmd->cqe.cdw0 = NVME_AEN(NVME_AEN_TYPE_NOTICE, events[e].info, events[e].lid);
+		cmd->cqe.cdw0 = NVME_AEN(events[e].type, events[e].info, events[e].lid);
 		nvmf_admin_done(cmd);
 	}
 }
@@ -38,7 +40,9 @@ send_events(struct nvmf_ctrlr *c)
 void
 nvmf_aer_raise(struct nvmf_ctrlr *c, enum nvmf_event event)
 {
-	if (c->dying || (c->feature[NVMF_FEAT_ASYNC_EVENT] & events[event].enable) == 0)
+	uint32_t enable = events[event].enable;
+
+	if (c->dying || (enable != 0 && (c->feature[NVMF_FEAT_ASYNC_EVENT] & enable) == 0))
 		return;
 	c->pending |= (uint8_t)(1u << event);
 	send_events(c);

@@ -48,6 +48,7 @@ accept_queue(struct nvmf_cmd *cmd, struct nvmf_ctrlr *c)
 {
 	cmd->c_ns = &c->sub->table[cmd->qp->lcore];
 	cmd->c_host = nvmf_rules_host(c->hostnqn);
+	memcpy(cmd->qp->hostid, c->hostid, sizeof(cmd->qp->hostid)); /* its lcore looks once it is connected */
 	cmd->c_discovery = c->sub->discovery;
 	cmd->c_sqhd_off = (cmd->sqe.cattr & NVME_CONNECT_DISABLE_SQ_FLOW) != 0;
 	cmd->cqe.cdw0 = c->cntlid; /* AUTHREQ 0 */

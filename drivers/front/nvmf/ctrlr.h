@@ -20,12 +20,24 @@
 #define NVMF_AER_MAX	  4  /**< Asynchronous Event Requests under way */
 #define NVMF_ABORT_MAX	  4  /**< Aborts under way */
 #define NVMF_ERRORS_MAX	  32 /**< entries of the error log */
+#define NVMF_RESV_NOTES	  64 /**< reservation notifications kept for a host that does not read them */
 #define NVMF_KAS	  10 /**< keep-alive granularity, 100 ms */
 #define NVMF_READY_HALF_S 30 /**< CAP.TO, CRTO.CRWMT: 500 ms */
 /** Keep-alive of a discovery controller that asked for none, or it could stay for ever. */
 #define NVMF_DISCOVERY_KATO_MS 120000
 
-enum nvmf_event { NVMF_EVENT_NS_ATTR, NVMF_EVENT_ANA, NVMF_EVENT_DISCOVERY, NVMF_EVENTS };
+enum nvmf_event {
+	NVMF_EVENT_NS_ATTR,
+	NVMF_EVENT_ANA,
+	NVMF_EVENT_DISCOVERY,
+	NVMF_EVENT_RESERVATION,
+	NVMF_EVENTS,
+};
+
+struct nvmf_resv_note {
+	uint32_t nsid;
+	uint8_t type; /**< enum nvme_resv_notice */
+};
 
 enum nvmf_feature {
 	NVMF_FEAT_ARBITRATION,
@@ -69,6 +81,11 @@ struct nvmf_ctrlr {
 	unsigned int n_abort;
 	uint8_t pending, masked; /**< events, a bit for each */
 	uint64_t changed[NVMF_NS_MAX / 64];
+	/** Notifications number resv_notes_read + 1 to resv_notes wait to be read, each at its number modulo the size.
+	 */
+	struct nvmf_resv_note resv_note[NVMF_RESV_NOTES];
+	uint64_t resv_notes, resv_notes_read;
+	uint8_t resv_mask[NVMF_NS_MAX]; /**< NVME_RESV_NOTICE_MASK, by namespace */
 
 	uint64_t errors; /**< error log entries made so far */
 	struct nvme_error_entry error[NVMF_ERRORS_MAX];

@@ -8,6 +8,8 @@
  * All ranges are checked before the first is forgotten, on a copy: a peer may still change bytes that are not stable.
  */
 
+#include <errno.h>
+
 #include "io.h"
 
 /* Requests one command may have under way, so that it does not take the pool from the others. */
@@ -96,6 +98,10 @@ pump(struct nvmf_cmd *cmd)
 		cmd->r_next = cmd->r_n; /* the namespace has gone: so has all that was in it */
 		return true;
 	}
+	if (ns->resv != NULL && nvmf_io_forbidden(cmd, ns)) { /* reserved by another host meanwhile */
+		cmd->r_err = -EPERM;
+		cmd->r_next = cmd->r_n;
+	}
 	while (cmd->r_next < cmd->r_n && cmd->r_out < DSM_WINDOW) {
 		const struct nvme_dsm_range *r = range_at(cmd, cmd->r_next);
 		struct strake_req *req;
@@ -137,6 +143,8 @@ take_ranges(struct nvmf_cmd *cmd)
 		sc = NVME_SC_SGL_LENGTH;
 	strake_buf_put_list(cmd->data);
 	cmd->data = NULL;
+	if (sc == 0 && ns->resv != NULL && nvmf_io_forbidden(cmd, ns))
+		sc = NVME_SC_RESV_CONFLICT;
 	if (sc == 0)
 		sc = check_ranges(cmd, ns);
 	if (sc == 0 && (cmd->sqe.cdw11 & NVME_DSM_AD) != 0)
@@ -157,9 +165,9 @@ nvmf_dsm_start(struct nvmf_cmd *cmd)
 	}
 	if (!pump(cmd))
 		return false;
-	if (cmd->r_out == 0) { /* only empty ranges */
+	if (cmd->r_out == 0) { /* only empty ranges, or forbidden */
 		let_go(cmd);
-		nvmf_end_later(cmd, NVME_SC_SUCCESS);
+		nvmf_end_later(cmd, nvmf_status_of(cmd->r_err, STRAKE_OP_DEALLOCATE));
 	}
 	return true;
 }

@@ -8,6 +8,7 @@
 
 #include "admin.h"
 #include "io.h"
+#include "resv.h"
 
 #define ASYNC_EVENTS   (NVME_AEN_NS_ATTR | NVME_AEN_ANA | NVME_AEN_DISCOVERY)
 #define TEMP_OVER_OFF  0xffffu /* the threshold nothing reaches */
@@ -67,6 +68,7 @@ nvmf_feature_defaults(struct nvmf_ctrlr *c)
 		if (f != NVMF_FEAT_KATO) /* was set by Connect, and outlives a reset */
 			c->feature[f] = initial(c, f);
 	c->temp_under = 0;
+	memset(c->resv_mask, 0, sizeof(c->resv_mask));
 }
 
 static int
@@ -103,8 +105,11 @@ current(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd, int f)
 void
 nvmf_get_feature(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd)
 {
-	int f = find(c, (uint8_t)cmd->sqe.cdw10);
+	int f;
 
+	if (nvmf_resv_get_feature(c, cmd))
+		return;
+	f = find(c, (uint8_t)cmd->sqe.cdw10);
 	if (f < 0) {
 		nvmf_status_set(cmd, NVME_SC_INVALID_FIELD, true);
 		return;
@@ -189,8 +194,11 @@ set(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd)
 void
 nvmf_set_feature(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd)
 {
-	uint16_t sc = set(c, cmd);
+	uint16_t sc;
 
+	if (nvmf_resv_set_feature(c, cmd))
+		return;
+	sc = set(c, cmd);
 	if (sc != 0)
 		nvmf_status_set(cmd, sc, true);
 }

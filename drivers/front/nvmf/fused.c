@@ -127,6 +127,12 @@ start_pair(struct nvmf_cmd *first, struct nvmf_cmd *second, struct strake_req **
 		nvmf_end_later(second, NVME_SC_FUSED_FAIL);
 		return true;
 	}
+	if (ns->resv != NULL && nvmf_io_forbidden(second, ns)) {
+		first->pair = second->pair = NULL;
+		nvmf_end_later(first, NVME_SC_FUSED_FAIL);
+		nvmf_end_later(second, NVME_SC_RESV_CONFLICT);
+		return true;
+	}
 	req = nvmf_io_req(first, ns, fused_done);
 	if (req == NULL)
 		return false;

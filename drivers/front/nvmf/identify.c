@@ -8,6 +8,7 @@
 
 #include "admin.h"
 #include "io.h"
+#include "resv_store.h"
 
 /* Text of fixed width, padded with spaces, not ended. */
 static void
@@ -63,7 +64,8 @@ id_ctrlr_io(const struct nvmf_ctrlr *c, struct nvme_id_ctrlr *id)
 	id->cqes = 0x44;
 	id->nn = NVMF_NS_MAX;
 	id->mnan = NVMF_NS_MAX;
-	id->oncs = NVME_ONCS_COMPARE | NVME_ONCS_DSM | NVME_ONCS_WRITE_ZEROES | NVME_ONCS_SAVE | NVME_ONCS_VERIFY;
+	id->oncs = NVME_ONCS_COMPARE | NVME_ONCS_DSM | NVME_ONCS_WRITE_ZEROES | NVME_ONCS_SAVE | NVME_ONCS_VERIFY |
+		   NVME_ONCS_RESERVATIONS;
 	id->fuses = NVME_FUSES_CMP_WRITE;
 	id->vwc = NVME_VWC_FLUSH_NO_ALL | (nvmf_has_cache(c->sub) ? NVME_VWC_PRESENT : 0);
 	/* AWUN, AWUPF, ACWU 0: one block is what a split across slabs, stripes and drives always leaves whole. */
@@ -108,6 +110,12 @@ find_ns(const struct nvmf_ctrlr *c, const struct nvmf_cmd *cmd, const struct nvm
 	return 0;
 }
 
+static uint8_t
+rescap(void)
+{
+	return NVME_RESCAP_TYPES | NVME_RESCAP_IEKEY13 | (nvmf_store_ready() ? NVME_RESCAP_PTPL : 0);
+}
+
 static uint16_t
 id_ns(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd, void *out)
 {
@@ -119,6 +127,7 @@ id_ns(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd, void *out)
 		return sc;
 	id->nsze = id->ncap = id->nuse = ns->nlb;
 	id->nmic = 1;
+	id->rescap = rescap();
 	id->dlfeat = NVME_DLFEAT_WZ_DEAC; /* deallocated blocks read as zeroes or as before: not reported */
 	id->nvmcap[0] = ns->nlb << ns->lba_shift;
 	id->anagrpid = NVMF_ANA_GROUP;
@@ -139,6 +148,7 @@ id_indep_ns(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd, void *out)
 	if (sc != 0 || ns == NULL)
 		return sc;
 	id->nmic = 1;
+	id->rescap = rescap();
 	id->anagrpid = NVMF_ANA_GROUP;
 	id->nsattr = ns->read_only;
 	id->nstat = 1;

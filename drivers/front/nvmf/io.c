@@ -5,6 +5,7 @@
 /* Commands of the NVM command set become requests. On the queue pair's lcore. */
 
 #include "io.h"
+#include "resv.h"
 
 /* Bytes of a command's blocks: at most 65,536 blocks of 4 KiB, so 32 bits are enough. */
 static inline uint32_t
@@ -41,6 +42,19 @@ check_bare(struct nvmf_cmd *cmd)
 	return cmd->sqe.sgl.len != 0 ? NVME_SC_SGL_LENGTH : 0;
 }
 
+/* The groups of the NVM command set's table: Flush is among those that write. */
+static bool
+writes(uint8_t opc)
+{
+	return opc == NVME_IO_WRITE || opc == NVME_IO_FLUSH || opc == NVME_IO_WRITE_ZEROES || opc == NVME_IO_DSM;
+}
+
+bool
+nvmf_io_forbidden(const struct nvmf_cmd *cmd, const struct nvmf_ns *ns)
+{
+	return nvmf_resv_conflict(ns->resv, cmd->qp->hostid, writes(cmd->sqe.opc));
+}
+
 uint16_t
 nvmf_io_check(struct nvmf_cmd *cmd)
 {
@@ -49,6 +63,10 @@ nvmf_io_check(struct nvmf_cmd *cmd)
 
 	if (unlikely(ns == NULL))
 		return NVME_SC_INVALID_NS;
+	if (unlikely(nvmf_resv_opcode(cmd->sqe.opc)))
+		return nvmf_resv_check(cmd);
+	if (unlikely(ns->resv != NULL) && nvmf_io_forbidden(cmd, ns))
+		return NVME_SC_RESV_CONFLICT;
 	switch (cmd->sqe.opc) {
 	case NVME_IO_READ:
 		return check_data(cmd, ns, NVMF_XFER_TO_HOST);
@@ -160,10 +178,18 @@ nvmf_io_start(struct nvmf_cmd *cmd, struct strake_req **out)
 		return nvmf_fused_start(cmd, out);
 	if (cmd->sqe.opc == NVME_IO_DSM)
 		return nvmf_dsm_start(cmd);
+	if (unlikely(nvmf_resv_opcode(cmd->sqe.opc))) {
+		nvmf_admin_send(cmd);
+		return true;
+	}
 	ns = nvmf_ns_of(cmd->qp->ns->array, cmd->sqe.nsid);
 	/* The namespace may have gone, or become another, while the payload was on its way. */
 	if (unlikely(ns == NULL || (cmd->xfer_len != 0 && bytes_of(&cmd->sqe, ns) != cmd->xfer_len))) {
 		nvmf_end_later(cmd, NVME_SC_INVALID_NS);
+		return true;
+	}
+	if (unlikely(ns->resv != NULL) && nvmf_io_forbidden(cmd, ns)) {
+		nvmf_end_later(cmd, NVME_SC_RESV_CONFLICT);
 		return true;
 	}
 	req = nvmf_io_req(cmd, ns, io_done);

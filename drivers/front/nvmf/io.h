@@ -45,6 +45,7 @@ struct nvmf_lcore {
 	struct nvmf_fifo ending; /**< want to be answered outside nvmf_execute() */
 	struct nvmf_note note[NVMF_NOTES];
 	uint64_t notes_lost;
+	struct nvmf_sweep *sweeps;
 	uint64_t classes[UINT8_MAX + 1]; /**< requests of each class; counted only if there are rules */
 };
 
@@ -72,6 +73,8 @@ bool nvmf_cmd_stop(struct nvmf_cmd *cmd, uint16_t sct_sc);
 /** The command of this id the queue pair has lent us, or NULL. */
 struct nvmf_cmd *nvmf_qpair_cmd(struct nvmf_qpair *qp, uint16_t cid);
 
+/** Whether another host's reservation forbids a command. */
+bool nvmf_io_forbidden(const struct nvmf_cmd *cmd, const struct nvmf_ns *ns);
 /** See nvmf_cmd_check(), for commands of I/O queues. @return 0 or an NVME_SC. */
 uint16_t nvmf_io_check(struct nvmf_cmd *cmd);
 /**

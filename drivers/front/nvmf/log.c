@@ -9,6 +9,7 @@
 
 #include "admin.h"
 #include "io.h"
+#include "resv.h"
 
 struct page {
 	uint8_t *data;
@@ -107,6 +108,10 @@ build_effects(struct nvmf_ctrlr *c, struct page *p)
 		{NVME_IO_WRITE_ZEROES, NVME_EFFECT_CSUPP | NVME_EFFECT_LBCC},
 		{NVME_IO_DSM, NVME_EFFECT_CSUPP | NVME_EFFECT_LBCC},
 		{NVME_IO_VERIFY, NVME_EFFECT_CSUPP},
+		{NVME_IO_RESV_REGISTER, NVME_EFFECT_CSUPP},
+		{NVME_IO_RESV_REPORT, NVME_EFFECT_CSUPP},
+		{NVME_IO_RESV_ACQUIRE, NVME_EFFECT_CSUPP},
+		{NVME_IO_RESV_RELEASE, NVME_EFFECT_CSUPP},
 	};
 	struct nvme_log_effects *log;
 
@@ -151,6 +156,15 @@ build_discovery(struct nvmf_ctrlr *c, struct page *p)
 	return p->len == 0 ? NVME_SC_INTERNAL : 0;
 }
 
+static uint16_t
+build_resv(struct nvmf_ctrlr *c, struct page *p)
+{
+	if (!page_new(p, sizeof(struct nvme_log_resv)))
+		return NVME_SC_INTERNAL;
+	nvmf_resv_log(c, (struct nvme_log_resv *)p->data);
+	return 0;
+}
+
 static uint16_t build_supported(struct nvmf_ctrlr *c, struct page *p);
 
 static const struct {
@@ -166,6 +180,7 @@ static const struct {
 	{NVME_LID_CHANGED_NS, true, false, NVMF_EVENT_NS_ATTR, build_changed},
 	{NVME_LID_EFFECTS, true, false, -1, build_effects},
 	{NVME_LID_ANA, true, false, NVMF_EVENT_ANA, build_ana},
+	{NVME_LID_RESERVATION, true, false, NVMF_EVENT_RESERVATION, build_resv},
 	{NVME_LID_DISCOVERY, false, true, NVMF_EVENT_DISCOVERY, build_discovery},
 };
 
@@ -254,6 +269,8 @@ nvmf_get_log(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd)
 		nvmf_aer_read(c, table[i].event);
 		if (lid == NVME_LID_CHANGED_NS)
 			memset(c->changed, 0, sizeof(c->changed));
+		else if (lid == NVME_LID_RESERVATION)
+			nvmf_resv_log_read(c);
 		break;
 	}
 	if (sc != 0)

@@ -10,15 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_log.h>
 #include <rte_malloc.h>
 
-#include "ctrlr.h"
+#include "barrier.h"
+#include "resv.h"
+
+RTE_LOG_REGISTER_SUFFIX(ns_log, ns, INFO);
 
 /* One lcore's copy of the news. */
-struct publication {
+struct nvmf_ns_copy {
 	struct strake_msg msg;
 	struct nvmf_subsystem *sub;
 	const struct nvmf_ns_array *array;
+	struct nvmf_barrier *barrier;
 	uint16_t lcore;
 };
 
@@ -31,6 +36,7 @@ set(struct nvmf_ns *ns, struct strake_volume *vol)
 	ns->nlb = vol->nlb;
 	ns->lba_shift = (uint8_t)vol->lba_shift;
 	ns->read_only = vol->read_only;
+	ns->resv = nvmf_resv_view_get(nvmf_resv_of(vol->uuid)->view);
 }
 
 struct nvmf_ns_array *
@@ -57,6 +63,8 @@ nvmf_ns_array_put(struct nvmf_ns_array *array)
 {
 	if (--array->refs > 0)
 		return;
+	for (uint32_t i = 0; i < array->n; i++)
+		nvmf_resv_view_put(array->ns[i].resv);
 	nvmf_classes_put(array->classes);
 	rte_free(array);
 }
@@ -65,21 +73,23 @@ nvmf_ns_array_put(struct nvmf_ns_array *array)
 static void
 let_go(struct strake_msg *msg)
 {
-	struct publication *p = container_of(msg, struct publication, msg);
+	struct nvmf_ns_copy *copy = container_of(msg, struct nvmf_ns_copy, msg);
 
-	nvmf_ns_array_put((struct nvmf_ns_array *)(uintptr_t)p->array);
-	free(p);
+	nvmf_ns_array_put((struct nvmf_ns_array *)(uintptr_t)copy->array);
+	if (copy->barrier != NULL)
+		nvmf_barrier_drop(copy->barrier);
+	free(copy);
 }
 
 static void
 take(struct strake_msg *msg)
 {
-	struct publication *p = container_of(msg, struct publication, msg);
-	struct nvmf_ns_table *table = &p->sub->table[p->lcore];
+	struct nvmf_ns_copy *copy = container_of(msg, struct nvmf_ns_copy, msg);
+	struct nvmf_ns_table *table = &copy->sub->table[copy->lcore];
 	const struct nvmf_ns_array *old = table->array;
 
-	table->array = p->array;
-	p->array = old;
+	table->array = copy->array;
+	copy->array = old;
 	msg->fn = let_go;
 	strake_msg_send(STRAKE_LCORE_MAIN, msg);
 }
@@ -94,39 +104,74 @@ swap_here(struct nvmf_subsystem *sub, uint16_t lcore, struct nvmf_ns_array *arra
 		nvmf_ns_array_put(old);
 }
 
+void
+nvmf_ns_cancel(struct nvmf_publication *p)
+{
+	for (uint16_t i = 0; i < STRAKE_LCORE_MAX; i++)
+		free(p->copy[i]);
+	nvmf_ns_array_put(p->array);
+	free(p);
+}
+
 int
-nvmf_ns_publish(struct nvmf_subsystem *sub, struct nvmf_ns_array *array)
+nvmf_ns_prepare(struct nvmf_publication **out, struct nvmf_subsystem *sub, struct nvmf_ns_array *array)
 {
 	uint32_t running = __atomic_load_n(&nvmf_target->lcores, __ATOMIC_ACQUIRE);
-	struct publication *pub[STRAKE_LCORE_MAX] = {NULL};
-	struct nvmf_ns_array *old = sub->ns;
+	struct nvmf_publication *p = calloc(1, sizeof(*p));
 
+	if (p == NULL) {
+		nvmf_ns_array_put(array);
+		return -ENOMEM;
+	}
+	p->sub = sub;
+	p->array = array;
 	for (uint16_t i = 0; i < STRAKE_LCORE_MAX; i++) {
 		if ((running & 1u << i) == 0)
 			continue;
-		pub[i] = malloc(sizeof(*pub[i]));
-		if (pub[i] == NULL)
-			goto no_memory;
+		p->copy[i] = malloc(sizeof(*p->copy[i]));
+		if (p->copy[i] == NULL) {
+			nvmf_ns_cancel(p);
+			return -ENOMEM;
+		}
 	}
-	array->refs += STRAKE_LCORE_MAX;
+	*out = p;
+	return 0;
+}
+
+void
+nvmf_ns_commit(struct nvmf_publication *p, struct nvmf_barrier *b)
+{
+	struct nvmf_subsystem *sub = p->sub;
+	struct nvmf_ns_array *old = sub->ns;
+
+	p->array->refs += STRAKE_LCORE_MAX;
 	for (uint16_t i = 0; i < STRAKE_LCORE_MAX; i++) {
-		if (pub[i] == NULL) {
-			swap_here(sub, i, array);
+		struct nvmf_ns_copy *copy = p->copy[i];
+
+		if (copy == NULL) {
+			swap_here(sub, i, p->array);
 			continue;
 		}
-		*pub[i] = (struct publication){.msg.fn = take, .sub = sub, .array = array, .lcore = i};
-		strake_msg_send(i, &pub[i]->msg);
+		if (b != NULL)
+			nvmf_barrier_hold(b);
+		*copy = (struct nvmf_ns_copy){.msg.fn = take, .sub = sub, .array = p->array, .barrier = b, .lcore = i};
+		strake_msg_send(i, &copy->msg);
 	}
-	sub->ns = array;
+	sub->ns = p->array;
 	if (old != NULL)
 		nvmf_ns_array_put(old);
-	return 0;
+	free(p);
+}
 
-no_memory:
-	for (uint16_t i = 0; i < STRAKE_LCORE_MAX; i++)
-		free(pub[i]);
-	nvmf_ns_array_put(array);
-	return -ENOMEM;
+int
+nvmf_ns_publish(struct nvmf_subsystem *sub, struct nvmf_ns_array *array, struct nvmf_barrier *b)
+{
+	struct nvmf_publication *p;
+	int ret = nvmf_ns_prepare(&p, sub, array);
+
+	if (ret == 0)
+		nvmf_ns_commit(p, b);
+	return ret;
 }
 
 /* --- while hosts are connected -------------------------------------------------------------------------------------
@@ -153,7 +198,7 @@ change(struct nvmf_subsystem *sub, uint32_t nsid, struct strake_volume *vol)
 	if (ret < 0)
 		return ret;
 	array = nvmf_ns_array_new(sub, classes, RTE_MAX(sub->ns->n, nsid));
-	ret = array != NULL ? nvmf_ns_publish(sub, array) : -ENOMEM;
+	ret = array != NULL ? nvmf_ns_publish(sub, array, NULL) : -ENOMEM;
 	if (ret < 0) {
 		nvmf_classes_put(classes);
 		return ret;
@@ -168,6 +213,7 @@ int
 nvmf_ns_add(const char *nqn, uint32_t nsid, struct strake_volume *vol)
 {
 	struct nvmf_subsystem *sub = nvmf_subsystem_find(nqn);
+	char err[256];
 	int ret;
 
 	if (sub == NULL || sub->discovery)
@@ -176,6 +222,11 @@ nvmf_ns_add(const char *nqn, uint32_t nsid, struct strake_volume *vol)
 		return -EINVAL;
 	if (nvmf_ns_of(sub->ns, nsid) != NULL)
 		return -EEXIST;
+	ret = nvmf_resv_open(vol->uuid, err, sizeof(err));
+	if (ret < 0) {
+		rte_log(RTE_LOG_ERR, ns_log, "NVMF: namespace %u of %s: %s\n", nsid, nqn, err);
+		return ret;
+	}
 	ret = change(sub, nsid, vol);
 	if (ret == 0)
 		sub->ana_changes++;

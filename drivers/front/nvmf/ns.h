@@ -18,9 +18,13 @@
 /** Largest namespace id (NN), a power of two so that the ANA log stays small. */
 #define NVMF_NS_MAX 1024u
 
+struct nvmf_resv_view;
+struct nvmf_barrier;
+
 struct nvmf_ns {
 	struct strake_volume *vol; /**< NULL: inactive */
 	uint64_t nlb;
+	struct nvmf_resv_view *resv; /**< NULL: not reserved */
 	uint8_t lba_shift;
 	bool read_only;
 };
@@ -57,7 +61,20 @@ nvmf_ns_of(const struct nvmf_ns_array *array, uint32_t nsid)
 /** Namespaces 1 to @p n of a subsystem as @p classes leads them, with one reference. NULL: out of memory. */
 struct nvmf_ns_array *nvmf_ns_array_new(const struct nvmf_subsystem *sub, struct nvmf_classes *classes, uint32_t n);
 void nvmf_ns_array_put(struct nvmf_ns_array *array);
-/** Make @p array the subsystem's: main at once, the data lcores as the message reaches them. Takes the reference. */
-int nvmf_ns_publish(struct nvmf_subsystem *sub, struct nvmf_ns_array *array);
+/** News of one subsystem, ready to go out. */
+struct nvmf_publication {
+	struct nvmf_publication *next; /**< the caller's */
+	struct nvmf_subsystem *sub;
+	struct nvmf_ns_array *array;
+	struct nvmf_ns_copy *copy[STRAKE_LCORE_MAX]; /**< NULL: the lcore does not run */
+};
+/** Have all the memory it takes; takes the array's reference, whatever happens. @return 0, -ENOMEM. */
+int nvmf_ns_prepare(struct nvmf_publication **out, struct nvmf_subsystem *sub, struct nvmf_ns_array *array);
+/** Make the array the subsystem's: main at once, the data lcores as the message reaches them. Cannot fail.
+ * @param b held until every lcore has it; may be NULL. */
+void nvmf_ns_commit(struct nvmf_publication *p, struct nvmf_barrier *b);
+void nvmf_ns_cancel(struct nvmf_publication *p);
+/** Both in one. */
+int nvmf_ns_publish(struct nvmf_subsystem *sub, struct nvmf_ns_array *array, struct nvmf_barrier *b);
 
 #endif /* NVMF_NS_H */

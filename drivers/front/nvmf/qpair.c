@@ -19,6 +19,7 @@
 
 #include "admin.h"
 #include "io.h"
+#include "sweep.h"
 
 static struct nvmf_lcore *lcores[STRAKE_LCORE_MAX];
 
@@ -183,6 +184,7 @@ fini_lcore(struct nvmf_qpair *qp)
 {
 	if (qp->main_done && qp->inflight == 0) {
 		qp->main_done = false; /* once */
+		nvmf_sweep_gone(qp);
 		qp->gone(qp);
 	}
 }
@@ -288,7 +290,7 @@ lcore_poll(struct strake_poller *p, uint64_t now)
 	struct nvmf_cmd *cmd, *end = NULL;
 	uint32_t work = 0;
 
-	if (likely(lc->ending.head == NULL && lc->waits.head == NULL))
+	if (likely(lc->ending.head == NULL && lc->waits.head == NULL && lc->sweeps == NULL))
 		return 0;
 	/* An answer may bring new commands that fail at once: those end in the next turn. */
 	if (lc->ending.head != NULL)
@@ -299,7 +301,7 @@ lcore_poll(struct strake_poller *p, uint64_t now)
 			end = NULL;
 		nvmf_finish(cmd);
 	}
-	return work + run_waits(lc);
+	return work + run_waits(lc) + nvmf_sweep_poll(lc);
 }
 
 static bool

@@ -28,6 +28,8 @@ nvmf_status_of(int err, uint8_t op)
 		return NVME_SC_ABORT_REQ;
 	case -ENOSPC:
 		return NVME_SC_CAPACITY;
+	case -EPERM:
+		return NVME_SC_RESV_CONFLICT;
 	case -EROFS:
 		return NVME_SC_NS_WRITE_PROTECTED;
 	case -ENODEV:

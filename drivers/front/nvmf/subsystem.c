@@ -106,7 +106,7 @@ nvmf_subsystem_fill(struct nvmf_subsystem *sub, uint32_t n)
 
 	for (uint16_t i = 0; i < STRAKE_LCORE_MAX; i++)
 		sub->table[i].subsystem = sub->id;
-	return array != NULL ? nvmf_ns_publish(sub, array) : -ENOMEM;
+	return array != NULL ? nvmf_ns_publish(sub, array, NULL) : -ENOMEM;
 }
 
 static uint16_t

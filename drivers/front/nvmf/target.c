@@ -13,7 +13,8 @@
 
 #include <rte_log.h>
 
-#include "ctrlr.h"
+#include "resv.h"
+#include "resv_store.h"
 
 RTE_LOG_REGISTER_DEFAULT(nvmf_log, INFO);
 
@@ -63,6 +64,27 @@ tables_up(const struct conf *conf, char *err, size_t errlen)
 	return nvmf_classes_create(&nvmf_target->classes, routes, n, err, errlen);
 }
 
+static int
+reservations_up(const struct conf *conf, char *err, size_t errlen)
+{
+	int ret = nvmf_store_open(conf->appliance.state);
+
+	if (ret < 0)
+		rte_log(RTE_LOG_WARNING, nvmf_log,
+			"NVMF: state folder %s: %s: reservations cannot persist through power loss\n",
+			conf->appliance.state, strerror(-ret));
+	for (unsigned int i = 0; i < conf->n_subsystems; i++) {
+		const struct conf_subsystem *cs = &conf->subsystems[i];
+
+		for (unsigned int k = 0; k < cs->n_namespaces; k++) {
+			ret = nvmf_resv_open(strake_volume_find(cs->namespaces[k].volume->name)->uuid, err, errlen);
+			if (ret < 0)
+				return ret;
+		}
+	}
+	return 0;
+}
+
 /* Rules, tables, then the namespaces from them. */
 static int
 namespaces_up(const struct conf *conf, char *err, size_t errlen)
@@ -71,6 +93,8 @@ namespaces_up(const struct conf *conf, char *err, size_t errlen)
 
 	if (ret == 0)
 		ret = tables_up(conf, err, errlen);
+	if (ret == 0)
+		ret = reservations_up(conf, err, errlen);
 	if (ret == 0)
 		ret = nvmf_subsystem_fill(nvmf_target->subsystems, 0); /* discovery has none */
 	for (unsigned int i = 0; ret == 0 && i < conf->n_subsystems; i++)
@@ -140,6 +164,8 @@ nvmf_destroy(void)
 	if (t->classes != NULL)
 		nvmf_classes_put(t->classes);
 	nvmf_rules_destroy();
+	nvmf_resv_destroy_all();
+	nvmf_store_close();
 	while (t->listeners != NULL) {
 		struct nvmf_listener *l = t->listeners;
 

@@ -13,6 +13,7 @@
 #include "ns.h"
 
 struct nvmf_ctrlr;
+struct nvmf_resv;
 
 /** Figures of queue pairs that are gone, and sums over those that are there. */
 struct nvmf_totals {
@@ -59,6 +60,7 @@ struct nvmf_target {
 	bool draining;
 	uint32_t lcores;	      /**< bitmap of data lcores that run; atomic */
 	struct nvmf_classes *classes; /**< the newest */
+	struct nvmf_resv *resvs;      /**< of all volumes that were ever offered */
 };
 
 /** The target, or NULL. */

@@ -17,6 +17,7 @@ TEST(ConfLoad, FillsTheStructureAndResolvesNames)
 	EXPECT_EQ("", l.said);
 	EXPECT_STREQ("t", l.c->appliance.name);
 	EXPECT_STREQ("/run/strake/t.sock", l.c->appliance.control);
+	EXPECT_STREQ("/var/lib/strake/t", l.c->appliance.state);
 	ASSERT_EQ(2u, l.c->appliance.n_data_cpus);
 	EXPECT_EQ(2u, l.c->appliance.data_cpus[1]);
 	EXPECT_TRUE(l.c->appliance.huge);

@@ -26,7 +26,8 @@ class Maker
 		all += one("name", {"a", "b-1", "\"x.y_z\""}) + one("huge", {"true", "false"}) +
 		       one("memory", {"1GiB", "3145728KiB", "1073741825"}) + one("buffers", {"8MiB", "64MiB"}) +
 		       one("idle", {"spin", "adaptive"}) + one("slab", {"1MiB", "1TiB"}) +
-		       one("data_cpus", {"[0]", "[1, 2, 3]", "[0, 7]"}) + one("control", {"/tmp/c", "rel/ative.sock"});
+		       one("data_cpus", {"[0]", "[1, 2, 3]", "[0, 7]"}) + one("control", {"/tmp/c", "rel/ative.sock"}) +
+		       one("state", {"/tmp/s", "rel/ative"});
 		all += "ports:\n- name: p0\n  device: " +
 		       pick({"net_tap0", "'net_tap0,iface=x'", "\"0000:3b:00.0\"", "'a \"b\" \\c'"}) +
 		       "\n  addresses: " + pick({"[10.0.0.2/24]", "[\"fd00::2/64\", 10.0.0.2/8]"}) + "\n" +
@@ -105,7 +106,8 @@ TEST(ConfSave, KeepsEveryValue)
 
 	ASSERT_NE(nullptr, l.c) << l.said;
 	EXPECT_EQ(
-		"appliance:\n  name: t\n  control: /run/strake/t.sock\n  main_cpu: 0\n  data_cpus: [1, 2]\n  huge: "
+		"appliance:\n  name: t\n  control: /run/strake/t.sock\n  state: /var/lib/strake/t\n  main_cpu: 0\n  "
+		"data_cpus: [1, 2]\n  huge: "
 		"true\n"
 		"  memory: 1GiB\n  buffers: 256MiB\n  requests: 16384\n  idle: adaptive\n  slab: 1GiB\n"
 		"\nports:\n  - name: p0\n    device: net_tap0\n    mtu: 1500\n    queues: 0\n    vlan: 0\n"

@@ -272,6 +272,7 @@ enum nvme_status {
 	NVME_SC_LBA_RANGE = 0x080,
 	NVME_SC_CAPACITY = 0x081,
 	NVME_SC_NS_NOT_READY = 0x082,
+	NVME_SC_RESV_CONFLICT = 0x083,
 
 	NVME_SC_CQ_INVALID = 0x100,
 	NVME_SC_QID_INVALID = 0x101,
@@ -509,6 +510,9 @@ NVME_SPEC_AT(struct nvme_id_ctrlr, psd, 2048);
 #define NVME_LPA_EXTENDED      0x04
 #define NVME_LPA_SUPPORTED     0x20 /**< supported log pages log */
 #define NVME_ANACAP_OPTIMIZED  0x01
+#define NVME_ANACAP_NON_OPT    0x02
+#define NVME_ANACAP_NO_ACCESS  0x04
+#define NVME_ANACAP_CHANGE     0x10
 #define NVME_ANACAP_FIXED      0x40 /**< ANAGRPID does not change while attached */
 #define NVME_ANACAP_NONZERO    0x80 /**< ANAGRPID is never 0 */
 #define NVME_ONCS_COMPARE      0x0001
@@ -566,6 +570,9 @@ NVME_SPEC_AT(struct nvme_id_ns, anagrpid, 92);
 NVME_SPEC_AT(struct nvme_id_ns, nguid, 104);
 NVME_SPEC_AT(struct nvme_id_ns, lbaf, 128);
 
+#define NVME_RESCAP_PTPL     0x01 /**< persist through power loss */
+#define NVME_RESCAP_TYPES    0x7e /**< all six types */
+#define NVME_RESCAP_IEKEY13  0x80 /**< Ignore Existing Key as since revision 1.3 */
 #define NVME_NSFEAT_THIN     0x01
 #define NVME_NSFEAT_NABP     0x02 /**< NAWUN, NAWUPF, NACWU are this namespace's */
 #define NVME_NSFEAT_DULBE    0x04
@@ -646,6 +653,7 @@ enum nvme_lid {
 	NVME_LID_EFFECTS = 0x05,
 	NVME_LID_ANA = 0x0c,
 	NVME_LID_DISCOVERY = 0x70,
+	NVME_LID_RESERVATION = 0x80,
 };
 
 #define NVME_LOG_RAE	  0x8000 /**< of cdw10: retain the asynchronous event */
@@ -781,6 +789,76 @@ enum nvme_discovery_subtype {
 #define NVME_DISC_EFLAGS_EPCSD	    0x0002 /**< explicit persistent connections to the discovery controller */
 #define NVME_DISC_EFLAGS_DUPRETINFO 0x0001
 
+/* --- reservations ------------------------------------------------------------------------------------------------ */
+
+enum nvme_resv_type {
+	NVME_RESV_NONE,
+	NVME_RESV_WRITE_EXCL,
+	NVME_RESV_EXCL_ACCESS,
+	NVME_RESV_WRITE_EXCL_REG,  /**< registrants only */
+	NVME_RESV_EXCL_ACCESS_REG, /**< registrants only */
+	NVME_RESV_WRITE_EXCL_ALL,  /**< all registrants */
+	NVME_RESV_EXCL_ACCESS_ALL, /**< all registrants */
+};
+
+/* Actions: bits 2:0 of cdw10 */
+#define NVME_RESV_ACTION(cdw10) ((cdw10)&7)
+#define NVME_RESV_IEKEY		0x8u /**< of cdw10: ignore the existing key */
+#define NVME_RESV_RTYPE(cdw10)	(((cdw10) >> 8) & 0xff)
+#define NVME_RESV_CPTPL(cdw10)	((cdw10) >> 30) /**< register: enum nvme_resv_cptpl */
+#define NVME_RESV_EDS		0x1u		/**< of cdw11 of report: extended data structure */
+enum nvme_resv_register { NVME_RREGA_REGISTER, NVME_RREGA_UNREGISTER, NVME_RREGA_REPLACE };
+enum nvme_resv_acquire { NVME_RACQA_ACQUIRE, NVME_RACQA_PREEMPT, NVME_RACQA_PREEMPT_ABORT };
+enum nvme_resv_release { NVME_RRELA_RELEASE, NVME_RRELA_CLEAR };
+enum nvme_resv_cptpl { NVME_CPTPL_KEEP, NVME_CPTPL_RESERVED, NVME_CPTPL_CLEAR, NVME_CPTPL_SET };
+
+/** Data of Reservation Register (current, new key) and Acquire (current, preempted key). Release has the first only. */
+struct nvme_resv_keys {
+	uint64_t crkey, nrkey;
+};
+NVME_SPEC_SIZE(struct nvme_resv_keys, 16);
+
+/** Reservation Report, extended: header, then a registrant each. */
+struct nvme_resv_status {
+	uint32_t gen;
+	uint8_t rtype;
+	uint8_t regctl[2]; /**< registrants that follow; not aligned */
+	uint8_t rsvd7[2];
+	uint8_t ptpls;
+	uint8_t rsvd10[54];
+};
+NVME_SPEC_SIZE(struct nvme_resv_status, 64);
+
+struct nvme_resv_registrant {
+	uint16_t cntlid;
+	uint8_t rcsts; /**< bit 0: holds the reservation */
+	uint8_t rsvd3[5];
+	uint64_t rkey;
+	uint8_t hostid[16];
+	uint8_t rsvd32[32];
+};
+NVME_SPEC_SIZE(struct nvme_resv_registrant, 64);
+
+/** Log page 80h: the oldest notification not read yet. */
+struct nvme_log_resv {
+	uint64_t count;
+	uint8_t type; /**< enum nvme_resv_notice */
+	uint8_t more; /**< further pages that wait */
+	uint8_t rsvd10[2];
+	uint32_t nsid;
+	uint8_t rsvd16[48];
+};
+NVME_SPEC_SIZE(struct nvme_log_resv, 64);
+
+enum nvme_resv_notice {
+	NVME_RESV_NOTICE_NONE,
+	NVME_RESV_NOTICE_REG_PREEMPTED,
+	NVME_RESV_NOTICE_RELEASED,
+	NVME_RESV_NOTICE_PREEMPTED,
+};
+/** Bits of the notification mask feature: 1 << enum nvme_resv_notice. */
+#define NVME_RESV_NOTICE_MASK 0x0eu
+
 /* --- features and events ----------------------------------------------------------------------------------------- */
 
 enum nvme_fid {
@@ -820,7 +898,12 @@ enum nvme_feature_select { NVME_SEL_CURRENT, NVME_SEL_DEFAULT, NVME_SEL_SAVED, N
 
 /** DW0 of an Asynchronous Event Request's completion. */
 #define NVME_AEN(type, info, lid) ((uint32_t)(type) | (uint32_t)(info) << 8 | (uint32_t)(lid) << 16)
-enum nvme_aen_type { NVME_AEN_TYPE_ERROR = 0, NVME_AEN_TYPE_SMART = 1, NVME_AEN_TYPE_NOTICE = 2 };
+enum nvme_aen_type {
+	NVME_AEN_TYPE_ERROR = 0,
+	NVME_AEN_TYPE_SMART = 1,
+	NVME_AEN_TYPE_NOTICE = 2,
+	NVME_AEN_TYPE_COMMAND_SET = 6, /**< info 0: a reservation notification waits */
+};
 enum nvme_aen_notice {
 	NVME_AEN_NOTICE_NS_ATTR = 0x00,
 	NVME_AEN_NOTICE_FW = 0x01,

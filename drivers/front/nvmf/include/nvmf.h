@@ -116,6 +116,7 @@ struct nvmf_qpair {
 	bool sqhd_off;		    /**< no submission queue flow control */
 	bool main_done;		    /**< main has forgotten the queue pair */
 	uint64_t reads, writes;	    /**< commands, for SMART */
+	uint8_t hostid[16];	    /**< set by main before it is connected; then never changed */
 	/* Main's. */
 	struct nvmf_qpair *ctrlr_next;
 	struct strake_msg kill_msg;

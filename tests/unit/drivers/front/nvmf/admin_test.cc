@@ -88,7 +88,7 @@ TEST_F(NvmfAdmin, HostIdentifierIsTheOneOfConnect)
 TEST_F(NvmfAdmin, UnknownFeaturesAreRefused)
 {
 	for (unsigned int fid = 0; fid < 256; fid++) {
-		bool known = (fid >= 1 && fid <= 0xf) || fid == 0x19 || fid == 0x81;
+		bool known = (fid >= 1 && fid <= 0xf) || fid == 0x19 || (fid >= 0x81 && fid <= 0x83);
 
 		if (fid == 3 || fid == 6 || fid == 8 || fid == 9 || (fid >= 0xc && fid <= 0xe))
 			known = false;

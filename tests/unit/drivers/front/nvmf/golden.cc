@@ -52,9 +52,8 @@ golden_id_ctrlr(const uint8_t *bytes, uint16_t cntlid)
 	EXPECT_EQ(1024u, id->nn);
 	EXPECT_EQ(1024u, id->mnan) << "Linux refuses ANA without it";
 	EXPECT_EQ(NVME_CTRL_ONCS_COMPARE | NVME_CTRL_ONCS_DSM | NVME_CTRL_ONCS_WRITE_ZEROES |
-			  NVME_CTRL_ONCS_SAVE_FEATURES | NVME_CTRL_ONCS_VERIFY,
-		  id->oncs)
-		<< "no reservations";
+			  NVME_CTRL_ONCS_SAVE_FEATURES | NVME_CTRL_ONCS_VERIFY | NVME_CTRL_ONCS_RESERVATIONS,
+		  id->oncs);
 	EXPECT_EQ(NVME_CTRL_FUSES_COMPARE_AND_WRITE, id->fuses);
 	EXPECT_EQ(0, id->fna);
 	EXPECT_EQ(0x04, id->vwc) << "no volatile cache, no flush of all namespaces";
@@ -84,7 +83,7 @@ golden_id_ns(const uint8_t *bytes)
 	EXPECT_EQ(0, id->flbas);
 	EXPECT_EQ(0, id->mc | id->dpc | id->dps);
 	EXPECT_EQ(1, id->nmic) << "shared";
-	EXPECT_EQ(0, id->rescap);
+	EXPECT_EQ(0xfe, id->rescap) << "no state folder: nothing persists";
 	EXPECT_EQ(1u, id->anagrpid);
 	EXPECT_EQ(0, id->nsattr);
 	EXPECT_EQ(0, memcmp(nguid, id->nguid, 16));

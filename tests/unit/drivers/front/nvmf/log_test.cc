@@ -102,7 +102,8 @@ TEST_F(NvmfLog, FirmwareEffectsAndSupportedPages)
 	EXPECT_EQ(0u, fx->acs[NVME_ADMIN_FORMAT]);
 	EXPECT_EQ(3u, fx->iocs[NVME_IO_WRITE]);
 	EXPECT_EQ(1u, fx->iocs[NVME_IO_READ]);
-	EXPECT_EQ(0u, fx->iocs[NVME_IO_RESV_REGISTER]);
+	EXPECT_EQ(1u, fx->iocs[NVME_IO_RESV_REGISTER]);
+	EXPECT_EQ(0u, fx->iocs[NVME_IO_COPY]);
 
 	const nvme_log_supported *s = get_log(*a, NVME_LID_SUPPORTED, 1024).as<nvme_log_supported>();
 	for (unsigned int lid = 0; lid < 256; lid++) {

@@ -111,8 +111,6 @@ class Rig : public World
 	void
 	up(unsigned int data_lcores, uint32_t units = 256)
 	{
-		char err[256] = "";
-
 		start(data_lcores, units);
 		strake_lcore_enter(0);
 		disk = nvmf_mem_create("disk", 4096, 9, kUuid);
@@ -142,11 +140,8 @@ class Rig : public World
 		conf_.n_subsystems = 2;
 		conf_.classes = classes.data();
 		conf_.n_classes = (unsigned int)classes.size();
-		ASSERT_EQ(0, nvmf_create(&conf_, err, sizeof(err))) << err;
-		for (uint16_t i = 1; i < lcores; i++) {
-			strake_lcore_enter(i);
-			ASSERT_EQ(0, nvmf_lcore_init());
-		}
+		conf_.appliance.state = state.empty() ? nullptr : state.c_str();
+		target_up();
 		/* what is held is held on lcore 1: the slabs tests hold are dealt there */
 		strake_lcore_enter(1);
 		ASSERT_EQ(0, strake_stage_lcore_init(disk->stage));
@@ -160,6 +155,32 @@ class Rig : public World
 		strake_lcore_enter(1);
 		nvmf_mem_release(disk);
 		nvmf_mem_release(big);
+		target_down();
+		strake_lcore_enter(1);
+		strake_stage_lcore_fini(disk->stage);
+		strake_stage_lcore_fini(big->stage);
+		strake_lcore_enter(0);
+		nvmf_mem_destroy(disk);
+		nvmf_mem_destroy(big);
+		World::TearDown();
+	}
+
+	void
+	target_up()
+	{
+		char err[256] = "";
+
+		strake_lcore_enter(0);
+		ASSERT_EQ(0, nvmf_create(&conf_, err, sizeof(err))) << err;
+		for (uint16_t i = 1; i < lcores; i++) {
+			strake_lcore_enter(i);
+			ASSERT_EQ(0, nvmf_lcore_init());
+		}
+	}
+
+	void
+	target_down()
+	{
 		turn(5);
 		for (auto &h : all)
 			if (!h->qp.dying)
@@ -173,14 +194,17 @@ class Rig : public World
 			strake_lcore_enter(i);
 			nvmf_lcore_fini();
 		}
-		strake_lcore_enter(1);
-		strake_stage_lcore_fini(disk->stage);
-		strake_stage_lcore_fini(big->stage);
 		strake_lcore_enter(0);
 		nvmf_destroy();
-		nvmf_mem_destroy(disk);
-		nvmf_mem_destroy(big);
-		World::TearDown();
+	}
+
+	/* The appliance as it comes back; every host has to connect anew. */
+	void
+	restart()
+	{
+		target_down();
+		all.clear();
+		target_up();
 	}
 
 	/* --- hosts --- */
@@ -439,13 +463,14 @@ class Rig : public World
 	nvmf_mem *disk = nullptr, *big = nullptr;
 	std::deque<std::unique_ptr<Host>> all;
 	std::vector<conf_class> classes; /* of the configuration; to be filled before up() */
+	std::string state;		 /* the state folder; the same */
 	conf_subsystem subs[2] = {};
+	conf conf_ = {};
 
       private:
 	const char *hosts[1] = {HOST_A};
 	conf_volume vols[2] = {};
 	conf_namespace spaces[2] = {};
-	conf conf_ = {};
 };
 
 #endif /* NVMF_RIG_H */
