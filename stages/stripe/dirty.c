@@ -26,7 +26,7 @@ timer_due(struct strake_timer *t, uint64_t now)
 
 	g->clear_due = g->dirty > 0;
 	g->clear_cursor = 0;
-	g->halted = false;
+	resync_tick(g);
 	if (g->dirty > 0)
 		strake_timer_arm(t, now + CLEAR_PERIOD_NS);
 	group_kick(g);

@@ -41,6 +41,9 @@ group_kick(struct group *g)
 	} else if (g->back != NULL) {
 		g->task = TASK_RETURN;
 		task_return(g);
+	} else if (g->mends != NULL) {
+		g->task = TASK_MEND;
+		task_mend(g);
 	} else if (g->clear_due) {
 		g->task = TASK_CLEAR;
 		task_clear(g);
@@ -391,6 +394,11 @@ group_status(const struct group *g, struct group_status *out)
 	out->degraded_reads = g->degraded_reads;
 	out->degraded_writes = g->degraded_writes;
 	out->member_errors = g->member_errors + g->lc_errors;
+	out->regions_bad = g->bad_n;
+	out->mends = g->mends_done;
+	out->mends_skipped = g->mends_skipped;
+	out->mended_bytes = g->mended_bytes;
+	out->unreadable_bytes = g->unreadable_bytes;
 	for (unsigned int i = 0; i < STRAKE_LCORE_MAX; i++) {
 		if (g->lc[i] == NULL)
 			continue;

@@ -25,6 +25,8 @@
 
 #define SWEEP_MAX     64
 #define ASKS_MAX      32
+#define MENDS_MAX     8	 /* of each lcore */
+#define MENDED_MAX    64 /* remembered */
 #define RESYNC_WINDOW (1u << 20)
 
 struct stripe_lcore;
@@ -36,6 +38,7 @@ struct group_view {
 	uint32_t write_mask;	   /**< these and stale ones */
 	bool degraded;		   /**< some member is not in sync */
 	uint64_t hold_lo, hold_hi; /**< places that writes keep out of; equal: none */
+	bool hold_reads;	   /**< and reads too */
 	const uint8_t *unsync;	   /**< bitmap: regions read from the first half only; NULL: none left */
 	uint32_t unsync_from;	   /**< those before are settled */
 };
@@ -65,6 +68,15 @@ struct group_fail {
 	struct stripe_lcore *lc;
 	uint32_t member;
 	bool busy; /**< on its way; the lcore's */
+};
+
+/** Lcore to main and back: a member could not read this, and another half could, or shall. */
+struct group_mend {
+	struct strake_msg msg;
+	struct group_mend *next;
+	struct stripe_lcore *lc;
+	uint32_t member, len;
+	uint64_t off; /**< in the member's data */
 };
 
 /** Lcore to main: here I am; main to lcore: this is the view. And the leaving. */
@@ -101,6 +113,7 @@ struct stripe_lcore {
 	struct strake_unit *limbo, *limbo_end; /**< written, but some member failed: main decides */
 	struct group_ask asks[ASKS_MAX], *free_asks;
 	struct group_fail fail[GEOMETRY_MEMBERS_MAX];
+	struct group_mend mends[MENDS_MAX], *free_mends;
 	struct group_ctl ctl;
 	struct group_join join, leave;
 	struct strake_msg feed;
@@ -117,7 +130,36 @@ struct group_slot {
 	struct strake_buf *page; /**< SUPER_BYTES */
 };
 
-enum group_task { TASK_NONE, TASK_LOST, TASK_RETURN, TASK_DIRTY, TASK_CLEAR, TASK_RESYNC, TASK_EXTENT, TASK_CLOSE };
+enum group_task {
+	TASK_NONE,
+	TASK_LOST,
+	TASK_RETURN,
+	TASK_DIRTY,
+	TASK_CLEAR,
+	TASK_MEND,
+	TASK_RESYNC,
+	TASK_EXTENT,
+	TASK_CLOSE
+};
+
+/** A range being mended. */
+struct mending {
+	uint32_t col, bad; /**< bad: members that cannot read the piece at off */
+	uint32_t source, targets;
+	uint64_t off, end; /**< what is left of it */
+	uint32_t step;	   /**< length of the piece */
+	bool spread;	   /**< of a resynchronisation: to all that need it */
+	bool unsync;	   /**< halves may differ here */
+	int status;	   /**< of the last read that failed */
+	struct strake_io io;
+	struct strake_buf *bufs;
+	void (*done)(struct group *g);
+};
+
+struct mended {
+	uint32_t member, len;
+	uint64_t off, at;
+};
 
 /** Piece of a window being copied. */
 struct copier {
@@ -126,6 +168,7 @@ struct copier {
 	uint32_t source, targets; /**< member, and mask of those still to write */
 	uint64_t off;
 	uint32_t len;
+	bool bad; /**< its source cannot read it */
 	struct strake_buf *bufs;
 };
 
@@ -156,6 +199,7 @@ struct group {
 	struct group_view views[2];
 	unsigned int cur;
 	uint64_t hold_lo, hold_hi;
+	bool hold_reads;
 	struct {
 		uint32_t pending;
 		uint64_t busy;
@@ -194,15 +238,28 @@ struct group {
 	uint8_t *unsync; /**< bitmap as of the start; never changed afterwards */
 	uint32_t need_n, unsync_n, unsync_from, pos;
 	uint64_t pos_off; /**< member offset of the next window */
-	bool halted;	  /**< a source cannot be read; tried again by the timer */
 	bool step_failed;
 	struct copier *copiers;
-	uint32_t copying;
+	uint32_t copying, copier_n;
 	uint64_t resync_bytes;
+	bool region_bad;   /**< the region at pos has blocks that no half can read */
+	uint32_t bad_n;	   /**< regions with NEED_BAD */
+	uint32_t bad_mask; /**< stale members that lack something for that */
+	uint32_t bad_age;  /**< periods of the timer since they were tried */
+	bool bad_due;	   /**< try them again */
+
+	/* rewriting what a half cannot read: mend.c */
+	struct group_mend *mends, *mends_end, *mend_now;
+	struct mending mend;
+	struct mended mended[MENDED_MAX];
+	uint32_t mended_next;
+	uint64_t mends_done, mends_skipped, mended_bytes, unreadable_bytes;
 };
 
 #define NEED_COPY   1
 #define NEED_UNSYNC 2
+#define NEED_BAD    4 /* has blocks that no half can read; left alone for a while */
+#define NEED_TOLD   8 /* the operator knows */
 
 /** First bit of a column in a mask of members, and the mask of its members. */
 static inline uint32_t
@@ -286,6 +343,19 @@ void resync_fini(struct group *g);
 void resync_need_dirty(struct group *g, uint8_t why);
 bool resync_wanted(const struct group *g);
 void task_resync(struct group *g);
+
+/** Time passes: now and then, what could not be read is tried again. */
+void resync_tick(struct group *g);
+
+/* mend.c */
+void task_mend(struct group *g);
+void group_mend_on_main(struct strake_msg *msg);
+/**
+ * Keep everybody out of a range of a column, rewrite what @p member, or else any of its halves, cannot read there, and
+ * call @p done with the range still held. @p spread: also to members that are to be resynchronised.
+ */
+void mend_range(struct group *g, uint32_t member, uint64_t off, uint32_t len, bool spread,
+		void (*done)(struct group *g));
 
 /* assemble.c */
 struct group_boot {

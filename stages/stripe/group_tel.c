@@ -73,6 +73,11 @@ info_on_main(const char *params, struct rte_tel_data *d)
 	rte_tel_data_add_dict_u64(d, "regions", s.regions);
 	rte_tel_data_add_dict_u64(d, "regions_dirty", s.regions_dirty);
 	rte_tel_data_add_dict_u64(d, "regions_resync", s.regions_resync);
+	rte_tel_data_add_dict_u64(d, "regions_bad", s.regions_bad);
+	rte_tel_data_add_dict_u64(d, "mends", s.mends);
+	rte_tel_data_add_dict_u64(d, "mends_skipped", s.mends_skipped);
+	rte_tel_data_add_dict_u64(d, "mended_bytes", s.mended_bytes);
+	rte_tel_data_add_dict_u64(d, "unreadable_bytes", s.unreadable_bytes);
 	rte_tel_data_add_dict_u64(d, "resync_bytes", s.resync_bytes);
 	rte_tel_data_add_dict_u64(d, "degraded_reads", s.degraded_reads);
 	rte_tel_data_add_dict_u64(d, "degraded_writes", s.degraded_writes);

@@ -10,6 +10,7 @@
  *      under way there is done;
  *   2. every column that needs it is copied, in pieces, from its first half in sync to its other halves that are stale,
  *      or, where an unclean stop left the halves unequal, to all its other halves;
+ *      A piece that its source cannot read is taken from another half (mend.c);
  *   3. the next view moves the window on, or takes it away, and the writes that waited go to all halves.
  * Reads go on all the time: they only touch halves whose bytes do not change. A region's mark in the dirty map stays
  * until the clearing, which flushes first.
@@ -21,8 +22,10 @@
 
 #include "group_priv.h"
 
-#define PIECE  STRAKE_BUF_PAGE_MAX
-#define PIECES (RESYNC_WINDOW / PIECE)
+#define PIECE	    STRAKE_BUF_PAGE_MAX
+#define PIECES	    (RESYNC_WINDOW / PIECE)
+
+#define BAD_PERIODS 12 /* of the group's timer, 5 s each, until blocks that no half can read are tried again */
 
 static void step(struct group *g);
 
@@ -45,9 +48,30 @@ resync_fini(struct group *g)
 	rte_free(g->copiers);
 }
 
+/* Regions with blocks that no half could read count as any others again. */
+static void
+bad_forget(struct group *g)
+{
+	for (uint32_t r = 0; r < g->regions && g->bad_n > 0; r++) {
+		g->bad_n -= (g->need[r] & NEED_BAD) != 0;
+		g->need[r] &= (uint8_t)~NEED_BAD;
+	}
+	g->bad_mask = 0;
+	g->bad_due = false;
+	g->bad_age = 0;
+}
+
+void
+resync_tick(struct group *g)
+{
+	if (g->bad_n > 0 && ++g->bad_age >= BAD_PERIODS)
+		g->bad_due = true;
+}
+
 void
 resync_need_dirty(struct group *g, uint8_t why)
 {
+	bad_forget(g);
 	for (uint32_t r = 0; r < g->regions; r++) {
 		if (!bit_get(g->bits, r))
 			continue;
@@ -65,8 +89,8 @@ resync_need_dirty(struct group *g, uint8_t why)
 bool
 resync_wanted(const struct group *g)
 {
-	return !g->halted && !g->closing && !g->quiet &&
-	       (g->need_n > 0 || group_mask_state(g, GROUP_MEMBER_STALE) != 0);
+	return !g->closing && !g->quiet &&
+	       (g->need_n > g->bad_n || g->bad_due || (group_mask_state(g, GROUP_MEMBER_STALE) & ~g->bad_mask) != 0);
 }
 
 /* --- the end: stale members are in sync ----------------------------------------------------------------------------
@@ -96,7 +120,7 @@ end_written(struct group *g, uint32_t failed)
 static void
 end_flushed(struct group *g, uint32_t failed)
 {
-	uint32_t stale = group_mask_state(g, GROUP_MEMBER_STALE);
+	uint32_t stale = group_mask_state(g, GROUP_MEMBER_STALE) & ~g->bad_mask;
 
 	/* A stale member that failed a write since is not to be called in sync, not even for a moment. */
 	if (failed != 0 || (g->lost_host | g->lost_meta) != 0) {
@@ -117,7 +141,7 @@ end_flushed(struct group *g, uint32_t failed)
 static void
 finish(struct group *g)
 {
-	if (group_mask_state(g, GROUP_MEMBER_STALE) != 0)
+	if ((group_mask_state(g, GROUP_MEMBER_STALE) & ~g->bad_mask) != 0)
 		fan_flush(g, group_mask_writable(g), end_flushed);
 	else
 		release(g);
@@ -126,13 +150,31 @@ finish(struct group *g)
 /* --- a window ------------------------------------------------------------------------------------------------------
  */
 
+/* It goes on being read from one half, or its member stale, until its blocks can be read, or hosts wrote them. */
+static void
+region_is_bad(struct group *g)
+{
+	if (!(g->need[g->pos] & NEED_TOLD))
+		GROUP_LOG(ERR,
+			  "group %s: region %u has blocks that no half can read: hosts get errors there; the rest is "
+			  "resynchronised\n",
+			  g->s.name, g->pos);
+	g->need[g->pos] |= NEED_BAD | NEED_TOLD;
+	g->bad_n++;
+}
+
 static void
 region_done(struct group *g)
 {
-	if (g->need[g->pos] & NEED_UNSYNC)
-		g->unsync_n--;
-	g->need[g->pos] = 0;
-	g->need_n--;
+	if (g->region_bad) {
+		region_is_bad(g);
+	} else {
+		if (g->need[g->pos] & NEED_UNSYNC)
+			g->unsync_n--;
+		g->need[g->pos] = 0;
+		g->need_n--;
+	}
+	g->region_bad = false;
 	g->pos++;
 	g->pos_off = 0;
 }
@@ -159,17 +201,35 @@ targets_of(const struct group *g, uint32_t col, uint32_t *source)
 	return targets;
 }
 
+/* Pieces whose source could not read them: from another half. @return false: none is left. */
+static bool
+rescue(struct group *g, void (*done)(struct group *g))
+{
+	for (uint32_t i = 0; i < g->copier_n; i++) {
+		struct copier *c = &g->copiers[i];
+
+		if (!c->bad)
+			continue;
+		c->bad = false;
+		mend_range(g, c->source, c->off - SUPER_DATA_OFF, c->len, true, done);
+		return true;
+	}
+	return false;
+}
+
 static void
 window_copied(struct group *g)
 {
+	if (!g->step_failed && rescue(g, window_copied))
+		return;
 	if (!g->step_failed) {
 		g->pos_off += RESYNC_WINDOW;
 		if (g->pos_off >= region_end(g, g->pos))
 			region_done(g);
 	}
 	/* Move the window on at once, unless something more pressing waits. */
-	if (!g->step_failed && g->need_n > 0 && resync_wanted(g) && (g->lost_host | g->lost_meta) == 0 &&
-	    g->asks == NULL && g->back == NULL && !g->clear_due)
+	if (!g->step_failed && g->need_n > g->bad_n && resync_wanted(g) && (g->lost_host | g->lost_meta) == 0 &&
+	    g->asks == NULL && g->back == NULL && g->mends == NULL && !g->clear_due)
 		step(g);
 	else
 		release(g);
@@ -239,15 +299,12 @@ copier_read(struct strake_io *io)
 		copier_write(c);
 		return;
 	}
-	g->step_failed = true;
 	g->member_errors++;
-	if (io->status == -ENODEV) {
+	if (io->status == -ENODEV && group_column_spare(g, c->source)) {
 		g->lost_host |= 1u << c->source;
+		g->step_failed = true;
 	} else {
-		if (!g->halted)
-			GROUP_LOG(ERR, "group %s: resync waits: drive %s cannot be read at %lu\n", g->s.name,
-				  io->drive->name, io->off);
-		g->halted = true;
+		c->bad = true;
 	}
 	copier_end(c);
 }
@@ -273,6 +330,7 @@ window_held(struct group *g)
 			c->off = SUPER_DATA_OFF + off;
 			c->len = (uint32_t)RTE_MIN((uint64_t)PIECE, end - off);
 			c->bufs = NULL;
+			c->bad = false;
 			*io = (struct strake_io){
 				.op = STRAKE_IO_READ,
 				.off = c->off,
@@ -284,6 +342,7 @@ window_held(struct group *g)
 			strake_drive_submit(g->m[source].drive, &io, 1);
 		}
 	}
+	g->copier_n = n;
 	copier_put(g);
 }
 
@@ -303,26 +362,32 @@ any_target(const struct group *g)
 static void
 step(struct group *g)
 {
-	while (g->need_n > 0) {
+	while (g->need_n > g->bad_n) {
+		bool todo;
+
 		if (g->pos == g->regions) {
 			g->pos = 0;
 			g->pos_off = 0;
 		}
-		if (g->need[g->pos] != 0 && any_target(g))
+		todo = g->need[g->pos] != 0 && !(g->need[g->pos] & NEED_BAD);
+		if (todo && any_target(g))
 			break;
-		if (g->need[g->pos] != 0) {
+		if (todo) {
+			g->region_bad = false;
 			region_done(g);
 		} else {
 			g->pos++;
 			g->pos_off = 0;
 		}
 	}
-	if (g->need_n == 0) {
+	if (g->need_n == g->bad_n) {
 		finish(g);
 		return;
 	}
-	if (g->pos_off == 0)
+	if (g->pos_off == 0) {
 		g->pos_off = (uint64_t)g->pos << g->region_shift;
+		g->region_bad = false;
+	}
 	g->hold_lo = g->pos_off * g->geo.cols;
 	g->hold_hi = RTE_MIN(g->pos_off + RESYNC_WINDOW, region_end(g, g->pos)) * g->geo.cols;
 	round_publish(g, window_held);
@@ -331,5 +396,10 @@ step(struct group *g)
 void
 task_resync(struct group *g)
 {
+	if (g->bad_due) {
+		bad_forget(g);
+		g->pos = 0;
+		g->pos_off = 0;
+	}
 	step(g);
 }

@@ -12,6 +12,9 @@
 
 #include "stripe.h"
 
+/* Times a read waits for main to mend its range, before it takes what it gets. */
+#define AGAIN_MAX 4
+
 static void io_done(struct strake_io *io);
 
 static inline struct stripe_ctx *
@@ -109,6 +112,20 @@ give_up(struct stripe_ctx *ctx, int ret)
 	return ret;
 }
 
+/* Some region of it is not resynchronised since an unclean stop. */
+static bool
+may_differ(const struct stripe_lcore *lc, uint64_t off, uint64_t len)
+{
+	const struct group_view *v = lc->view;
+	uint32_t last = (uint32_t)((off + len - 1) >> lc->region_shift);
+
+	for (uint32_t r = (uint32_t)(off >> lc->region_shift); v->unsync != NULL && r <= last; r++) {
+		if (r >= v->unsync_from && bit_get(v->unsync, r))
+			return true;
+	}
+	return false;
+}
+
 /* Which half to read: the only one; the first where halves may differ; else the least busy, by position if equal. */
 static inline int
 pick(const struct stripe_lcore *lc, uint32_t col, uint64_t off, uint64_t len)
@@ -122,14 +139,8 @@ pick(const struct stripe_lcore *lc, uint32_t col, uint64_t off, uint64_t len)
 		return -ENODEV;
 	if ((mask & (mask - 1)) == 0)
 		return __builtin_ctz(mask);
-	if (unlikely(v->unsync != NULL)) {
-		uint32_t last = (uint32_t)((off + len - 1) >> lc->region_shift);
-
-		for (uint32_t r = (uint32_t)(off >> lc->region_shift); r <= last; r++) {
-			if (r >= v->unsync_from && bit_get(v->unsync, r))
-				return __builtin_ctz(mask);
-		}
-	}
+	if (unlikely(v->unsync != NULL) && may_differ(lc, off, len))
+		return __builtin_ctz(mask);
 	self = strake_self_index();
 	for (; mask != 0; mask &= mask - 1) {
 		uint32_t m = (uint32_t)__builtin_ctz(mask);
@@ -264,6 +275,12 @@ issue_flush(struct stripe_lcore *lc, struct stripe_ctx *ctx)
 	return 0;
 }
 
+static bool
+held_out(const struct stripe_lcore *lc, const struct strake_chunk *chunk)
+{
+	return chunk->place < lc->view->hold_hi && lc->view->hold_lo < chunk->place + chunk->place_len;
+}
+
 int
 stripe_issue(struct stripe_lcore *lc, struct strake_chunk *chunk)
 {
@@ -276,8 +293,13 @@ stripe_issue(struct stripe_lcore *lc, struct strake_chunk *chunk)
 	}
 	ctx->chunk = chunk;
 	ctx->lc = lc;
-	if (likely(op == STRAKE_OP_READ))
+	if (likely(op == STRAKE_OP_READ)) {
+		if (unlikely(lc->view->hold_reads) && held_out(lc, chunk)) {
+			stripe_hold(lc, chunk);
+			return -EINPROGRESS;
+		}
 		return issue_read(lc, chunk, ctx);
+	}
 	if (op == STRAKE_OP_FLUSH)
 		return issue_flush(lc, ctx);
 	if (unlikely(!strake_op_writes(op) || op == STRAKE_OP_COMPARE_WRITE))
@@ -362,6 +384,8 @@ read_other(struct stripe_lcore *lc, struct stripe_ctx *ctx)
 	uint32_t member = stripe_member_of(lc, io->drive), mask;
 
 	ctx->tried |= 1u << member;
+	if (io->status == -EIO)
+		ctx->failed |= 1u << member;
 	lc->member_errors++;
 	if (io->status == -ENODEV && lc->geo.copies > 1 && lc->view->read_mask & 1u << member)
 		stripe_report(lc, member);
@@ -379,11 +403,53 @@ read_other(struct stripe_lcore *lc, struct stripe_ctx *ctx)
 	return true;
 }
 
+/* The piece `bad` was read from another half in the end: those that could not shall have it written again. */
+static void
+read_mend(struct stripe_lcore *lc, struct stripe_ctx *ctx)
+{
+	const struct strake_io *io = ctx->bad;
+
+	for (; ctx->failed != 0; ctx->failed &= ctx->failed - 1)
+		stripe_mend(lc, (uint32_t)__builtin_ctz(ctx->failed), io->off - SUPER_DATA_OFF, io->len);
+}
+
+/*
+ * Where halves may differ another half has other bytes for blocks that hosts may have read from this one. So main mends
+ * the range block by block, and this read begins anew. @return false: not so here, or it was tried enough.
+ */
+static bool
+read_later(struct stripe_lcore *lc, struct stripe_ctx *ctx, const struct strake_io *bad)
+{
+	struct strake_io *io = ctx->ios;
+
+	if (ctx->again == AGAIN_MAX || bad->status != -EIO || lc->geo.copies == 1 ||
+	    !may_differ(lc, bad->off - SUPER_DATA_OFF, bad->len) ||
+	    !stripe_mend(lc, stripe_member_of(lc, bad->drive), bad->off - SUPER_DATA_OFF, bad->len))
+		return false;
+	ctx->again++;
+	while (io != NULL) {
+		struct strake_io *next = io->link;
+
+		if (io->status == 0)
+			strake_buf_put_list(io->bufs);
+		strake_io_free(io);
+		io = next;
+	}
+	ctx->ios = NULL;
+	ctx->bad = NULL;
+	stripe_hold(lc, ctx->chunk);
+	stripe_leave(lc, ctx->epoch);
+	return true;
+}
+
 /* All pieces are back. Those that failed are tried on other halves, one after the other. */
 static void
 read_back(struct stripe_lcore *lc, struct stripe_ctx *ctx)
 {
 	struct strake_io *io;
+
+	if (unlikely(ctx->bad != NULL) && ctx->bad->status == 0)
+		read_mend(lc, ctx);
 
 	for (io = ctx->ios; io != NULL && io->status == 0; io = io->link)
 		;
@@ -392,8 +458,11 @@ read_back(struct stripe_lcore *lc, struct stripe_ctx *ctx)
 		return;
 	}
 	if (ctx->bad == NULL || ctx->bad->status == 0) {
+		if (read_later(lc, ctx, io))
+			return;
 		ctx->bad = io;
 		ctx->tried = 0;
+		ctx->failed = 0;
 	}
 	if (!read_other(lc, ctx))
 		read_end(lc, ctx, ctx->bad->status);

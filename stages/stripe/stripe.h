@@ -19,10 +19,11 @@ struct stripe_ctx {
 	struct strake_io *ios, *last; /**< made and not handed on yet; of a read, those that are back, by place */
 	struct strake_io *bad;	      /**< read: piece being tried on other halves */
 	uint32_t pending;	      /**< I/Os under way */
-	uint32_t issued, failed;      /**< write: members written to, and those that failed */
+	uint32_t issued, failed;      /**< write: members written to, and those that failed; read: those to mend */
 	uint32_t tried;		      /**< read: members that could not read `bad` */
 	int16_t err;
 	uint8_t epoch;
+	uint8_t again; /**< read: times it was put off until a range is mended */
 };
 
 /**
@@ -40,6 +41,8 @@ bool stripe_may_write(struct stripe_lcore *lc, uint64_t place, uint32_t len);
 void stripe_hold(struct stripe_lcore *lc, struct strake_chunk *chunk);
 /** Tell main, unless it is told already. */
 void stripe_report(struct stripe_lcore *lc, uint32_t member);
+/** Ask main to rewrite what the member cannot read. @return false: too many are asked for already. */
+bool stripe_mend(struct stripe_lcore *lc, uint32_t member, uint64_t off, uint32_t len);
 /** One chunk less is under way. */
 void stripe_leave(struct stripe_lcore *lc, uint8_t epoch);
 /** Member that has the drive. */

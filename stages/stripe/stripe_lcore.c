@@ -238,6 +238,42 @@ stripe_failed(struct strake_msg *msg)
 	limbo_run(f->lc);
 }
 
+/* --- what a half cannot read ---------------------------------------------------------------------------------------
+ */
+
+bool
+stripe_mend(struct stripe_lcore *lc, uint32_t member, uint64_t off, uint32_t len)
+{
+	struct group_mend *a = lc->free_mends;
+
+	if (a == NULL)
+		return false;
+	lc->free_mends = a->next;
+	a->lc = lc;
+	a->member = member;
+	a->off = off;
+	a->len = len;
+	a->msg.fn = group_mend_on_main;
+	lc->talking++;
+	strake_msg_send(STRAKE_LCORE_MAIN, &a->msg);
+	return true;
+}
+
+/* From main: done, as far as it could be. */
+void stripe_mended(struct strake_msg *msg);
+
+void
+stripe_mended(struct strake_msg *msg)
+{
+	struct group_mend *a = (struct group_mend *)msg;
+	struct stripe_lcore *lc = a->lc;
+
+	a->next = lc->free_mends;
+	lc->free_mends = a;
+	lc->talking--;
+	held_run(lc);
+}
+
 /* --- rounds --------------------------------------------------------------------------------------------------------
  */
 
@@ -332,6 +368,10 @@ stripe_lcore_create(struct stripe_lcore **out, struct group *g)
 	for (unsigned int i = 0; i < ASKS_MAX; i++) {
 		lc->asks[i].next = lc->free_asks;
 		lc->free_asks = &lc->asks[i];
+	}
+	for (unsigned int i = 0; i < MENDS_MAX; i++) {
+		lc->mends[i].next = lc->free_mends;
+		lc->free_mends = &lc->mends[i];
 	}
 	*out = lc;
 	return 0;

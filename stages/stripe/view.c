@@ -23,6 +23,7 @@ group_view_fill(struct group *g, struct group_view *v)
 	v->degraded = v->read_mask != (uint32_t)((1ULL << g->s.members) - 1);
 	v->hold_lo = g->hold_lo;
 	v->hold_hi = g->hold_hi;
+	v->hold_reads = g->hold_reads;
 	while (g->unsync_n > 0 && !(g->need[g->unsync_from] & NEED_UNSYNC))
 		g->unsync_from++;
 	v->unsync = g->unsync_n > 0 ? g->unsync : NULL;
@@ -123,7 +124,7 @@ group_leave_on_main(struct strake_msg *msg)
 	g->degraded_writes += lc->degraded_writes;
 	g->lc_errors += lc->member_errors;
 	__atomic_fetch_sub(&g->users, 1, __ATOMIC_RELAXED);
-	if (lc->inflight[0] + lc->inflight[1] > 0 || lc->limbo != NULL) {
+	if (lc->inflight[0] + lc->inflight[1] > 0 || lc->limbo != NULL || lc->talking > 0) {
 		/* The drain ran out of time. What is under way may still come back, so the memory stays too. */
 		g->rough = true;
 		if (lc->ctl_out)

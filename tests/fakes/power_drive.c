@@ -90,6 +90,27 @@ cut_locked(struct power_supply *ps)
 /* --- one I/O -------------------------------------------------------------------------------------------------------
  */
 
+/* Bytes [off, off + len) were written: bad sectors there are replaced. One in the middle of a longer fault stays. */
+static void
+heal(struct power_disk *d, uint64_t off, uint64_t len)
+{
+	for (unsigned int i = 0; i < d->n_faults; i++) {
+		struct power_fault *f = &d->faults[i];
+		uint64_t end = f->off + f->len;
+
+		if (!f->heals || off >= end || off + len <= f->off)
+			continue;
+		if (off <= f->off) {
+			f->off = RTE_MIN(off + len, end);
+			f->len = end - f->off;
+		} else if (off + len >= end) {
+			f->len = off - f->off;
+		}
+		if (f->len == 0)
+			d->faults[i--] = d->faults[--d->n_faults];
+	}
+}
+
 static int
 fault_status(struct power_disk *d, const struct strake_io *io)
 {
@@ -193,6 +214,7 @@ perform(struct power_disk *d, struct op *op)
 	default:
 		break;
 	}
+	heal(d, io->off, io->len);
 	d->figures.fua += (io->flags & STRAKE_IO_FUA) != 0;
 	power_medium_write(&d->medium, io->off, io->len, op->data, fua);
 	op->data = NULL;

@@ -79,6 +79,7 @@ struct power_fault {
 	uint32_t skip;	   /**< let this many matching ones pass first */
 	uint32_t count;	   /**< fail this many, then no more; 0: for ever */
 	int status;	   /**< -EIO; nothing of the I/O is carried out */
+	bool heals;	   /**< gone from where something was written, as a bad sector is */
 };
 /** Add one; the first that matches counts. At most 16. */
 void power_disk_fault(struct power_disk *disk, const struct power_fault *fault);

@@ -85,7 +85,11 @@ struct group_status {
 	uint64_t generation;
 	unsigned int members;
 	uint64_t regions, regions_dirty, regions_resync; /**< resync: still to do */
+	uint64_t regions_bad;				 /**< of those: have blocks that no half can read */
 	uint64_t resync_bytes, degraded_reads, degraded_writes, member_errors;
+	/** Ranges that a half could not read and that were written again from another; those left as they are, because
+	 * it was done before; bytes written again; bytes that no half could read, each time it was tried. */
+	uint64_t mends, mends_skipped, mended_bytes, unreadable_bytes;
 };
 void group_status(const struct group *g, struct group_status *out);
 enum group_member_state group_member_get(const struct group *g, unsigned int member, struct strake_drive **drive);

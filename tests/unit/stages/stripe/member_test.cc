@@ -288,7 +288,7 @@ TEST_F(Member, IsNotCalledInSyncWhenTheSourceCannotBeRead)
 	EXPECT_EQ(GROUP_MEMBER_STALE, state(1));
 	read(kMiB, 4096, -EIO);
 	power_disk_no_faults(disks[0]);
-	for (int i = 0; i < 15; i++)
+	for (int i = 0; i < 75; i++)
 		turn(1000 * STRAKE_NS_PER_MS);
 	resynced();
 	EXPECT_EQ(GROUP_MEMBER_IN_SYNC, state(1));

@@ -172,6 +172,21 @@ class RaidPower : public GroupRig
 				unplug();
 			}
 			power_cut_at(ps, 0);
+			/* Sectors that one half of a pair cannot read are the other's to give. */
+			for (unsigned i = 0; i < n && seed % 3 == 0; i += 2) {
+				power_disk_no_faults(disks[first + i]);
+				for (unsigned k = 0; k < 4; k++) {
+					power_fault bad = {1u << STRAKE_IO_READ,
+							   SUPER_DATA_OFF + rnd() % 700 * 4096,
+							   4096,
+							   0,
+							   0,
+							   -EIO,
+							   true};
+
+					power_disk_fault(disks[first + i], &bad);
+				}
+			}
 			std::shuffle(ours.begin(), ours.end(), rnd);
 			up(ours);
 			std::vector<bytes> early = read_all(), late;
