@@ -77,6 +77,29 @@ cli_nearest(const char *word, const char *const *words, size_t n, size_t stride)
 	return best;
 }
 
+int
+cli_choose(const char *what, const char *word, const char *const *words, size_t n)
+{
+	char all[256] = "";
+	const char *near;
+	size_t used = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(word, words[i]) == 0)
+			return (int)i;
+		if (used < sizeof(all))
+			used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s",
+						 i == 0	      ? ""
+						 : i + 1 == n ? " or "
+							      : ", ",
+						 words[i]);
+	}
+	near = cli_nearest(word, words, n, sizeof(*words));
+	if (near != NULL)
+		return cli_fail(-CLI_USAGE, "no %s '%s'; did you mean '%s'?", what, word, near);
+	return cli_fail(-CLI_USAGE, "no %s '%s': %s", what, word, all);
+}
+
 static const struct cli_opt *
 find_opt(const struct cli_opt *opts, const char *name, size_t len)
 {
@@ -275,6 +298,36 @@ unknown_cmd(const struct cli *cli, const char *name)
 	return cli_fail(CLI_USAGE, "no command '%s'; '%s --help' lists them", name, cli->program);
 }
 
+/* Options may stand before the command: how many words of them do. */
+static int
+before_command(const struct cli *cli, int argc, char **argv)
+{
+	int i = 1;
+
+	while (i < argc && strncmp(argv[i], "--", 2) == 0) {
+		const char *name = argv[i] + 2, *eq = strchr(name, '=');
+		size_t len = eq != NULL ? (size_t)(eq - name) : strlen(name);
+		const struct cli_opt *opt = find_opt(cli->common, name, len);
+
+		for (const struct cli_cmd *c = cli->cmds; opt == NULL && c->name != NULL; c++)
+			opt = find_opt(c->opts, name, len);
+		if (opt == NULL)
+			break;
+		i += opt->meta != NULL && eq == NULL ? 2 : 1;
+	}
+	return (i < argc ? i : argc) - 1;
+}
+
+/* Put the command in front of what stood before it. */
+static void
+command_first(char **argv, int before)
+{
+	char *cmd = argv[1 + before];
+
+	memmove(argv + 2, argv + 1, (size_t)before * sizeof(*argv));
+	argv[1] = cmd;
+}
+
 int
 cli_main(const struct cli *cli, int argc, char **argv)
 {
@@ -283,8 +336,10 @@ cli_main(const struct cli *cli, int argc, char **argv)
 	int n;
 
 	program_name = cli->program;
-	if (argc < 2)
+	n = before_command(cli, argc, argv);
+	if (argc < 2 + n)
 		return cli_fail(CLI_USAGE, "no command given; '%s --help' lists them", cli->program);
+	command_first(argv, n);
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
 		return help_all(cli);
 	for (cmd = cli->cmds; cmd->name != NULL; cmd++)

@@ -79,6 +79,12 @@ int cli_parse(const struct cli *cli, const struct cli_cmd *cmd, int argc, char *
 /** Nearest of @p n words, or NULL when none is near enough to be a misspelling. @p stride bytes lie between words. */
 const char *cli_nearest(const char *word, const char *const *words, size_t n, size_t stride);
 
+/**
+ * Which of @p n words it is. @p what names them in the line on stderr: "pattern".
+ * @return its index, or -CLI_USAGE after that line.
+ */
+int cli_choose(const char *what, const char *word, const char *const *words, size_t n);
+
 /** "program: text" on stderr, one line. @return @p code. */
 int cli_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

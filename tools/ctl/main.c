@@ -20,9 +20,9 @@
 
 struct opts {
 	const char *name, *socket, *control;
-	bool json;
+	bool json, wide;
 	uint64_t every;
-	uint32_t sample;
+	uint32_t sample, lcore;
 };
 
 static int
@@ -71,60 +71,92 @@ show(const struct opts *o, json_t *value)
 	return CLI_OK;
 }
 
+/* Ask one path, or with @p kind all of that kind. @p missing: what an empty answer means. */
 static int
-show_query(const struct opts *o, const char *query, const char *missing)
+ask(const struct opts *o, const char *query, const char *kind, const char *missing, json_t **v)
 {
 	char err[LINK_ERR_MAX];
 	struct tel *t;
-	json_t *v;
 	int ret = look(o, &t);
 
 	if (ret != CLI_OK)
 		return ret;
-	ret = tel_ask(t, query, &v, err);
+	ret = kind != NULL ? tel_ask_all(t, kind, v, err) : tel_ask(t, query, v, err);
 	tel_close(t);
 	if (ret < 0)
 		return cli_fail(CLI_UNREACHABLE, "%s", err);
-	if (json_is_null(v)) {
-		json_decref(v);
+	if (json_is_null(*v)) {
+		json_decref(*v);
 		return cli_fail(CLI_FAILED, "%s", missing);
 	}
-	return show(o, v);
+	return CLI_OK;
+}
+
+static int
+show_query(const struct opts *o, const char *query, const char *missing)
+{
+	json_t *v;
+	int ret = ask(o, query, NULL, missing, &v);
+
+	return ret == CLI_OK ? show(o, v) : ret;
+}
+
+/* What a list shows of each; the rest is for 'show' and --wide. */
+static const struct {
+	const char *kind, *cols[12];
+} few[] = {
+	{"volume",
+	 {"name", "bytes", "read_ops", "write_ops", "read_bytes", "write_bytes", "read_errors", "write_errors"}},
+	{"drive",
+	 {"name", "kind", "bytes", "failed", "read_ops", "write_ops", "read_errors", "write_errors", "inflight"}},
+	{"connection",
+	 {"id", "state", "carrier", "peer", "lcore", "qid", "depth", "outstanding", "commands", "errors"}},
+	{"controller", {"name", "id", "host", "peer", "queue_pairs", "kato_ms", "commands", "errors"}},
+	{"port", {"name", "driver", "mac", "mtu", "queues", "rx_packets", "tx_packets", "rx_bytes", "tx_bytes"}},
+	{"stage", {"name", "kind", "lcore", "down", "up", "bytes", "errors", "cycles"}},
+};
+
+/* Take from each row what its list does not show. */
+static void
+shorten(const char *kind, json_t *rows)
+{
+	size_t i, r;
+	json_t *row;
+
+	for (i = 0; i < sizeof(few) / sizeof(few[0]) && strcmp(few[i].kind, kind) != 0; i++)
+		;
+	if (i == sizeof(few) / sizeof(few[0]))
+		return;
+	json_array_foreach(rows, r, row)
+	{
+		json_t *brief = json_object();
+
+		for (size_t c = 0; c < sizeof(few[i].cols) / sizeof(few[i].cols[0]) && few[i].cols[c] != NULL; c++) {
+			json_t *cell = json_object_get(row, few[i].cols[c]);
+
+			if (cell != NULL)
+				json_object_set(brief, few[i].cols[c], cell);
+		}
+		if (json_object_size(brief) > 1)
+			json_array_set(rows, r, brief);
+		json_decref(brief);
+	}
 }
 
 static int
 show_all(const struct opts *o, const char *kind)
 {
-	char err[LINK_ERR_MAX];
-	struct tel *t;
+	char missing[64];
 	json_t *v;
-	int ret = look(o, &t);
+	int ret;
 
+	snprintf(missing, sizeof(missing), "the appliance has no list of %ss", kind);
+	ret = ask(o, NULL, kind, missing, &v);
 	if (ret != CLI_OK)
 		return ret;
-	ret = tel_ask_all(t, kind, &v, err);
-	tel_close(t);
-	if (ret < 0)
-		return cli_fail(CLI_UNREACHABLE, "%s", err);
-	if (json_is_null(v)) {
-		json_decref(v);
-		return cli_fail(CLI_FAILED, "the appliance has no list of %ss", kind);
-	}
+	if (!o->json && !o->wide && json_is_object(json_array_get(v, 0)))
+		shorten(kind, v);
 	return show(o, v);
-}
-
-static int
-one_of(const char *word, const char *const *words, size_t n, const char *kind)
-{
-	const char *near;
-
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(word, words[i]) == 0)
-			return (int)i;
-	near = cli_nearest(word, words, n, sizeof(*words));
-	if (near != NULL)
-		return cli_fail(-CLI_USAGE, "%s has no '%s'; did you mean '%s'?", kind, word, near);
-	return cli_fail(-CLI_USAGE, "%s has no '%s'; see 'strakectl %s --help'", kind, word, kind);
 }
 
 /* KIND [list | show NAME] */
@@ -133,7 +165,10 @@ list_or_show(const struct opts *o, const char *kind, int argc, char **argv)
 {
 	static const char *const words[] = {"list", "show"};
 	char query[512], missing[512];
-	int what = argc == 0 ? 0 : one_of(argv[0], words, 2, kind);
+	int what;
+
+	snprintf(query, sizeof(query), "%s command", kind);
+	what = argc == 0 ? 0 : cli_choose(query, argv[0], words, 2);
 
 	if (what < 0)
 		return -what;
@@ -220,7 +255,7 @@ cmd_drive(void *values, int argc, char **argv)
 {
 	static const char *const words[] = {"list", "show", "fail", "return"};
 	char line[512];
-	int what = argc == 0 ? 0 : one_of(argv[0], words, 4, "drive");
+	int what = argc == 0 ? 0 : cli_choose("drive command", argv[0], words, 4);
 
 	if (what < 0)
 		return -what;
@@ -238,7 +273,7 @@ cmd_trace(void *values, int argc, char **argv)
 	static const char *const words[] = {"on", "off", "show"};
 	const struct opts *o = values;
 	char line[64];
-	int what = one_of(argv[0], words, 3, "trace");
+	int what = cli_choose("trace command", argv[0], words, 3);
 
 	if (what < 0)
 		return -what;
@@ -246,6 +281,88 @@ cmd_trace(void *values, int argc, char **argv)
 		return show_query(o, "/strake/trace", "the appliance has no trace");
 	snprintf(line, sizeof(line), "trace every=%u", what == 0 ? o->sample : 0);
 	return change(o, line);
+}
+
+/* Each step's cycles, and their share of all. */
+static json_t *
+step_rows(json_t *v)
+{
+	json_t *rows = json_array(), *one;
+	const char *key;
+	double all = 0;
+
+	json_object_foreach(v, key, one) all += json_number_value(json_object_get(one, "cycles"));
+	json_object_foreach(v, key, one)
+	{
+		double cycles = json_number_value(json_object_get(one, "cycles"));
+
+		if (cycles > 0)
+			json_array_append_new(rows, json_pack("{sO sO so}", "step", json_object_get(one, "name"),
+							      "cycles", json_object_get(one, "cycles"), "share",
+							      json_sprintf("%.1f %%", cycles * 100 / all)));
+	}
+	return rows;
+}
+
+static int
+cmd_steps(void *values, int argc, char **argv)
+{
+	static const char *const words[] = {"on", "off", "show"};
+	const struct opts *o = values;
+	char query[64];
+	json_t *v, *rows;
+	int what = cli_choose("steps command", argv[0], words, 3), ret;
+
+	if (what < 0)
+		return -what;
+	if (what < 2)
+		return change(o, what == 0 ? "steps on" : "steps off");
+	snprintf(query, sizeof(query), "/strake/lcore/steps,%u", o->lcore);
+	ret = ask(o, query, NULL, "the appliance has no such lcore", &v);
+	if (ret != CLI_OK || o->json)
+		return ret == CLI_OK ? show(o, v) : ret;
+	rows = step_rows(v);
+	json_decref(v);
+	if (json_array_size(rows) > 0)
+		return show(o, rows);
+	json_decref(rows);
+	return cli_fail(CLI_FAILED, "nothing was booked yet: 'steps on' turns the accounts on");
+}
+
+/* A port's TCP counters, or without a name those of every port. */
+static int
+cmd_tcp(void *values, int argc, char **argv)
+{
+	const struct opts *o = values;
+	char query[512];
+	json_t *ports, *port;
+	size_t i;
+	int ret;
+
+	if (argc == 1) {
+		snprintf(query, sizeof(query), "/strake/tcp/info,%s", argv[0]);
+		return show_query(o, query, "there is no such port");
+	}
+	ret = ask(o, NULL, "port", "the appliance has no list of ports", &ports);
+	if (ret != CLI_OK)
+		return ret;
+	json_array_foreach(ports, i, port)
+	{
+		const char *name = json_is_string(port) ? json_string_value(port)
+							: json_string_value(json_object_get(port, "name"));
+
+		if (name == NULL || ret != CLI_OK)
+			continue;
+		if (!o->json)
+			printf("%sport %s\n", i > 0 ? "\n" : "", name);
+		snprintf(query, sizeof(query), "/strake/tcp/info,%s", name);
+		ret = show_query(o, query, "a port went away");
+	}
+	if (json_array_size(ports) == 0)
+		ret = cli_fail(CLI_FAILED,
+			       "the appliance has no port of its own: kernel sockets do their own counting");
+	json_decref(ports);
+	return ret;
 }
 
 static int
@@ -258,6 +375,12 @@ static int
 cmd_lcore(void *values, int argc, char **argv)
 {
 	return show_query(values, "/strake/lcore/list", "the appliance has no list of lcores");
+}
+
+static int
+cmd_class(void *values, int argc, char **argv)
+{
+	return show_query(values, "/strake/class/list", "the appliance has no list of classes");
 }
 
 static int
@@ -315,11 +438,14 @@ static const struct cli_opt common[] = {
 	{"socket", "PATH", "its telemetry socket", CLI_STR, AT(socket), 0, 0},
 	{"control", "PATH", "its control socket", CLI_STR, AT(control), 0, 0},
 	{"json", NULL, "as JSON", CLI_FLAG, AT(json), 0, 0},
+	{"wide", NULL, "lists: every column", CLI_FLAG, AT(wide), 0, 0},
 	{NULL},
 };
 static const struct cli_opt none[] = {{NULL}};
 static const struct cli_opt top_opts[] = {
 	{"every", "TIME", "between two looks (1s)", CLI_TIME, AT(every), 100000000, 0}, {NULL}};
+static const struct cli_opt steps_opts[] = {{"lcore", "N", "show: of which lcore (1)", CLI_U32, AT(lcore), 0, 0},
+					    {NULL}};
 static const struct cli_opt trace_opts[] = {
 	{"sample", "N", "on: trace every N-th request (1)", CLI_U32, AT(sample), 1, 0}, {NULL}};
 
@@ -334,8 +460,11 @@ static const struct cli_cmd cmds[] = {
 	{"subsystem", "[list | show NAME]", "subsystems offered to hosts", none, 0, 2, cmd_subsystem},
 	{"stage", "[list | show NAME]", "stages and their work", none, 0, 2, cmd_stage},
 	{"port", "[list | show NAME]", "network ports", none, 0, 2, cmd_port},
+	{"class", "", "classes of requests and what was counted for them", none, 0, 0, cmd_class},
+	{"tcp", "[PORT]", "connections and counters of the ports' own TCP", none, 0, 1, cmd_tcp},
 	{"lcore", "", "processor cores in use", none, 0, 0, cmd_lcore},
 	{"top", "", "a live view; q quits", top_opts, 0, 0, cmd_top},
+	{"steps", "on|off|show", "account for an lcore's cycles, step by step", steps_opts, 1, 1, cmd_steps},
 	{"trace", "on|off|show", "follow requests through their stages", trace_opts, 1, 1, cmd_trace},
 	{"config", "save FILE", "write the running configuration to a new file", none, 2, 2, cmd_config},
 	{"stop", "", "shut the appliance down in order", none, 0, 0, cmd_stop},
@@ -345,7 +474,7 @@ static const struct cli_cmd cmds[] = {
 int
 main(int argc, char **argv)
 {
-	static struct opts o = {.name = "strake", .every = 1000000000, .sample = 1};
+	static struct opts o = {.name = "strake", .every = 1000000000, .sample = 1, .lcore = 1};
 	const struct cli cli = {
 		.program = "strakectl",
 		.help = "Look at a running appliance and change it.",

@@ -34,6 +34,7 @@ struct bench_conf {
 	uint32_t jobs;	       /**< threads; the association has as many I/O queues */
 	uint32_t rwmix;	       /**< percentage of reads in BENCH_RANDRW */
 	uint64_t warmup, time; /**< ns */
+	uint64_t every;	       /**< ns from one command to the next, with depth 1; 0: at once */
 	uint64_t seed;
 	bool verify; /**< fill the range first, and check every byte read */
 	bool spin;   /**< poll without sleeping */

@@ -193,8 +193,14 @@ bench_done(struct qp_io *io, int err)
 		hist_add(&side->lat, now - io->submitted);
 	}
 	job->ios++;
-	if (!job->ending && (!job->filling || job->fill_left > 0))
+	if (job->ending || (job->filling && job->fill_left == 0))
+		return;
+	if (job->conf->every == 0 || job->filling) {
 		issue(op, now);
+	} else {
+		job->resting = op;
+		job->t_issue = io->submitted + ticks_from_ns(job->conf->every);
+	}
 }
 
 static void
@@ -202,6 +208,13 @@ poll_once(struct bench_job *job, uint64_t now)
 {
 	uint64_t before = job->ios;
 
+	if (job->resting != NULL && now >= job->t_issue) {
+		struct bench_op *op = job->resting;
+
+		job->resting = NULL;
+		issue(op, now);
+		qp_flush(job->qp);
+	}
 	qp_poll(job->qp, now);
 	if (job->ios != before) {
 		if (job->measuring)

@@ -35,6 +35,8 @@ struct bench_job {
 	struct bench_op *ops;
 	uint8_t *mem;
 	uint64_t t_measure, t_end; /* ticks */
+	struct bench_op *resting;  /* until t_issue */
+	uint64_t t_issue;
 	bool filling, measuring;
 	volatile bool ending;  /* main looks */
 	uint64_t fill_left;    /* units not yet issued */

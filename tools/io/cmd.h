@@ -23,7 +23,7 @@ struct opts {
 	/* of some */
 	uint64_t offset, length, bs, seed, size;
 	uint32_t depth, jobs, rwmix;
-	uint64_t time, warmup;
+	uint64_t time, warmup, every;
 	const char *file, *pattern, *fill, *cpus;
 	bool fua, read_only, verify, discard, spin, raw, dealloc;
 };

@@ -25,23 +25,6 @@
 static const char *const pattern_names[] = {"read", "write", "randread", "randwrite", "randrw"};
 #define PATTERNS (sizeof(pattern_names) / sizeof(pattern_names[0]))
 
-static int
-parse_pattern(const char *text, enum bench_pattern *out)
-{
-	const char *near;
-
-	for (unsigned int i = 0; i < PATTERNS; i++) {
-		if (strcmp(text, pattern_names[i]) == 0) {
-			*out = (enum bench_pattern)i;
-			return CLI_OK;
-		}
-	}
-	near = cli_nearest(text, pattern_names, PATTERNS, sizeof(pattern_names[0]));
-	if (near != NULL)
-		return cli_fail(CLI_USAGE, "no pattern '%s'; did you mean '%s'?", text, near);
-	return cli_fail(CLI_USAGE, "no pattern '%s': read, write, randread, randwrite or randrw", text);
-}
-
 /* "1", "0,2", "1-3": CPUs this process may run on. */
 static int
 parse_cpus(const char *text, struct bench_conf *c)
@@ -213,17 +196,22 @@ cmd_bench(void *values, int argc, char **argv)
 			       .rwmix = o->rwmix,
 			       .warmup = o->warmup,
 			       .time = o->time,
+			       .every = o->every,
 			       .seed = o->seed,
 			       .verify = o->verify,
 			       .spin = o->spin,
 			       .stop = &cmd_stop};
 	struct session s;
-	int ret = parse_pattern(o->pattern, &c.pattern);
+	int ret = cli_choose("pattern", o->pattern, pattern_names, PATTERNS);
 
-	if (ret == CLI_OK && o->cpus != NULL)
-		ret = parse_cpus(o->cpus, &c);
+	if (ret < 0)
+		return -ret;
+	c.pattern = (enum bench_pattern)ret;
+	ret = o->cpus != NULL ? parse_cpus(o->cpus, &c) : CLI_OK;
 	if (ret != CLI_OK)
 		return ret;
+	if (o->every != 0)
+		o->depth = 1;
 	/* Whatever is checked must be seen; small payloads are cheaper to copy than to ask the kernel to drop. */
 	if (o->verify || (o->bs != 0 && o->bs < DISCARD_LEAST))
 		o->discard = false;

@@ -77,6 +77,7 @@ static const struct cli_opt bench_opts[] = {
 	{"rwmix", "PERCENT", "reads in randrw (70)", CLI_U32, AT(rwmix), 0, 100},
 	{"time", "TIME", "measured (10s)", CLI_TIME, AT(time), 1000000, 0},
 	{"warm-up", "TIME", "before that (1s)", CLI_TIME, AT(warmup), 0, 0},
+	{"every", "TIME", "one command in this time, each job, depth 1 (as many as can be)", CLI_TIME, AT(every), 0, 0},
 	{"offset", "SIZE", "where in the volume (0)", CLI_SIZE, AT(offset), 0, 0},
 	{"size", "SIZE", "how much of it (the rest; 64M with --verify)", CLI_SIZE, AT(size), 1, 0},
 	{"seed", "N", "of places and contents (1)", CLI_U64, AT(seed), 0, 0},

@@ -18,23 +18,6 @@
 
 /* --- one load ---------------------------------------------------------------------------------------------------- */
 
-static int
-parse_pattern(const char *text, enum load_pattern *out)
-{
-	const char *near;
-
-	for (unsigned int i = 0; i < LOAD_PATTERNS; i++) {
-		if (strcmp(text, load_pattern_names[i]) == 0) {
-			*out = (enum load_pattern)i;
-			return CLI_OK;
-		}
-	}
-	near = cli_nearest(text, load_pattern_names, LOAD_PATTERNS, sizeof(load_pattern_names[0]));
-	if (near != NULL)
-		return cli_fail(CLI_USAGE, "no pattern '%s'; did you mean '%s'?", text, near);
-	return cli_fail(CLI_USAGE, "no pattern '%s': read, write, randread, randwrite or randrw", text);
-}
-
 static double
 target_per_io(const struct session *s, uint64_t ios)
 {
@@ -129,10 +112,11 @@ print_table(const struct session *s, const struct load_conf *c, const struct loa
 static int
 one_load(const struct opts *o, struct session *s, struct load_conf *c, struct load_result *r)
 {
-	int ret = parse_pattern(o->pattern, &c->pattern);
+	int ret = cli_choose("pattern", o->pattern, load_pattern_names, LOAD_PATTERNS);
 
-	if (ret != CLI_OK)
-		return ret;
+	if (ret < 0)
+		return -ret;
+	c->pattern = (enum load_pattern)ret;
 	ret = session_open(s, o);
 	if (ret != CLI_OK)
 		return ret;

@@ -204,4 +204,60 @@ TEST(Crc, KnownValuesAndPieces)
 	EXPECT_EQ(0x46dd794eu, crc_end(crc_feed(crc_feed(CRC_INIT, up.data(), 5), up.data() + 5, 27)));
 }
 
+/* What a command was given: its options by value, its arguments by number. */
+struct Seen {
+	uint32_t depth;
+	bool verify;
+	int args;
+};
+
+int
+see(void *values, int argc, char **argv)
+{
+	(void)argv;
+	((Seen *)values)->args = argc;
+	return CLI_OK;
+}
+
+TEST(CliMain, OptionsMayStandBeforeTheCommand)
+{
+	static const cli_opt common[] = {{"verify", nullptr, "", CLI_FLAG, offsetof(Seen, verify), 0, 0}, {}};
+	static const cli_opt opts[] = {{"depth", "N", "", CLI_U32, offsetof(Seen, depth), 1, 100}, {}};
+	static const cli_cmd cmds[] = {{"bench", "", "", opts, 0, 1, see}, {}};
+	const std::vector<std::vector<std::string>> ways = {{"bench", "--verify", "--depth", "7", "FILE"},
+							    {"--verify", "--depth", "7", "bench", "FILE"},
+							    {"--depth=7", "bench", "--verify", "FILE"}};
+
+	for (auto &way : ways) {
+		std::vector<std::string> words = way;
+		std::vector<char *> argv = {(char *)"prog"};
+		Seen v = {};
+		struct cli cli = {"prog", "", cmds, common, &v};
+
+		for (auto &w : words)
+			argv.push_back(w.data());
+		argv.push_back(nullptr);
+		EXPECT_EQ(CLI_OK, cli_main(&cli, (int)argv.size() - 1, argv.data())) << way[0];
+		EXPECT_EQ(7u, v.depth) << way[0];
+		EXPECT_TRUE(v.verify) << way[0];
+		EXPECT_EQ(1, v.args) << way[0];
+	}
+	Seen v = {};
+	struct cli cli = {"prog", "", cmds, common, &v};
+	char *only[] = {(char *)"prog", (char *)"--depth", (char *)"7", nullptr};
+	EXPECT_EQ(CLI_USAGE, cli_main(&cli, 3, only)) << "an option's value is no command";
+	char *cut[] = {(char *)"prog", (char *)"--depth", nullptr};
+	EXPECT_EQ(CLI_USAGE, cli_main(&cli, 2, cut));
+}
+
+TEST(CliChoose, KnowsItsWords)
+{
+	static const char *const words[] = {"read", "write", "randread"};
+
+	EXPECT_EQ(0, cli_choose("pattern", "read", words, 3));
+	EXPECT_EQ(2, cli_choose("pattern", "randread", words, 3));
+	EXPECT_EQ(-CLI_USAGE, cli_choose("pattern", "raed", words, 3));
+	EXPECT_EQ(-CLI_USAGE, cli_choose("pattern", "", words, 3));
+}
+
 } // namespace
