@@ -19,7 +19,8 @@ struct appliance {
 	const struct conf *conf;
 	bool no_huge; /**< --no-huge, or `huge: false` */
 	unsigned int n_data;
-	struct strake_drive **drives;	  /**< as conf->drives */
+	struct strake_drive **drives;	  /**< as conf->drives; NULL: cannot be opened, its mirror goes on without it */
+	char (*drive_why)[BOOT_ERR_MAX];  /**< as conf->drives: what was wrong with those */
 	struct group **groups;		  /**< as conf->groups */
 	struct strake_volume **volumes;	  /**< as conf->volumes */
 	struct port **ports;		  /**< as conf->ports */

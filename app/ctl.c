@@ -19,6 +19,7 @@
 #include <rte_common.h>
 
 #include "group.h"
+#include "plan.h"
 #include "strake_account.h"
 #include "strake_drive.h"
 #include "strake_lcore.h"
@@ -137,6 +138,13 @@ do_drive(struct appliance *a, const struct request *r, json_t *answer)
 	char err[BOOT_ERR_MAX] = "";
 	int ret;
 
+	if (g == NULL && name != NULL && strcmp(r->command, "drive return") == 0) {
+		ret = plan_drive_return(a, name, err, sizeof(err));
+		if (ret < 0 && err[0] != '\0')
+			json_object_set_new(answer, "error", json_string(err));
+		if (ret != -ENOENT || err[0] != '\0')
+			return ret;
+	}
 	if (g == NULL) {
 		json_object_set_new(answer, "error",
 				    json_sprintf("no drive \"%s\" in any group", name != NULL ? name : ""));

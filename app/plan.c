@@ -9,10 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_log.h>
+
 #include "group.h"
 #include "strake_chain.h"
 #include "strake_drive.h"
 #include "volume.h"
+
+RTE_LOG_REGISTER(plan_log, strake.plan, INFO)
 
 /* --- what the loader asks ------------------------------------------------------------------------------------------
  */
@@ -68,21 +72,67 @@ const struct conf_kinds plan_kinds = {drive_keys, stage_keys, drive_kind, stage_
 /* --- drives --------------------------------------------------------------------------------------------------------
  */
 
+/* The group a drive belongs to, or NULL. */
+static struct conf_group *
+group_of(const struct conf *conf, const struct conf_drive *d)
+{
+	for (unsigned int g = 0; g < conf->n_groups; g++) {
+		for (unsigned int i = 0; i < conf->groups[g].n_drives; i++) {
+			if (conf->groups[g].drives[i] == d)
+				return &conf->groups[g];
+		}
+	}
+	return NULL;
+}
+
+/* The drive is not there, or not ours to use just now: no mistake of the configuration, nor want of memory. */
+static bool
+absent(int err)
+{
+	static const int causes[] = {ENOENT, ENODEV, ENXIO, EIO, EACCES, EPERM, EROFS, EBUSY, ETIMEDOUT};
+
+	for (unsigned int i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
+		if (err == -causes[i])
+			return true;
+	}
+	return false;
+}
+
+static int
+drive_up(struct appliance *a, unsigned int i)
+{
+	const struct conf_drive *d = &a->conf->drives[i];
+	const struct conf_group *g = group_of(a->conf, d);
+	int ret = strake_drive_open(&a->drives[i], d->name, d->kind, d->values, a->err, sizeof(a->err));
+
+	if (ret == 0)
+		ret = strake_drive_lcore_init(a->drives[i]);
+	if (ret == 0)
+		return 0;
+	if (a->err[0] == '\0')
+		snprintf(a->err, sizeof(a->err), "drive %s: %s", d->name, strerror(-ret));
+	if (a->drives[i] != NULL || g == NULL || g->raid == CONF_RAID0 || !absent(ret))
+		return ret;
+	rte_log(RTE_LOG_WARNING, plan_log, "%s; group %s goes on without it if it can\n", a->err, g->name);
+	memcpy(a->drive_why[i], a->err, sizeof(a->drive_why[i]));
+	a->err[0] = '\0';
+	return 0;
+}
+
 int
 plan_drives_up(struct appliance *a)
 {
 	a->drives = calloc(a->conf->n_drives + 1, sizeof(*a->drives));
-	if (a->drives == NULL)
+	a->drive_why = calloc(a->conf->n_drives + 1, sizeof(*a->drive_why));
+	if (a->drives == NULL || a->drive_why == NULL) {
+		free(a->drives);
+		free(a->drive_why);
 		return -ENOMEM;
+	}
 	for (unsigned int i = 0; i < a->conf->n_drives; i++) {
-		const struct conf_drive *d = &a->conf->drives[i];
-		int ret = strake_drive_open(&a->drives[i], d->name, d->kind, d->values, a->err, sizeof(a->err));
+		int ret = drive_up(a, i);
 
-		if (ret == 0)
-			ret = strake_drive_lcore_init(a->drives[i]);
 		if (ret < 0) {
-			if (a->err[0] == '\0')
-				snprintf(a->err, sizeof(a->err), "drive %s: %s", d->name, strerror(-ret));
 			plan_drives_down(a);
 			return ret;
 		}
@@ -100,7 +150,9 @@ plan_drives_down(struct appliance *a)
 		strake_drive_close(a->drives[i]);
 	}
 	free(a->drives);
+	free(a->drive_why);
 	a->drives = NULL;
+	a->drive_why = NULL;
 }
 
 /* --- groups --------------------------------------------------------------------------------------------------------
@@ -111,13 +163,25 @@ group_up(struct appliance *a, unsigned int i)
 {
 	const struct conf_group *g = &a->conf->groups[i];
 	struct strake_drive **members = calloc(g->n_drives, sizeof(*members));
+	const char *why = NULL;
+	unsigned int n = 0;
+	size_t used;
 	int ret;
 
 	if (members == NULL)
 		return -ENOMEM;
-	for (unsigned int d = 0; d < g->n_drives; d++)
-		members[d] = a->drives[g->drives[d] - a->conf->drives];
-	ret = group_open(&a->groups[i], g, members, g->n_drives, a->err, sizeof(a->err));
+	for (unsigned int d = 0; d < g->n_drives; d++) {
+		size_t at = (size_t)(g->drives[d] - a->conf->drives);
+
+		if (a->drives[at] != NULL)
+			members[n++] = a->drives[at];
+		else
+			why = a->drive_why[at];
+	}
+	ret = group_open(&a->groups[i], g, members, n, a->err, sizeof(a->err));
+	used = strlen(a->err);
+	if (ret < 0 && why != NULL)
+		snprintf(a->err + used, sizeof(a->err) - used, " (%s)", why);
 	free(members);
 	return ret;
 }
@@ -148,6 +212,76 @@ plan_groups_down(struct appliance *a)
 	}
 	free(a->groups);
 	a->groups = NULL;
+}
+
+/* --- a drive that comes back ---------------------------------------------------------------------------------------
+ */
+
+static int
+ready_here(void *arg)
+{
+	return strake_drive_lcore_init(arg);
+}
+
+static int
+gone_here(void *arg)
+{
+	strake_drive_lcore_fini(arg);
+	return 0;
+}
+
+/* Open it and make it ready on every lcore. */
+static int
+reopen(struct appliance *a, unsigned int i, char *err, size_t errlen)
+{
+	const struct conf_drive *d = &a->conf->drives[i];
+	struct strake_drive *drive = NULL;
+	uint16_t l;
+	int ret = strake_drive_open(&drive, d->name, d->kind, d->values, err, errlen);
+
+	if (ret < 0)
+		return ret;
+	for (l = 0; l <= a->n_data; l++) {
+		ret = strake_msg_call(l, ready_here, drive);
+		if (ret < 0)
+			goto err_lcores;
+	}
+	a->drives[i] = drive;
+	return 0;
+
+err_lcores:
+	snprintf(err, errlen, "drive %s: %s", d->name, strerror(-ret));
+	while (l-- > 0)
+		strake_msg_call(l, gone_here, drive);
+	strake_drive_close(drive);
+	return ret;
+}
+
+int
+plan_drive_return(struct appliance *a, const char *name, char *err, size_t errlen)
+{
+	const struct conf_group *g;
+	struct group *group;
+	unsigned int i = 0;
+	int ret;
+
+	while (i < a->conf->n_drives && strcmp(a->conf->drives[i].name, name) != 0)
+		i++;
+	g = i < a->conf->n_drives ? group_of(a->conf, &a->conf->drives[i]) : NULL;
+	if (g == NULL)
+		return -ENOENT;
+	if (a->drives[i] == NULL) {
+		ret = reopen(a, i, err, errlen);
+		if (ret < 0)
+			return ret;
+	}
+	group = a->groups[g - a->conf->groups];
+	ret = group_member_vacant(group, a->drives[i]);
+	if (ret < 0) {
+		snprintf(err, errlen, "group \"%s\": no member's place is free for drive \"%s\"", g->name, name);
+		return -EBUSY;
+	}
+	return group_member_return(group, (unsigned int)ret, a->drives[i], err, errlen);
 }
 
 /* --- volumes -------------------------------------------------------------------------------------------------------

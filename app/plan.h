@@ -17,6 +17,11 @@ extern const struct conf_kinds plan_kinds;
 
 int plan_drives_up(struct appliance *a);
 void plan_drives_down(struct appliance *a);
+/**
+ * A drive that could not be opened at boot, or not be taken back, is there again: open it, and give it to its group.
+ * @return 0: the group looks at it; -ENOENT: no such drive; -errno with one line in @p err.
+ */
+int plan_drive_return(struct appliance *a, const char *name, char *err, size_t errlen);
 int plan_groups_up(struct appliance *a);
 void plan_groups_down(struct appliance *a);
 int plan_volumes_up(struct appliance *a);

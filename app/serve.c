@@ -235,8 +235,10 @@ data_undo(struct appliance *a)
 		strake_stage_lcore_fini(strake_stage_instance(i));
 	for (unsigned int i = 0; i < a->conf->n_groups; i++)
 		group_lcore_fini(a->groups[i]);
-	for (unsigned int i = 0; i < a->conf->n_drives; i++)
-		strake_drive_lcore_fini(a->drives[i]);
+	for (unsigned int i = 0; i < a->conf->n_drives; i++) {
+		if (a->drives[i] != NULL)
+			strake_drive_lcore_fini(a->drives[i]);
+	}
 	nvme_tcp_lcore_fini();
 	nvmf_lcore_fini();
 	if (kernel != NULL)
@@ -268,7 +270,7 @@ data_init(void *arg)
 	if (ret == 0)
 		ret = nvme_tcp_lcore_init();
 	for (unsigned int i = 0; ret == 0 && i < a->conf->n_drives; i++)
-		ret = strake_drive_lcore_init(a->drives[i]);
+		ret = a->drives[i] != NULL ? strake_drive_lcore_init(a->drives[i]) : 0;
 	for (unsigned int i = 0; ret == 0 && i < a->conf->n_groups; i++)
 		ret = group_lcore_init(a->groups[i]);
 	for (unsigned int i = 0; ret == 0 && strake_stage_instance(i) != NULL; i++)

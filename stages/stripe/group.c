@@ -174,6 +174,7 @@ group_open(struct group **out, const struct conf_group *conf, struct strake_driv
 	if (ret < 0)
 		goto err_free;
 	g->stage->priv = g;
+	g->cached = group_volatile_cache(g);
 	g->next = groups;
 	groups = g;
 	*out = g;

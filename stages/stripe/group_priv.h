@@ -183,6 +183,7 @@ struct group {
 
 	enum group_task task;
 	bool closing;
+	bool cached;	/**< what hosts were told: some member has a volatile write cache */
 	bool rough;	/**< something was under way when the lcores left: halves may differ */
 	uint32_t users; /**< lcores that came and whose leaving main has not heard of; atomic */
 	bool quiet;	/**< main waits for the task under way: begin nothing in the background */

@@ -324,6 +324,22 @@ task_return(struct group *g)
 }
 
 int
+group_member_vacant(const struct group *g, const struct strake_drive *drive)
+{
+	int vacant = -ENOENT;
+
+	for (uint32_t i = g->s.members; i-- > 0;) {
+		if (g->m[i].state != GROUP_MEMBER_MISSING)
+			continue;
+		if (strcmp(g->s.member[i].serial, drive->serial) == 0)
+			return (int)i;
+		if (g->m[i].drive == NULL || g->m[i].drive == drive)
+			vacant = (int)i;
+	}
+	return vacant;
+}
+
+int
 group_member_return(struct group *g, unsigned int member, struct strake_drive *drive, char *err, size_t errlen)
 {
 	if (member >= g->s.members || g->geo.copies == 1) {
@@ -343,6 +359,13 @@ group_member_return(struct group *g, unsigned int member, struct strake_drive *d
 	if (drive->bytes < SUPER_DATA_OFF + g->geo.member_bytes || drive->bytes < 2 * EDGE_BYTES) {
 		snprintf(err, errlen, "group \"%s\": drive \"%s\" is too small: %lu bytes, %lu needed", g->s.name,
 			 drive->name, drive->bytes, SUPER_DATA_OFF + g->geo.member_bytes);
+		return -EINVAL;
+	}
+	if (drive->volatile_cache && !g->cached) {
+		snprintf(err, errlen,
+			 "group \"%s\": drive \"%s\" has a volatile cache, and hosts were told that there is none; "
+			 "it can join at the next start",
+			 g->s.name, drive->name);
 		return -EINVAL;
 	}
 	g->back = drive;

@@ -111,6 +111,50 @@ def case_stale_half_never_assembles_alone(b):
     a.stop()
 
 
+def case_starts_without_a_half_and_takes_it_back(b):
+    """Its file away, or held by somebody else: one line, a start, and the drive returns without a restart."""
+    import fcntl
+    made = b.conf(drives=2, raid=1, kind="uring", size="96MiB")
+    conf = made.replace("kind: uring, size: 96MiB", "kind: uring")
+    b.appliance(made).start().stop()
+    c = b.client()
+    path, away = os.path.join(b.folder, "d1"), os.path.join(b.folder, "away")
+
+    def degraded(seed, why):
+        a = b.appliance(conf).start()
+        said = [line for line in a.log().splitlines() if "d1" in line]
+        check(len(said) == 1 and why in said[0] and "goes on without it" in said[0], a.log())
+        check("missing -" in json.dumps(a.ctl("group", "show", "g0")), "the group does not know")
+        c.run("verify", "--length", "8M", "--seed", seed)
+        return a
+
+    def back(a, seed):
+        a.ctl("drive", "return", "d1")
+        until(lambda: "in_sync d1" in json.dumps(a.ctl("group", "show", "g0")), 30, "resync")
+        a.ctl("drive", "fail", "d0")
+        c.run("verify", "--length", "8M", "--seed", seed, "--read-only")
+        a.ctl("drive", "return", "d0")
+        until(lambda: "in_sync d0" in json.dumps(a.ctl("group", "show", "g0")), 30, "resync")
+        a.stop()
+
+    os.rename(path, away)
+    a = degraded("1", "does not exist")
+    os.rename(away, path)
+    back(a, "1")
+    with open(path, "r+b") as f:
+        fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        a = degraded("2", "another")
+    back(a, "2")
+
+
+def case_start_without_what_a_group_needs_is_refused_in_one_line(b):
+    for raid in (0, 1):
+        conf = b.conf(drives=2, raid=raid, kind="uring", size="96MiB")
+        status, said = b.appliance(conf.replace("kind: uring, size: 96MiB", "kind: uring")).fails()
+        lines = [line for line in said.splitlines() if line.startswith("strake:")]
+        check(status == 3 and len(lines) == 1 and "d0" in said and "does not exist" in lines[0], said)
+
+
 def case_two_data_lcores_a_stage_of_its_own_and_wandering_slabs(b):
     b.write("v0.key", KEY, 0o600)
     stages = ", stages: [crypto: {key_file: v0.key, lcore: 2}]"

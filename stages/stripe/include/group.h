@@ -76,6 +76,10 @@ int group_extent(struct group *g, const char *name, uint64_t bytes, const uint8_
 int group_member_fail(struct group *g, unsigned int member);
 int group_member_return(struct group *g, unsigned int member, struct strake_drive *drive, char *err, size_t errlen);
 
+/** Whose place an open drive takes: that of the missing member that had its serial, else of the first missing one that
+ * has no drive. @return the member, or -ENOENT. */
+int group_member_vacant(const struct group *g, const struct strake_drive *drive);
+
 /** For telemetry and tests, main. */
 struct group_status {
 	char name[64];
