@@ -115,7 +115,7 @@ nvmf_cmd_check(struct nvmf_cmd *cmd, bool *in_capsule, uint64_t *sgl_offset)
 	cmd->xfer = NVMF_XFER_NONE;
 	cmd->xfer_len = 0;
 	cmd->data_len = 0;
-	cmd->aborted = false;
+	cmd->aborted = cmd->swept = false;
 	cmd->req = NULL;
 	cmd->pair = NULL;
 	cmd->fuse_sc = 0;

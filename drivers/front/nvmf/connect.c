@@ -48,7 +48,9 @@ accept_queue(struct nvmf_cmd *cmd, struct nvmf_ctrlr *c)
 {
 	cmd->c_ns = &c->sub->table[cmd->qp->lcore];
 	cmd->c_host = nvmf_rules_host(c->hostnqn);
-	memcpy(cmd->qp->hostid, c->hostid, sizeof(cmd->qp->hostid)); /* its lcore looks once it is connected */
+	/* Its lcore looks at these two once it is connected. */
+	memcpy(cmd->qp->hostid, c->hostid, sizeof(cmd->qp->hostid));
+	cmd->qp->ana_sc = nvmf_ana_status(c);
 	cmd->c_discovery = c->sub->discovery;
 	cmd->c_sqhd_off = (cmd->sqe.cattr & NVME_CONNECT_DISABLE_SQ_FLOW) != 0;
 	cmd->cqe.cdw0 = c->cntlid; /* AUTHREQ 0 */

@@ -46,6 +46,8 @@ nvmf_ctrlr_create(struct nvmf_ctrlr **out, struct nvmf_subsystem *sub, struct nv
 	c->transport = admin->transport;
 	c->admin = admin;
 	c->admin_size = admin->size;
+	memcpy(c->local, admin->local, sizeof(c->local));
+	c->local_service = admin->local_service;
 	memcpy(c->hostid, data->hostid, sizeof(c->hostid));
 	memcpy(c->hostnqn, data->hostnqn, sizeof(c->hostnqn));
 	nvmf_feature_defaults(c);

@@ -17,6 +17,7 @@
 
 #define NVMF_FIRMWARE	  "0.1.0   " /**< revision, 8 characters padded */
 #define NVMF_ANA_GROUP	  1
+#define NVMF_ANATT_S	  10 /**< ANATT: longest that a path is in change */
 #define NVMF_AER_MAX	  4  /**< Asynchronous Event Requests under way */
 #define NVMF_ABORT_MAX	  4  /**< Aborts under way */
 #define NVMF_ERRORS_MAX	  32 /**< entries of the error log */
@@ -62,6 +63,8 @@ struct nvmf_ctrlr {
 	uint16_t cntlid;
 	uint8_t hostid[16];
 	char hostnqn[NVME_NQN_LEN];
+	char local[64]; /**< where the host came in */
+	uint16_t local_service;
 	struct nvmf_qpair *admin;  /**< NULL once it is gone */
 	struct nvmf_qpair *qpairs; /**< all, the admin one included; by ->ctrlr_next */
 	uint32_t n_qpairs;
@@ -120,6 +123,10 @@ void nvmf_aer_read(struct nvmf_ctrlr *c, enum nvmf_event event);
 void nvmf_aer_abort(struct nvmf_ctrlr *c, uint16_t sct_sc);
 /** End the one with this command id. @return false: there is none. */
 bool nvmf_aer_abort_one(struct nvmf_ctrlr *c, uint16_t cid);
+
+/** State of the path, and what its commands get: 0 or an NVME_SC. */
+uint8_t nvmf_ana_state(const struct nvmf_ctrlr *c);
+uint16_t nvmf_ana_status(const struct nvmf_ctrlr *c);
 
 void nvmf_feature_defaults(struct nvmf_ctrlr *c);
 /** Bit 0 of Volatile Write Cache: some namespace has one. */

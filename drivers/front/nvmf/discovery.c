@@ -3,7 +3,8 @@
  */
 
 /*
- * The discovery log: for each subsystem the host may use, an entry for each listener. Main lcore.
+ * The discovery log: for each subsystem the host may use, and for discovery itself, an entry for each listener. Main
+ * lcore.
  *
  * It is built anew for every read; genctr tells a host that reads in pieces whether the pieces belong together.
  */
@@ -14,8 +15,8 @@
 
 #include "admin.h"
 
-static bool
-any_address(const char *address)
+bool
+nvmf_any_address(const char *address)
 {
 	return strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
 }
@@ -25,11 +26,13 @@ entry(struct nvme_discovery_entry *e, const struct nvmf_ctrlr *c, const struct n
       const struct nvmf_listener *l)
 {
 	/* A listener on all addresses is reached by the one this host came to. */
-	const char *address = any_address(l->address) && c->admin != NULL ? c->admin->local : l->address;
+	const char *address = nvmf_any_address(l->address) ? c->local : l->address;
 
 	e->trtype = l->transport->trtype;
 	e->adrfam = strchr(address, ':') != NULL ? NVME_ADRFAM_IPV6 : NVME_ADRFAM_IPV4;
-	e->subtype = NVME_DISC_NVM;
+	e->subtype = sub->discovery ? NVME_DISC_CURRENT : NVME_DISC_NVM;
+	if (sub->discovery) /* hosts may stay connected, and every listener gives the same log */
+		e->eflags = NVME_DISC_EFLAGS_EPCSD | NVME_DISC_EFLAGS_DUPRETINFO;
 	/* Secure channel "not specified": libnvme takes "not required" for TLS that is on offer, and asks for it. */
 	e->treq = NVME_TREQ_NO_SQ_FLOW;
 	e->portid = l->portid;
@@ -40,9 +43,18 @@ entry(struct nvme_discovery_entry *e, const struct nvmf_ctrlr *c, const struct n
 	snprintf(e->traddr, sizeof(e->traddr), "%s", address);
 }
 
+static struct nvme_discovery_entry *
+entries(struct nvme_discovery_entry *e, const struct nvmf_ctrlr *c, const struct nvmf_subsystem *sub)
+{
+	for (const struct nvmf_listener *l = nvmf_target->listeners; l != NULL; l = l->next)
+		entry(e++, c, sub, l);
+	return e;
+}
+
 size_t
 nvmf_discovery_log(const struct nvmf_ctrlr *c, uint8_t **out)
 {
+	const struct nvmf_subsystem *self = c->sub;
 	struct nvme_discovery_log *log;
 	struct nvme_discovery_entry *e;
 	unsigned int subs = 0, listeners = 0;
@@ -56,13 +68,11 @@ nvmf_discovery_log(const struct nvmf_ctrlr *c, uint8_t **out)
 		return 0;
 	e = (struct nvme_discovery_entry *)(log + 1);
 	for (const struct nvmf_subsystem *sub = nvmf_target->subsystems; sub != NULL; sub = sub->next) {
-		if (sub->discovery || !nvmf_host_allowed(sub, c->hostnqn))
-			continue;
-		for (const struct nvmf_listener *l = nvmf_target->listeners; l != NULL; l = l->next) {
-			entry(e++, c, sub, l);
-			log->numrec++;
-		}
+		if (!sub->discovery && nvmf_host_allowed(sub, c->hostnqn))
+			e = entries(e, c, sub);
 	}
+	e = entries(e, c, self);
+	log->numrec = (uint64_t)(e - (struct nvme_discovery_entry *)(log + 1));
 	log->genctr = nvmf_target->genctr;
 	*out = (uint8_t *)log;
 	return sizeof(*log) + log->numrec * sizeof(*e);

@@ -56,8 +56,9 @@ id_ctrlr_io(const struct nvmf_ctrlr *c, struct nvme_id_ctrlr *id)
 	id->acl = NVMF_ABORT_MAX - 1;
 	id->frmw = 0x03; /* one slot, read-only */
 	id->lpa |= NVME_LPA_EFFECTS;
-	id->anatt = 10;
-	id->anacap = NVME_ANACAP_OPTIMIZED | NVME_ANACAP_FIXED | NVME_ANACAP_NONZERO;
+	id->anatt = NVMF_ANATT_S;
+	id->anacap = NVME_ANACAP_OPTIMIZED | NVME_ANACAP_NON_OPT | NVME_ANACAP_NO_ACCESS | NVME_ANACAP_CHANGE |
+		     NVME_ANACAP_FIXED | NVME_ANACAP_NONZERO;
 	id->anagrpmax = NVMF_ANA_GROUP;
 	id->nanagrpid = 1;
 	id->sqes = 0x66;
@@ -125,7 +126,9 @@ id_ns(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd, void *out)
 
 	if (sc != 0 || ns == NULL)
 		return sc;
-	id->nsze = id->ncap = id->nuse = ns->nlb;
+	id->nsze = id->ncap = ns->nlb;
+	if (nvmf_ana_state(c) != NVME_ANA_INACCESSIBLE)
+		id->nuse = ns->nlb; /* 8.1.3.3: not reported on such a path */
 	id->nmic = 1;
 	id->rescap = rescap();
 	id->dlfeat = NVME_DLFEAT_WZ_DEAC; /* deallocated blocks read as zeroes or as before: not reported */

@@ -63,6 +63,8 @@ nvmf_io_check(struct nvmf_cmd *cmd)
 
 	if (unlikely(ns == NULL))
 		return NVME_SC_INVALID_NS;
+	if (unlikely(cmd->qp->ana_sc != 0))
+		return cmd->qp->ana_sc;
 	if (unlikely(nvmf_resv_opcode(cmd->sqe.opc)))
 		return nvmf_resv_check(cmd);
 	if (unlikely(ns->resv != NULL) && nvmf_io_forbidden(cmd, ns))

@@ -140,7 +140,7 @@ build_ana(struct nvmf_ctrlr *c, struct page *p)
 	g = (struct nvme_ana_group *)(log + 1);
 	g->grpid = NVMF_ANA_GROUP;
 	g->chgcnt = c->sub->ana_changes;
-	g->state = NVME_ANA_OPTIMIZED;
+	g->state = nvmf_ana_state(c);
 	nsid = (uint32_t *)(g + 1);
 	for (uint32_t i = 0; i < array->n; i++)
 		if (array->ns[i].vol != NULL)

@@ -15,6 +15,7 @@
 
 #include "barrier.h"
 #include "resv.h"
+#include "sweep.h"
 
 RTE_LOG_REGISTER_SUFFIX(ns_log, ns, INFO);
 
@@ -186,10 +187,61 @@ tell_hosts(struct nvmf_subsystem *sub, uint32_t nsid)
 	}
 }
 
+/* A removal, or a new size, on its way to all that have to know. */
+struct departure {
+	struct nvmf_barrier known, swept;
+	struct nvmf_subsystem *sub; /* NULL: nothing was removed */
+	uint32_t nsid;
+	const struct strake_volume *vol;
+	void (*done)(void *arg);
+	void *arg;
+};
+
+static void
+departed(struct nvmf_barrier *b)
+{
+	struct departure *d = container_of(b, struct departure, swept);
+
+	if (d->sub != NULL)
+		d->sub->leaving[(d->nsid - 1) / 64] &= ~(1ull << (d->nsid - 1) % 64);
+	if (d->done != NULL)
+		d->done(d->arg);
+	free(d);
+}
+
+/* No lcore begins a command against the old array any more: those begun are swept. */
+static void
+departure_known(struct nvmf_barrier *b)
+{
+	struct departure *d = container_of(b, struct departure, known);
+
+	nvmf_barrier_init(&d->swept, departed);
+	if (d->sub != NULL)
+		nvmf_sweep(d->sub, d->nsid, NULL, NVMF_SWEEP_ALL, &d->swept);
+	for (struct nvmf_subsystem *sub = nvmf_target->subsystems; d->sub == NULL && sub != NULL; sub = sub->next)
+		for (uint32_t i = 0; i < sub->ns->n; i++)
+			if (sub->ns->ns[i].vol == d->vol)
+				nvmf_sweep(sub, i + 1, NULL, NVMF_SWEEP_MARKED, &d->swept);
+	nvmf_barrier_drop(&d->swept);
+}
+
+static struct departure *
+departure_new(void (*done)(void *arg), void *arg)
+{
+	struct departure *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return NULL;
+	nvmf_barrier_init(&d->known, departure_known);
+	d->done = done;
+	d->arg = arg;
+	return d;
+}
+
 /* New tables with one namespace changed, and the subsystem's array made from them. Other subsystems keep theirs, which
  * say the same about them. */
 static int
-change(struct nvmf_subsystem *sub, uint32_t nsid, struct strake_volume *vol)
+change(struct nvmf_subsystem *sub, uint32_t nsid, struct strake_volume *vol, struct nvmf_barrier *b)
 {
 	struct nvmf_classes *classes;
 	struct nvmf_ns_array *array;
@@ -198,7 +250,7 @@ change(struct nvmf_subsystem *sub, uint32_t nsid, struct strake_volume *vol)
 	if (ret < 0)
 		return ret;
 	array = nvmf_ns_array_new(sub, classes, RTE_MAX(sub->ns->n, nsid));
-	ret = array != NULL ? nvmf_ns_publish(sub, array, NULL) : -ENOMEM;
+	ret = array != NULL ? nvmf_ns_publish(sub, array, b) : -ENOMEM;
 	if (ret < 0) {
 		nvmf_classes_put(classes);
 		return ret;
@@ -222,44 +274,87 @@ nvmf_ns_add(const char *nqn, uint32_t nsid, struct strake_volume *vol)
 		return -EINVAL;
 	if (nvmf_ns_of(sub->ns, nsid) != NULL)
 		return -EEXIST;
+	if ((sub->leaving[(nsid - 1) / 64] & 1ull << (nsid - 1) % 64) != 0)
+		return -EBUSY;
 	ret = nvmf_resv_open(vol->uuid, err, sizeof(err));
 	if (ret < 0) {
 		rte_log(RTE_LOG_ERR, ns_log, "NVMF: namespace %u of %s: %s\n", nsid, nqn, err);
 		return ret;
 	}
-	ret = change(sub, nsid, vol);
+	ret = change(sub, nsid, vol, NULL);
 	if (ret == 0)
 		sub->ana_changes++;
 	return ret;
 }
 
 int
-nvmf_ns_remove(const char *nqn, uint32_t nsid)
+nvmf_ns_remove(const char *nqn, uint32_t nsid, void (*done)(void *arg), void *arg)
 {
 	struct nvmf_subsystem *sub = nvmf_subsystem_find(nqn);
+	struct departure *d;
 	int ret;
 
 	if (sub == NULL || sub->discovery || nvmf_ns_of(sub->ns, nsid) == NULL)
 		return -ENOENT;
-	ret = change(sub, nsid, NULL);
-	if (ret == 0)
-		sub->ana_changes++;
-	return ret;
+	d = departure_new(done, arg);
+	if (d == NULL)
+		return -ENOMEM;
+	d->sub = sub;
+	d->nsid = nsid;
+	ret = change(sub, nsid, NULL, &d->known);
+	if (ret < 0) {
+		free(d);
+		return ret;
+	}
+	sub->ana_changes++;
+	sub->leaving[(nsid - 1) / 64] |= 1ull << (nsid - 1) % 64;
+	nvmf_barrier_drop(&d->known);
+	return 0;
 }
 
 int
-nvmf_ns_resized(struct strake_volume *vol)
+nvmf_ns_resized(struct strake_volume *vol, void (*done)(void *arg), void *arg)
 {
+	struct departure *d = departure_new(done, arg);
 	int ret = -ENOENT;
 
+	if (d == NULL)
+		return -ENOMEM;
+	d->vol = vol;
 	for (struct nvmf_subsystem *sub = nvmf_target->subsystems; sub != NULL; sub = sub->next) {
 		for (uint32_t i = 0; i < sub->ns->n; i++) {
 			if (sub->ns->ns[i].vol != vol)
 				continue;
-			ret = change(sub, i + 1, vol);
-			if (ret < 0)
-				return ret;
+			ret = change(sub, i + 1, vol, &d->known);
+			if (ret < 0) /* what some were told stays told; the caller learns of the error */
+				goto out;
 		}
 	}
+out:
+	if (ret < 0)
+		d->done = NULL;
+	nvmf_barrier_drop(&d->known);
 	return ret;
+}
+
+uint32_t
+nvmf_ns_find(const char *nqn, const struct strake_volume *vol)
+{
+	const struct nvmf_subsystem *sub = nvmf_subsystem_find(nqn);
+
+	for (uint32_t i = 0; sub != NULL && i < sub->ns->n; i++)
+		if (sub->ns->ns[i].vol == vol)
+			return i + 1;
+	return 0;
+}
+
+uint32_t
+nvmf_ns_free(const char *nqn)
+{
+	const struct nvmf_subsystem *sub = nvmf_subsystem_find(nqn);
+
+	for (uint32_t nsid = 1; sub != NULL && nsid <= NVMF_NS_MAX; nsid++)
+		if (nvmf_ns_of(sub->ns, nsid) == NULL && (sub->leaving[(nsid - 1) / 64] & 1ull << (nsid - 1) % 64) == 0)
+			return nsid;
+	return 0;
 }

@@ -99,7 +99,7 @@ sweep_host(struct wait *w, const uint8_t *hostid)
 	for (struct nvmf_subsystem *sub = nvmf_target->subsystems; sub != NULL; sub = sub->next)
 		for (uint32_t i = 0; i < sub->ns->n; i++)
 			if (sub->ns->ns[i].vol != NULL && memcmp(sub->ns->ns[i].vol->uuid, w->uuid, 16) == 0)
-				nvmf_sweep(sub, i + 1, hostid, true, &w->swept);
+				nvmf_sweep(sub, i + 1, hostid, NVMF_SWEEP_STOP, &w->swept);
 }
 
 static void

@@ -82,6 +82,8 @@ get(const struct nvmf_ctrlr *c, struct nvmf_cmd *cmd)
 
 	if (ns == NULL)
 		return NVME_SC_INVALID_NS;
+	if (nvmf_ana_status(c) != 0)
+		return nvmf_ana_status(c);
 	switch ((cmd->sqe.cdw10 >> 8) & 7) {
 	case NVME_SEL_CURRENT:
 		cmd->cqe.cdw0 = mask ? c->resv_mask[cmd->sqe.nsid - 1] : nvmf_resv_of(ns->vol->uuid)->st.ptpl;
@@ -106,7 +108,7 @@ nvmf_resv_get_feature(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd)
 		return false;
 	sc = get(c, cmd);
 	if (sc != 0)
-		nvmf_status_set(cmd, sc, true);
+		nvmf_status_set(cmd, sc, nvmf_status_final(sc));
 	return true;
 }
 
@@ -147,6 +149,8 @@ set(struct nvmf_ctrlr *c, const struct nvmf_cmd *cmd)
 
 	if ((cmd->sqe.cdw10 & NVME_FEAT_SAVE) != 0)
 		return NVME_SC_FEATURE_NOT_SAVEABLE;
+	if (nvmf_ana_status(c) != 0)
+		return nvmf_ana_status(c);
 	if (cmd->sqe.nsid != NVME_NSID_ALL)
 		return ns != NULL ? set_one(c, cmd, cmd->sqe.nsid, ns) : NVME_SC_INVALID_NS;
 	for (uint32_t i = 0; sc == 0 && i < c->sub->ns->n; i++)

@@ -34,6 +34,53 @@ nvmf_host_allowed(const struct nvmf_subsystem *sub, const char *hostnqn)
 	return false;
 }
 
+int
+nvmf_host_allow(const char *nqn, const char *hostnqn)
+{
+	struct nvmf_subsystem *sub = nvmf_subsystem_find(nqn);
+	char **hosts;
+
+	if (sub == NULL)
+		return -ENOENT;
+	if (sub->any_host)
+		return -EINVAL;
+	if (nvmf_host_allowed(sub, hostnqn))
+		return -EEXIST;
+	hosts = realloc(sub->hosts, (sub->n_hosts + 1) * sizeof(*hosts));
+	if (hosts == NULL)
+		return -ENOMEM;
+	sub->hosts = hosts;
+	hosts[sub->n_hosts] = strdup(hostnqn);
+	if (hosts[sub->n_hosts] == NULL)
+		return -ENOMEM;
+	sub->n_hosts++;
+	nvmf_discovery_changed();
+	return 0;
+}
+
+int
+nvmf_host_deny(const char *nqn, const char *hostnqn)
+{
+	struct nvmf_subsystem *sub = nvmf_subsystem_find(nqn);
+	unsigned int i = 0;
+
+	if (sub == NULL)
+		return -ENOENT;
+	if (sub->any_host)
+		return -EINVAL;
+	while (i < sub->n_hosts && strcmp(sub->hosts[i], hostnqn) != 0)
+		i++;
+	if (i == sub->n_hosts)
+		return -ENOENT;
+	free(sub->hosts[i]);
+	sub->hosts[i] = sub->hosts[--sub->n_hosts];
+	for (struct nvmf_ctrlr *c = sub->ctrlrs; c != NULL; c = c->next)
+		if (strcmp(c->hostnqn, hostnqn) == 0)
+			nvmf_ctrlr_kill(c);
+	nvmf_discovery_changed();
+	return 0;
+}
+
 static uint64_t
 fnv1a(const char *s)
 {

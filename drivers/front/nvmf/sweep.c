@@ -20,7 +20,7 @@ struct nvmf_sweep {
 	struct nvmf_sweep *next; /* of the lcore's list */
 	struct nvmf_qpair *qp;
 	uint32_t nsid;
-	bool stop;
+	enum nvmf_sweep_what what;
 	struct nvmf_barrier *barrier;
 };
 
@@ -32,7 +32,7 @@ static bool
 concerns(const struct nvmf_sweep *s, const struct nvmf_cmd *cmd)
 {
 	return cmd->state != NVMF_CMD_MAIN && cmd->sqe.opc != NVME_OPC_FABRICS && cmd->sqe.nsid == s->nsid &&
-	       (!s->stop || cmd->aborted);
+	       (s->what == NVMF_SWEEP_ALL || cmd->swept);
 }
 
 static bool
@@ -66,9 +66,13 @@ begin(struct strake_msg *msg)
 	struct nvmf_sweep *s = container_of(msg, struct nvmf_sweep, msg);
 	struct nvmf_lcore *lc = nvmf_lcore_self();
 
-	for (struct nvmf_cmd *cmd = s->qp->lent; s->stop && cmd != NULL; cmd = cmd->next)
-		if (cmd->state != NVMF_CMD_MAIN && cmd->sqe.nsid == s->nsid)
+	for (struct nvmf_cmd *cmd = s->qp->lent; cmd != NULL; cmd = cmd->next) {
+		if (cmd->state == NVMF_CMD_MAIN || cmd->sqe.nsid != s->nsid)
+			continue;
+		cmd->swept = true;
+		if (s->what == NVMF_SWEEP_STOP)
 			nvmf_cmd_stop(cmd, NVME_SC_ABORT_REQ);
+	}
 	if (over(s)) {
 		end(s);
 		return;
@@ -117,7 +121,8 @@ nvmf_sweep_gone(struct nvmf_qpair *qp)
  */
 
 static void
-sweep_qpair(struct nvmf_ctrlr *c, struct nvmf_qpair *qp, uint32_t nsid, bool stop, struct nvmf_barrier *b)
+sweep_qpair(struct nvmf_ctrlr *c, struct nvmf_qpair *qp, uint32_t nsid, enum nvmf_sweep_what what,
+	    struct nvmf_barrier *b)
 {
 	struct nvmf_sweep *s = malloc(sizeof(*s));
 
@@ -125,19 +130,20 @@ sweep_qpair(struct nvmf_ctrlr *c, struct nvmf_qpair *qp, uint32_t nsid, bool sto
 		nvmf_ctrlr_kill(c);
 		return;
 	}
-	*s = (struct nvmf_sweep){.msg.fn = begin, .qp = qp, .nsid = nsid, .stop = stop, .barrier = b};
+	*s = (struct nvmf_sweep){.msg.fn = begin, .qp = qp, .nsid = nsid, .what = what, .barrier = b};
 	nvmf_barrier_hold(b);
 	strake_msg_send(qp->lcore, &s->msg);
 }
 
 void
-nvmf_sweep(struct nvmf_subsystem *sub, uint32_t nsid, const uint8_t *hostid, bool stop, struct nvmf_barrier *b)
+nvmf_sweep(struct nvmf_subsystem *sub, uint32_t nsid, const uint8_t *hostid, enum nvmf_sweep_what what,
+	   struct nvmf_barrier *b)
 {
 	for (struct nvmf_ctrlr *c = sub->ctrlrs; c != NULL; c = c->next) {
 		if (hostid != NULL && memcmp(c->hostid, hostid, sizeof(c->hostid)) != 0)
 			continue;
 		for (struct nvmf_qpair *qp = c->qpairs; qp != NULL; qp = qp->ctrlr_next)
 			if (qp != c->admin)
-				sweep_qpair(c, qp, nsid, stop, b);
+				sweep_qpair(c, qp, nsid, what, b);
 	}
 }

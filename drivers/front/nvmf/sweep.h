@@ -13,14 +13,20 @@
 #include "barrier.h"
 #include "ctrlr.h"
 
+enum nvmf_sweep_what {
+	NVMF_SWEEP_STOP,   /**< those under way now: ask them to stop, as Abort does, and wait for them */
+	NVMF_SWEEP_MARKED, /**< those under way now: wait for them */
+	NVMF_SWEEP_ALL,	   /**< wait until there are none; none may come any more */
+};
+
 /**
  * Sweep the queue pairs of every controller of @p sub, or of those of one host, for commands of a namespace. What may
- * still come must be kept out before: by publishing an array that refuses it.
+ * not come any more must be kept out before: by publishing an array that refuses it.
  * @param hostid NULL: every host's.
- * @param stop   ask the commands to stop, as Abort does; else only wait.
  * @param b      held until the last of them has ended.
  */
-void nvmf_sweep(struct nvmf_subsystem *sub, uint32_t nsid, const uint8_t *hostid, bool stop, struct nvmf_barrier *b);
+void nvmf_sweep(struct nvmf_subsystem *sub, uint32_t nsid, const uint8_t *hostid, enum nvmf_sweep_what what,
+		struct nvmf_barrier *b);
 
 /* --- on a data lcore --- */
 struct nvmf_lcore;

@@ -170,6 +170,7 @@ nvmf_destroy(void)
 		struct nvmf_listener *l = t->listeners;
 
 		t->listeners = l->next;
+		strake_timer_cancel(&l->ana_timer);
 		free(l);
 	}
 	free(t);
@@ -203,6 +204,7 @@ nvmf_add_listener(const struct nvmf_transport *t, const char *address, uint16_t 
 	l->transport = t;
 	l->service = service;
 	l->portid = ++nvmf_target->last_portid;
+	l->ana = NVME_ANA_OPTIMIZED;
 	snprintf(l->address, sizeof(l->address), "%s", address);
 	*at = l;
 	nvmf_discovery_changed();
@@ -218,6 +220,7 @@ nvmf_del_listener(const struct nvmf_transport *t, const char *address, uint16_t 
 	if (l == NULL)
 		return;
 	*at = l->next;
+	strake_timer_cancel(&l->ana_timer);
 	free(l);
 	nvmf_discovery_changed();
 }

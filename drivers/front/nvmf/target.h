@@ -33,7 +33,8 @@ struct nvmf_subsystem {
 	uint16_t queue_depth; /**< entries of an I/O queue */
 	struct nvmf_ns_array *ns;
 	uint64_t ana_changes;
-	struct nvmf_ctrlr *ctrlrs; /**< list by ->next */
+	uint64_t leaving[NVMF_NS_MAX / 64]; /**< namespaces removed, whose commands have not all ended */
+	struct nvmf_ctrlr *ctrlrs;	    /**< list by ->next */
 	uint16_t last_cntlid;
 	struct nvmf_totals gone;
 	struct nvmf_ns_table table[STRAKE_LCORE_MAX];
@@ -46,6 +47,8 @@ struct nvmf_listener {
 	char address[64];
 	uint16_t service;
 	uint16_t portid;
+	uint8_t ana;		       /**< enum nvme_ana_state of paths through it */
+	struct strake_timer ana_timer; /**< how long a change may last */
 };
 
 struct nvmf_target {
@@ -76,6 +79,8 @@ void nvmf_subsystem_destroy(struct nvmf_subsystem *sub);
 bool nvmf_host_allowed(const struct nvmf_subsystem *sub, const char *hostnqn);
 void nvmf_totals_add(struct nvmf_totals *t, const struct nvmf_qpair *qp);
 void nvmf_subsystem_totals(const struct nvmf_subsystem *sub, struct nvmf_totals *out);
+/** 0.0.0.0 or ::, which stand for every address. */
+bool nvmf_any_address(const char *address);
 /** Keep the figures of a queue pair that is gone. */
 void nvmf_subsystem_retire(struct nvmf_subsystem *sub, const struct nvmf_qpair *qp);
 /** Something in the discovery log changed: count it and tell the hosts that asked. */

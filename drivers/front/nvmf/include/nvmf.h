@@ -44,6 +44,7 @@ struct nvmf_cmd {
 	uint32_t xfer_len; /**< bytes of payload, from nvmf_cmd_check() */
 	uint8_t xfer;	   /**< enum nvmf_xfer, from nvmf_cmd_check() */
 	bool aborted;	   /**< an Abort, or the queue pair's end, asked for it to stop */
+	bool swept;	   /**< this room's: main waits for it to end */
 	/** Payload. To controller: the transport's list of exactly xfer_len bytes, taken over by nvmf_execute(). To
 	 * host: a list of this room's for the transport, which then owns it; NULL and data_len 0 when there is none. */
 	struct strake_buf *data;
@@ -117,6 +118,7 @@ struct nvmf_qpair {
 	bool main_done;		    /**< main has forgotten the queue pair */
 	uint64_t reads, writes;	    /**< commands, for SMART */
 	uint8_t hostid[16];	    /**< set by main before it is connected; then never changed */
+	uint16_t ana_sc;	    /**< what commands get while the path is not to be used; 0: carry them out */
 	/* Main's. */
 	struct nvmf_qpair *ctrlr_next;
 	struct strake_msg kill_msg;
@@ -135,11 +137,23 @@ void nvmf_lcore_fini(void);
 /** An address where hosts can reach the subsystems, for the discovery log. */
 int nvmf_add_listener(const struct nvmf_transport *t, const char *address, uint16_t service);
 void nvmf_del_listener(const struct nvmf_transport *t, const char *address, uint16_t service);
-/** Add, remove, resize a namespace while hosts are connected: they get the event. @return 0, -EEXIST, -ENOENT, -EBUSY.
- */
+/** State of the paths through a listener; hosts get the event. Change becomes inaccessible when it lasts longer than
+ * hosts were told it may. @return 0, -ENOENT, -EINVAL. */
+int nvmf_ana_set(const char *address, uint16_t service, enum nvme_ana_state state);
+/** Let a host connect, or no longer: then it loses the controllers it has. @return 0, -ENOENT (no such subsystem, or
+ * the host is not on its list), -EEXIST, -EINVAL (the subsystem takes any host), -ENOMEM. */
+int nvmf_host_allow(const char *nqn, const char *hostnqn);
+int nvmf_host_deny(const char *nqn, const char *hostnqn);
+/** Add, remove, resize a namespace while hosts are connected: they get the event. Removed and smaller ones take no new
+ * commands at once; @p done (may be NULL) is called on main when no command that came before is under way.
+ * @return 0; or without done() -EEXIST, -ENOENT, -EINVAL, -ENOMEM, -EBUSY (it was removed, and commands still run). */
 int nvmf_ns_add(const char *nqn, uint32_t nsid, struct strake_volume *vol);
-int nvmf_ns_remove(const char *nqn, uint32_t nsid);
-int nvmf_ns_resized(struct strake_volume *vol);
+int nvmf_ns_remove(const char *nqn, uint32_t nsid, void (*done)(void *arg), void *arg);
+/** The volume's nlb is another now; -ENOENT: it is nobody's namespace. */
+int nvmf_ns_resized(struct strake_volume *vol, void (*done)(void *arg), void *arg);
+/** Namespace id of a volume in a subsystem, the lowest free one, or 0. */
+uint32_t nvmf_ns_find(const char *nqn, const struct strake_volume *vol);
+uint32_t nvmf_ns_free(const char *nqn);
 /** Shutdown: refuse new controllers, tell hosts, kill the queue pairs. True when all are gone. */
 bool nvmf_drain(void);
 

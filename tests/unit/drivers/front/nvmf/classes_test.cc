@@ -202,8 +202,8 @@ TEST_F(NvmfClasses, StayWhenNamespacesChange)
 	EXPECT_EQ(0, seen(q, NVME_IO_READ));
 	EXPECT_EQ(12, seen(o, NVME_IO_READ)) << "still by the tables of before";
 	strake_lcore_enter(0);
-	EXPECT_EQ(0, nvmf_ns_remove(SUB_LISTED, 700));
-	EXPECT_EQ(0, nvmf_ns_remove(SUB_LISTED, 1));
+	EXPECT_EQ(0, nvmf_ns_remove(SUB_LISTED, 700, nullptr, nullptr));
+	EXPECT_EQ(0, nvmf_ns_remove(SUB_LISTED, 1, nullptr, nullptr));
 	EXPECT_EQ(0, nvmf_ns_add(SUB_OPEN, 2, &big->vol));
 	turn(5);
 	EXPECT_EQ(NVME_SC_INVALID_NS, run(q, rw(NVME_IO_READ, 0, 1, 512, 700)).sc());

@@ -32,7 +32,7 @@ class NvmfEvent : public Rig
 	{
 		disk->vol.nlb = nlb;
 		strake_lcore_enter(0);
-		EXPECT_EQ(0, nvmf_ns_resized(&disk->vol));
+		EXPECT_EQ(0, nvmf_ns_resized(&disk->vol, nullptr, nullptr));
 		turn(3);
 	}
 
@@ -105,9 +105,9 @@ TEST_F(NvmfEvent, NamespacesComeAndGo)
 	EXPECT_EQ(-ENOENT, nvmf_ns_add("nqn.nobody", 1, &big->vol));
 	EXPECT_EQ(-EINVAL, nvmf_ns_add(SUB_LISTED, 0, &big->vol));
 	EXPECT_EQ(-EINVAL, nvmf_ns_add(SUB_LISTED, 1025, &big->vol));
-	EXPECT_EQ(-ENOENT, nvmf_ns_remove(SUB_LISTED, 2));
+	EXPECT_EQ(-ENOENT, nvmf_ns_remove(SUB_LISTED, 2, nullptr, nullptr));
 	EXPECT_EQ(0, nvmf_ns_add(SUB_LISTED, 700, &big->vol));
-	EXPECT_EQ(0, nvmf_ns_remove(SUB_LISTED, 3));
+	EXPECT_EQ(0, nvmf_ns_remove(SUB_LISTED, 3, nullptr, nullptr));
 	turn(3);
 	EXPECT_TRUE(e.done);
 	Cmd &list = get_log(*a, NVME_LID_CHANGED_NS, 4096);

@@ -43,7 +43,7 @@ golden_id_ctrlr(const uint8_t *bytes, uint16_t cntlid)
 	EXPECT_EQ(0, id->npss);
 	EXPECT_EQ(10, id->kas);
 	EXPECT_EQ(10, id->anatt);
-	EXPECT_EQ(0xc1, id->anacap);
+	EXPECT_EQ(0xd7, id->anacap);
 	EXPECT_EQ(1u, id->anagrpmax);
 	EXPECT_EQ(1u, id->nanagrpid);
 	EXPECT_EQ(0x66, id->sqes);
@@ -108,7 +108,7 @@ golden_discovery(const uint8_t *bytes)
 	const nvmf_discovery_log *log = reinterpret_cast<const nvmf_discovery_log *>(bytes);
 	const nvmf_disc_log_entry *e = &log->entries[0];
 
-	EXPECT_EQ(1u, log->numrec);
+	EXPECT_EQ(2u, log->numrec);
 	EXPECT_EQ(0, log->recfmt);
 	EXPECT_EQ(NVMF_TRTYPE_TCP, e->trtype);
 	EXPECT_EQ(NVMF_ADDR_FAMILY_IP4, e->adrfam);
@@ -120,6 +120,11 @@ golden_discovery(const uint8_t *bytes)
 	EXPECT_STREQ("10.0.0.2", e->traddr);
 	EXPECT_STREQ("nqn.2026-01.org.example:open", e->subnqn);
 	EXPECT_EQ(NVMF_TCP_SECTYPE_NONE, e->tsas.tcp.sectype);
+	EXPECT_EQ(0, e->eflags);
+	EXPECT_EQ(NVME_NQN_CURR, e[1].subtype) << "discovery itself";
+	EXPECT_STREQ(NVME_DISC_SUBSYS_NAME, e[1].subnqn);
+	EXPECT_STREQ("4420", e[1].trsvcid);
+	EXPECT_EQ(NVMF_DISC_EFLAGS_DUPRETINFO | NVMF_DISC_EFLAGS_EPCSD, e[1].eflags);
 }
 
 void

@@ -249,7 +249,7 @@ TEST_F(NvmfIo, ReadOnlyVolumesAreNotWritten)
 {
 	disk->vol.read_only = true;
 	strake_lcore_enter(0);
-	nvmf_ns_resized(&disk->vol);
+	nvmf_ns_resized(&disk->vol, nullptr, nullptr);
 	turn(2);
 	EXPECT_EQ(NVME_SC_NS_WRITE_PROTECTED, write(0, pattern(512)).sc());
 	EXPECT_EQ(NVME_SC_NS_WRITE_PROTECTED, run(*q, rw(NVME_IO_WRITE_ZEROES, 0, 1, 0)).sc());
@@ -264,7 +264,7 @@ TEST_F(NvmfIo, ANamespaceThatGoesWhileThePayloadTravels)
 	sqe.sgl.type = NVME_SGL_TRANSPORT_DATA;
 	Cmd &c = check(*q, sqe);
 	strake_lcore_enter(0);
-	EXPECT_EQ(0, nvmf_ns_remove(SUB_LISTED, 1));
+	EXPECT_EQ(0, nvmf_ns_remove(SUB_LISTED, 1, nullptr, nullptr));
 	turn(2);
 	execute(*q, c, pattern(512));
 	turn(2);
@@ -276,7 +276,9 @@ TEST_F(NvmfIo, ANamespaceThatGoesWhileThePayloadTravels)
 	turn(2);
 	Cmd &d = check(*q, sqe);
 	strake_lcore_enter(0);
-	EXPECT_EQ(0, nvmf_ns_remove(SUB_LISTED, 1));
+	EXPECT_EQ(0, nvmf_ns_remove(SUB_LISTED, 1, nullptr, nullptr));
+	turn(3);
+	strake_lcore_enter(0);
 	EXPECT_EQ(0, nvmf_ns_add(SUB_LISTED, 1, &big->vol));
 	turn(2);
 	execute(*q, d, pattern(512));
@@ -349,7 +351,9 @@ TEST_F(NvmfIo, FusedHalvesOfDifferentBlocksFail)
 {
 	auto become = [this](strake_volume *vol) {
 		strake_lcore_enter(0);
-		EXPECT_EQ(0, nvmf_ns_remove(SUB_LISTED, 1));
+		EXPECT_EQ(0, nvmf_ns_remove(SUB_LISTED, 1, nullptr, nullptr));
+		turn(3);
+		strake_lcore_enter(0);
 		EXPECT_EQ(0, nvmf_ns_add(SUB_LISTED, 1, vol));
 		turn(3);
 	};

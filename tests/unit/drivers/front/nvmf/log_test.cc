@@ -155,7 +155,7 @@ TEST_F(NvmfLog, DiscoveryShowsEachHostItsOwn)
 	ASSERT_EQ(0, c.sc());
 	golden_discovery(c.data.data());
 	Host &known = admin(NVME_DISCOVERY_NQN, HOST_A);
-	EXPECT_EQ(2u, get_log(known, NVME_LID_DISCOVERY, 1024).as<nvme_discovery_log>()->numrec);
+	EXPECT_EQ(3u, get_log(known, NVME_LID_DISCOVERY, 1024).as<nvme_discovery_log>()->numrec);
 	EXPECT_EQ(NVME_SC_INVALID_LOG_PAGE, get_log(*a, NVME_LID_DISCOVERY, 1024).sc());
 	EXPECT_EQ(NVME_SC_INVALID_LOG_PAGE, get_log(known, NVME_LID_SMART, 512).sc());
 }
@@ -171,7 +171,7 @@ TEST_F(NvmfLog, DiscoveryShowsEachListenerOnce)
 	EXPECT_EQ(-EEXIST, nvmf_add_listener(&kTransport, "fd00::2", 8009));
 	Cmd &c = get_log(d, NVME_LID_DISCOVERY, 1024 * 4);
 	const nvme_discovery_entry *e = c.as<nvme_discovery_entry>();
-	EXPECT_EQ(3u, c.as<nvme_discovery_log>()->numrec);
+	EXPECT_EQ(6u, c.as<nvme_discovery_log>()->numrec);
 	EXPECT_STREQ("fd00::2", e[2].traddr);
 	EXPECT_EQ(NVME_ADRFAM_IPV6, e[2].adrfam);
 	EXPECT_STREQ("8009", e[2].trsvcid);
@@ -182,7 +182,7 @@ TEST_F(NvmfLog, DiscoveryShowsEachListenerOnce)
 	nvmf_del_listener(&kTransport, "0.0.0.0", 4421);
 	nvmf_del_listener(&kTransport, "0.0.0.0", 9999);
 	Cmd &after = get_log(d, NVME_LID_DISCOVERY, 1024);
-	EXPECT_EQ(2u, after.as<nvme_discovery_log>()->numrec);
+	EXPECT_EQ(4u, after.as<nvme_discovery_log>()->numrec);
 	EXPECT_EQ(genctr + 1, after.as<nvme_discovery_log>()->genctr);
 }
 
@@ -191,8 +191,8 @@ TEST_F(NvmfLog, DiscoveryCanBeReadInPieces)
 	Host &d = admin(NVME_DISCOVERY_NQN, HOST_A);
 
 	listen();
-	std::vector<uint8_t> whole = get_log(d, NVME_LID_DISCOVERY, 3072).data, pieces;
-	for (uint64_t off = 0; off < 3072; off += 256) {
+	std::vector<uint8_t> whole = get_log(d, NVME_LID_DISCOVERY, 4096).data, pieces;
+	for (uint64_t off = 0; off < 4096; off += 256) {
 		Cmd &c = get_log(d, NVME_LID_DISCOVERY, 256, off);
 
 		pieces.insert(pieces.end(), c.data.begin(), c.data.end());
@@ -205,8 +205,8 @@ TEST_F(NvmfLog, DiscoveryRefusesWildOffsets)
 	Host &d = admin(NVME_DISCOVERY_NQN, HOST_B);
 
 	listen();
-	EXPECT_EQ(std::vector<uint8_t>(4096), get_log(d, NVME_LID_DISCOVERY, 4096, 2048).data);
+	EXPECT_EQ(std::vector<uint8_t>(4096), get_log(d, NVME_LID_DISCOVERY, 4096, 3072).data);
 	for (uint64_t offset :
-	     {(uint64_t)2052, (uint64_t)1 << 20, (uint64_t)UINT32_MAX - 3, UINT64_MAX - 1023, UINT64_MAX - 3})
+	     {(uint64_t)3076, (uint64_t)1 << 20, (uint64_t)UINT32_MAX - 3, UINT64_MAX - 1023, UINT64_MAX - 3})
 		EXPECT_EQ(NVME_SC_INVALID_FIELD, get_log(d, NVME_LID_DISCOVERY, 1024, offset).sc()) << offset;
 }

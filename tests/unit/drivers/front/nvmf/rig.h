@@ -11,6 +11,7 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -220,7 +221,7 @@ class Rig : public World
 		h.qp.size = 128;
 		snprintf(h.qp.local, sizeof(h.qp.local), "10.0.0.2");
 		snprintf(h.qp.peer, sizeof(h.qp.peer), "10.0.0.9");
-		h.qp.local_service = 4420;
+		h.qp.local_service = came_by != 0 ? came_by : 4420;
 		nvmf_qpair_init(&h.qp);
 		return h;
 	}
@@ -463,6 +464,7 @@ class Rig : public World
 	nvmf_mem *disk = nullptr, *big = nullptr;
 	std::deque<std::unique_ptr<Host>> all;
 	std::vector<conf_class> classes; /* of the configuration; to be filled before up() */
+	uint16_t came_by = 0;		 /* port that new hosts come in by; 0: 4420 */
 	std::string state;		 /* the state folder; the same */
 	conf_subsystem subs[2] = {};
 	conf conf_ = {};
