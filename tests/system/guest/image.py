@@ -9,9 +9,9 @@ import subprocess
 import tempfile
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-MODULES = ["virtio_pci", "virtio_net", "virtio_rng", "nvme-tcp", "ext4", "xfs", "sch_netem", "sch_ingress",
+MODULES = ["virtio_pci", "virtio_net", "virtio_rng", "nvme", "nvme-tcp", "ext4", "xfs", "sch_netem", "sch_ingress",
            "cls_matchall", "act_mirred", "ifb", "crc32c_generic", "crc32_generic", "crc32c-intel", "crct10dif-pclmul"]
-PROGRAMS = ["nvme", "fio", "mkfs.ext4", "e2fsck", "mkfs.xfs", "xfs_repair", "ip", "tc", "ping", "blkdiscard", "dmesg", "ss"]
+PROGRAMS = ["nvme", "fio", "mkfs.ext4", "e2fsck", "mkfs.xfs", "xfs_repair", "ip", "tc", "ping", "blkdiscard", "dmesg", "ss", "setpriv"]
 PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 
@@ -122,7 +122,7 @@ def copy_program(name, root):
     path = shutil.which(name, path=PATH)
     if path is None:
         raise CannotHave(f"no {name}")
-    shutil.copy(os.path.realpath(path), os.path.join(root, "usr/bin", name))
+    shutil.copy(os.path.realpath(path), os.path.join(root, "usr/bin", os.path.basename(name)))
     for lib in re.findall(r"(/\S+) \(0x", run("ldd", path)[1]):
         if not os.path.exists(root + lib):
             os.makedirs(os.path.dirname(root + lib), exist_ok=True)

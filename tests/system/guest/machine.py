@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from guest.image import CannotHave, must
+from guest.image import CannotHave, copy_program, must
 
 ADDRESS, ADDRESS6 = "10.99.0.1/24", "fd99::1/64"
 # The far end of the tap is a packet socket: what it sees must be frames as on a wire, sums done, segments not joined.
@@ -29,8 +29,13 @@ def tsc_khz():
 
 
 class Machine:
-    def __init__(self, bench, image, netns, tap, mtu=1500, cpus=2):
+    """Without a namespace it has no network. `programs` and `files` are paths of what it shall have beside the usual,
+    `devices` more words for QEMU."""
+
+    def __init__(self, bench, image, netns=None, tap=None, mtu=1500, cpus=2, memory=512, programs=(), files=(),
+                 devices=()):
         self.bench, self.image, self.netns, self.tap, self.mtu, self.cpus = bench, image, netns, tap, mtu, cpus
+        self.memory, self.programs, self.files, self.devices = memory, programs, files, devices
         self.lines = []
 
     def command(self, initramfs):
@@ -41,23 +46,34 @@ class Machine:
                  f"address={ADDRESS} address6={ADDRESS6} mtu={self.mtu}"]
         if khz:
             words.append(f"tsc_early_khz={khz}")
+        prefix, net = [], []
+        if self.netns:
+            prefix = ["ip", "netns", "exec", self.netns]
+            net = ["-netdev", f"tap,id=n0,ifname={self.tap},script=no,downscript=no,vhost=off", "-device", self.nic()]
+        return [*prefix, "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-machine",
+                "q35,usb=off,vmport=off", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max", "-smp",
+                str(self.cpus), "-m", str(self.memory), "-kernel", self.image[0], "-initrd", initramfs, "-append",
+                " ".join(words), "-serial", "stdio", "-device", "virtio-rng-pci", *net, *self.devices]
+
+    def nic(self):
         nic = "virtio-net-pci,netdev=n0,romfile=,mac=52:54:00:99:00:01"
         if self.mtu > 1500:
             nic += f",host_mtu={self.mtu}"
-        return ["ip", "netns", "exec", self.netns, "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-nographic",
-                "-no-reboot", "-machine", "q35,usb=off,vmport=off", "-accel", "tcg,thread=multi,tb-size=256", "-cpu",
-                "max", "-smp", str(self.cpus), "-m", "512", "-kernel", self.image[0], "-initrd", initramfs, "-append",
-                " ".join(words), "-serial", "stdio", "-device", "virtio-rng-pci", "-netdev",
-                f"tap,id=n0,ifname={self.tap},script=no,downscript=no,vhost=off", "-device", f"{nic},{PLAIN}"]
+        return f"{nic},{PLAIN}"
 
     def with_job(self, job):
-        """The initramfs followed by a second archive, which holds the job alone."""
+        """The initramfs followed by a second archive, which holds the job and what it wants to run."""
         folder = os.path.join(self.bench.folder, "job")
-        os.makedirs(folder, exist_ok=True)
+        os.makedirs(os.path.join(folder, "usr/bin"), exist_ok=True)
         shutil.copy(job, os.path.join(folder, "job"))
+        for program in self.programs:
+            copy_program(program, folder)
+        for file in self.files:
+            os.makedirs(os.path.dirname(folder + file), exist_ok=True)
+            shutil.copy(file, folder + file)
         path = os.path.join(self.bench.folder, "initramfs")
         shutil.copy(self.image[1], path)
-        must("sh", "-c", f"echo job | cpio -o -H newc --quiet -R 0:0 >> {path}", cwd=folder)
+        must("sh", "-c", f"find . | sort | cpio -o -H newc --quiet -R 0:0 >> {path}", cwd=folder)
         return path
 
     def run(self, job, outside, seconds, show):

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include "nvme_drive.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <rte_malloc.h>
+
+static const char *const end_name[] = {"no", "vanished", "isolated"};
+
+int
+nvme_drive_attach(struct strake_drive *drive, struct nvme_dev *dev, const struct nvme_kernel_view *kernel,
+		  const struct nvme_drive_opts *opts, char *why, size_t len)
+{
+	struct nvme_drive *d = rte_zmalloc("nvme_drive", sizeof(*d), RTE_CACHE_LINE_SIZE);
+	const struct nvme_geom *g;
+	int ret;
+
+	if (d == NULL) {
+		snprintf(why, len, "out of memory");
+		return -ENOMEM;
+	}
+	ret = nvme_geom_ask(&d->sh.geom, dev, kernel, why, len);
+	if (ret < 0) {
+		rte_free(d);
+		return ret;
+	}
+	g = &d->sh.geom;
+	d->dev = d->sh.dev = dev;
+	d->claim_fd = -1;
+	d->sh.patience = opts->patience;
+	d->sh.trim = g->trim && !opts->never_trim && (g->trim_zeroes || opts->always_trim);
+	drive->bytes = g->blocks << g->lba_shift;
+	drive->block_size = 1u << g->lba_shift;
+	drive->max_io = STRAKE_BUF_PAGE_MAX;
+	drive->volatile_cache = g->cache_on;
+	snprintf(drive->serial, sizeof(drive->serial), "%s", g->serial);
+	drive->priv = d;
+	return 0;
+}
+
+void
+nvme_drive_close(struct strake_drive *drive)
+{
+	struct nvme_drive *d = drive->priv;
+
+	if (d->block != NULL) {
+		d->block->ops->close(d->block);
+		rte_free(d->block);
+	} else {
+		d->dev->ops->close(d->dev);
+	}
+	if (d->claim_fd >= 0)
+		close(d->claim_fd);
+	rte_free(d);
+}
+
+int
+nvme_drive_lcore_init(struct strake_drive *drive)
+{
+	struct nvme_drive *d = drive->priv;
+	struct nvme_lane *lane;
+	int ret;
+
+	if (d->block != NULL)
+		return d->block->ops->lcore_init(d->block);
+	ret = nvme_lane_create(&lane, drive, &d->sh);
+	if (ret == 0)
+		drive->lc[strake_self_index()] = lane;
+	return ret;
+}
+
+void
+nvme_drive_lcore_fini(struct strake_drive *drive)
+{
+	struct nvme_drive *d = drive->priv;
+	struct nvme_lane *lane = drive->lc[strake_self_index()];
+
+	if (d->block != NULL) {
+		d->block->ops->lcore_fini(d->block);
+		return;
+	}
+	drive->lc[strake_self_index()] = NULL;
+	nvme_lane_destroy(lane);
+}
+
+uint16_t
+nvme_drive_submit(struct strake_drive *drive, struct strake_io **ios, uint16_t n)
+{
+	const struct nvme_drive *d = drive->priv;
+
+	if (unlikely(d->block != NULL))
+		return d->block->ops->submit(d->block, ios, n);
+	return nvme_lane_submit(drive->lc[strake_self_index()], ios, n);
+}
+
+static void
+add_stats(const struct strake_drive *drive, struct rte_tel_data *dict)
+{
+	const struct nvme_drive *d = drive->priv;
+	struct nvme_lane_stats sum = {.commands = 0};
+	uint64_t enters = 0, most = 0;
+
+	for (unsigned int i = 0; i < STRAKE_LCORE_MAX; i++) {
+		const struct nvme_lane *lane = drive->lc[i];
+		uint64_t here = 0, peak = 0;
+
+		if (lane == NULL)
+			continue;
+		for (unsigned int k = 0; k < sizeof(sum) / sizeof(uint64_t); k++)
+			((uint64_t *)&sum)[k] += ((const uint64_t *)&lane->stats)[k];
+		if (d->dev->ops->figures != NULL)
+			d->dev->ops->figures(lane, &here, &peak);
+		enters += here;
+		most = RTE_MAX(most, peak);
+	}
+	rte_tel_data_add_dict_u64(dict, "commands", sum.commands);
+	rte_tel_data_add_dict_u64(dict, "commands_cut", sum.cut);
+	rte_tel_data_add_dict_u64(dict, "commands_retried", sum.retried);
+	rte_tel_data_add_dict_u64(dict, "media_errors", sum.media);
+	rte_tel_data_add_dict_u64(dict, "aborted_or_failed", sum.trouble);
+	rte_tel_data_add_dict_u64(dict, "path_errors", sum.path);
+	rte_tel_data_add_dict_u64(dict, "refused", sum.refused);
+	rte_tel_data_add_dict_u64(dict, "strangers", sum.strangers);
+	rte_tel_data_add_dict_u64(dict, "bytes_copied", sum.copied);
+	rte_tel_data_add_dict_u64(dict, "zeroes_written", sum.zeroes_written);
+	rte_tel_data_add_dict_u64(dict, "ring_enters", enters);
+	rte_tel_data_add_dict_u64(dict, "ring_enters_most_in_a_turn", most);
+}
+
+void
+nvme_drive_telemetry(struct strake_drive *drive, struct rte_tel_data *dict)
+{
+	const struct nvme_drive *d = drive->priv;
+	const struct nvme_geom *g = &d->sh.geom;
+
+	rte_tel_data_add_dict_string(dict, "access", d->block != NULL ? "block" : d->dev->ops->name);
+	rte_tel_data_add_dict_string(dict, "access_why", d->access_why);
+	rte_tel_data_add_dict_string(dict, "controller", d->place.ctrl);
+	rte_tel_data_add_dict_string(dict, "device", d->block != NULL ? d->place.block : d->place.generic);
+	rte_tel_data_add_dict_string(dict, "slot", d->place.address);
+	rte_tel_data_add_dict_u64(dict, "nsid", d->place.nsid);
+	if (d->block != NULL) {
+		d->block->ops->telemetry(d->block, dict);
+		return;
+	}
+	rte_tel_data_add_dict_string(dict, "model", g->model);
+	rte_tel_data_add_dict_string(dict, "firmware", g->firmware);
+	rte_tel_data_add_dict_string(dict, "out_of_use", end_name[__atomic_load_n(&d->sh.end, __ATOMIC_RELAXED)]);
+	rte_tel_data_add_dict_int(dict, "registered_buffers", d->dev->fixed);
+	rte_tel_data_add_dict_u64(dict, "max_transfer", g->max_xfer);
+	rte_tel_data_add_dict_u64(dict, "preferred_write", g->write_unit);
+	rte_tel_data_add_dict_u64(dict, "boundary", g->boundary);
+	rte_tel_data_add_dict_u64(dict, "mem_align", d->dev->dma_mask + 1u);
+	rte_tel_data_add_dict_int(dict, "deallocates", d->sh.trim);
+	rte_tel_data_add_dict_int(dict, "write_zeroes", g->zeroes);
+	add_stats(drive, dict);
+}

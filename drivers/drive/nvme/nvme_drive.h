@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#ifndef NVME_DRIVE_H
+#define NVME_DRIVE_H
+
+/**
+ * @file
+ * A strake_drive on an nvme_dev, however that came to be.
+ */
+
+#include "nvme_lane.h"
+#include "nvme_place.h"
+
+struct nvme_drive {
+	struct nvme_shared sh;
+	struct nvme_dev *dev;
+	struct nvme_place place;
+	int claim_fd;		    /* of the block device, held so that nobody mounts it; -1: none */
+	struct strake_drive *block; /* the way by the block device, in place of all above; or NULL */
+	char access_why[128];	    /* why it is reached this way */
+};
+
+struct nvme_drive_opts {
+	uint64_t patience; /**< ns */
+	bool always_trim;  /**< deallocate also where it is not known what is read afterwards */
+	bool never_trim;
+};
+
+/** Ask @p dev who it is and make @p drive of it. On failure @p dev is still the caller's. Main.
+ * @return as nvme_geom_ask(). */
+int nvme_drive_attach(struct strake_drive *drive, struct nvme_dev *dev, const struct nvme_kernel_view *kernel,
+		      const struct nvme_drive_opts *opts, char *why, size_t len);
+
+/** Of struct strake_drive_ops. */
+void nvme_drive_close(struct strake_drive *drive);
+int nvme_drive_lcore_init(struct strake_drive *drive);
+void nvme_drive_lcore_fini(struct strake_drive *drive);
+uint16_t nvme_drive_submit(struct strake_drive *drive, struct strake_io **ios, uint16_t n);
+void nvme_drive_telemetry(struct strake_drive *drive, struct rte_tel_data *dict);
+
+#endif /* NVME_DRIVE_H */
