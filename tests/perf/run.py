@@ -3,7 +3,7 @@
 # Copyright (c) 2026 The Strake authors
 """Measure what Strake must reach, medians of five, and write RESULTS.md.
 
-    sudo tests/perf/run.py --build BUILD [--section memif,xts,kernel,veth,copy] [--runs 5] [--time 2]
+    sudo tests/perf/run.py --build BUILD [--section NAME,NAME] [--runs 5] [--time 2]
 
 Starts the appliance on one CPU and the client on the other. Needs root: huge pages (given back at the end), network
 namespaces, and a scheduling group of its own for each process, so that other work on the machine disturbs less.
@@ -11,20 +11,20 @@ namespaces, and a scheduling group of its own for each process, so that other wo
 
 import argparse
 import contextlib
-import json
 import os
 import platform
 import shutil
-import signal
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
+from appliance import (NAME, Appliance, bench_command, favoured, io_command, measured, memif_port, packet_port, sh,
+                       veth)
+
 HERE = os.path.dirname(os.path.realpath(__file__))
-NQN = "nqn.2026-11.io.strake:bench"
-NAME = f"perf{os.getpid()}"
 HUGE = "/proc/sys/vm/nr_hugepages"
 
 # section, figure, what it is held against: (kind, value); kinds: cycles, us and iops and gbs are at most or at least
@@ -43,113 +43,42 @@ TARGETS = {
     ("kernel", "128 KiB sequential write, depth 16"): ("gbs", 4.47),
     ("veth", "4 KiB random read, depth 32"): ("iops", 191e3),
     ("veth", "128 KiB sequential read, depth 16"): ("gbs", 1.3),
+    ("copy", "128 KiB sequential read, depth 16"): ("ratio", 0.9),
+    ("copy", "128 KiB sequential read, depth 16, 1 MiB of the volume"): ("ratio", 0.9),
+    ("uring", "4 KiB random read, depth 128"): ("ratio", 0.95),
+    ("uring", "4 KiB random read, depth 32"): ("ratio", 0.95),
+    ("uring", "4 KiB random read, depth 1"): ("ratio", 0.95),
+    ("uring", "128 KiB sequential read, depth 16"): ("ratio", 0.95),
+    ("uring", "128 KiB sequential write, depth 16"): ("ratio", 0.95),
+    ("idle", "4 KiB random read, depth 32, 1000 more connections"): ("more", 1.01),
+    ("wake", "one 4 KiB read every 20 ms, kernel sockets, idle: adaptive"): ("woken", 200.0),
+    ("wake", "one 4 KiB read every 20 ms, veth, idle: adaptive"): ("woken", 200.0),
 }
 LOADS = {
     "kernel": [("randread", "4K", 1), ("randread", "4K", 32), ("randread", "4K", 127), ("randwrite", "4K", 127),
                ("read", "128K", 16), ("write", "128K", 16)],
     "veth": [("randread", "4K", 32), ("randwrite", "4K", 32), ("read", "128K", 16), ("write", "128K", 16)],
+    # 128 KiB is the longest command there is
+    "uring": [("randread", "4K", 128), ("randread", "4K", 32), ("randread", "4K", 1), ("read", "128K", 16),
+              ("write", "128K", 16)],
 }
 WORDS = {"randread": "random read", "randwrite": "random write", "read": "sequential read",
          "write": "sequential write"}
 
 
-def favoured():
-    """A new session is a scheduling group of its own; this one goes before the others on the machine."""
-    os.setsid()
-    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as f:
-        f.write("-20")
-
-
-def sh(*cmd, **kw):
-    return subprocess.run(cmd, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kw).stdout
-
-
-def measured(*cmd):
-    """Run a client to its end; its JSON."""
-    r = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                       preexec_fn=favoured, timeout=600, check=False)
-    if r.returncode != 0:
-        raise RuntimeError(f"{' '.join(cmd)}: status {r.returncode}\n{r.stderr}{r.stdout[-500:]}")
-    return json.loads(r.stdout)
-
-
-class Appliance:
-    """Strake with a RAID-0 volume of 960 MiB on four drives in memory."""
-
-    def __init__(self, o, folder, listener, port="", stages="", huge=True):
-        self.folder, self.build = folder, o.build
-        self.conf = f"""
-appliance: {{name: {NAME}, huge: {str(huge).lower()}, memory: 3GiB, buffers: 256MiB, main_cpu: {o.client_cpu},
-            data_cpus: [{o.data_cpu}], idle: spin, control: {folder}/ctl.sock}}
-{port}
-drives:
-  - {{name: m0, kind: mem, size: 256MiB}}
-  - {{name: m1, kind: mem, size: 256MiB}}
-  - {{name: m2, kind: mem, size: 256MiB}}
-  - {{name: m3, kind: mem, size: 256MiB}}
-groups:
-  - {{name: g0, raid: 0, chunk: 64KiB, drives: [m0, m1, m2, m3]}}
-volumes:
-  - {{name: v0, group: g0, size: 960MiB, lba: 4096{stages}}}
-subsystems:
-  - nqn: "{NQN}"
-    hosts: any
-    queue_depth: 256
-    namespaces: [{{volume: v0}}]
-listeners:
-  - {listener}
-"""
-
-    def __enter__(self):
-        path = os.path.join(self.folder, "strake.yaml")
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(self.conf)
-        self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8")
-        self.proc = subprocess.Popen([f"{self.build}/app/strake", path], stdin=subprocess.DEVNULL, stdout=self.log,
-                                     stderr=self.log, preexec_fn=favoured)
-        for _ in range(300):
-            time.sleep(0.1)
-            self.log.seek(0)
-            text = self.log.read()
-            if " serves " in text:
-                return self
-            if self.proc.poll() is not None:
-                raise RuntimeError(f"the appliance does not start:\n{text}")
-        raise RuntimeError(f"the appliance is not ready after 30 s:\n{text}")
-
-    def __exit__(self, *exc):
-        self.proc.terminate()
-        try:
-            self.proc.wait(20)
-        except subprocess.TimeoutExpired:
-            self.proc.send_signal(signal.SIGKILL)
-            self.proc.wait()
-        self.log.close()
-
-
-def memif_port(folder):
-    return f"""ports:
-  - name: p0
-    device: "net_memif0,role=server,socket={folder}/memif,socket-abstract=no,bsize=9216,rsize=11"
-    mtu: 9000
-    addresses: [10.78.0.2/24]"""
-
-
-def bench_command(o, folder, command, *args):
-    device = f"net_memif0,role=client,socket={folder}/memif,socket-abstract=no,bsize=9216,rsize=8,zero-copy=yes"
-    return [f"{o.build}/tools/load/strake-bench", command, *(["--huge"] if o.huge else []), "--device", device,
-            "--cpu", str(o.client_cpu), "--target", NAME, *args]
+def row(section, name, **figures):
+    return {"section": section, "name": name, "iops": 0, "low": 0, "high": 0, "bps": 0, "p50": 0, "p99": 0, "cycles": 0,
+            "client": 0, "ratio": None} | figures
 
 
 def suite(o, folder, section, notes, stages=""):
     rows = []
-    with Appliance(o, folder, "{port: p0, address: 10.78.0.2}", memif_port(folder), stages, o.huge):
+    with Appliance(o, folder, "{port: p0, address: 10.78.0.2}", memif_port(folder), stages):
         cmd = bench_command(o, folder, "suite", "--runs", str(o.runs), "--time", f"{o.time}s", "--warm-up", "200ms")
         for r in measured(*cmd, "--json"):
-            rows.append({"section": section, "name": r["name"], "iops": r["iops"], "low": r["iops_low"],
-                         "high": r["iops_high"], "bps": r["bytes_per_second"], "p50": r["p50_ns"],
-                         "p99": r["p99_ns"], "cycles": r["target_cycles_per_io"],
-                         "client": r["client_cycles_per_io"]})
+            rows.append(row(section, r["name"], iops=r["iops"], low=r["iops_low"], high=r["iops_high"],
+                            bps=r["bytes_per_second"], p50=r["p50_ns"], p99=r["p99_ns"],
+                            cycles=r["target_cycles_per_io"], client=r["client_cycles_per_io"]))
         for pattern, size in (("randread", "960M"), ("randwrite", "960M"),
                               ("randread", "512K")) if section == "memif" else ():
             cmd = bench_command(o, folder, "breakdown", "--pattern", pattern, "--size", size, "--time", f"{o.time}s")
@@ -170,96 +99,211 @@ def xts(o, folder, notes):
     return suite(o, folder, "xts", notes, f", stages: [{{crypto: {{key_file: {key}}}}}]")
 
 
-def io_loads(o, section, prefix, addr, port):
-    rows = []
-    common = [*prefix, f"{o.build}/tools/io/strake-io", "bench", "--addr", addr, "--port", str(port), "--nqn", NQN,
-              "--quiet", "--cpus", str(o.client_cpu), "--json"]
+def load_name(pattern, bs, depth, more=""):
+    return f"{bs.replace('K', ' KiB')} {WORDS[pattern]}, depth {depth}{more}"
+
+
+def one_load(o, a, common, pattern, bs, depth, *more):
+    """One run of strake-io bench: what the client saw, and what the target's lcore did meanwhile."""
+    out = {}
+    with a.telemetry.window(out):
+        got = measured(*common, "--pattern", pattern, "--bs", bs, "--depth", str(depth), "--time", f"{o.time}s",
+                       "--warm-up", "200ms", *more)
+    side = got["write" if "write" in pattern else "read"]
+    return out | {"iops": side["iops"], "bps": side["bytes_per_second"], "p50": side["latency_ns"]["p50"],
+                  "p99": side["latency_ns"]["p99"], "client": got["client"]["ticks_per_io"]}
+
+
+def medians(section, name, runs, **more):
+    iops = [r["iops"] for r in runs]
+    middle = {k: statistics.median(r[k] for r in runs) for k in runs[0]}
+    return row(section, name, **(middle | {"low": min(iops), "high": max(iops)} | more))
+
+
+def io_loads(o, a, section, common):
     measured(*common, "--pattern", "write", "--bs", "128K", "--depth", "16", "--time", "2s")  # fills the volume
-    for pattern, bs, depth in LOADS[section]:
-        got = [measured(*common, "--pattern", pattern, "--bs", bs, "--depth", str(depth), "--time", f"{o.time}s",
-                        "--warm-up", "200ms") for _ in range(o.runs)]
-        side = [g["write" if "write" in pattern else "read"] for g in got]
-        iops = [s["iops"] for s in side]
-        rows.append({"section": section, "name": f"{bs.replace('K', ' KiB')} {WORDS[pattern]}, depth {depth}",
-                     "iops": statistics.median(iops), "low": min(iops), "high": max(iops),
-                     "bps": statistics.median(s["bytes_per_second"] for s in side),
-                     "p50": statistics.median(s["latency_ns"]["p50"] for s in side),
-                     "p99": statistics.median(s["latency_ns"]["p99"] for s in side),
-                     "cycles": 0, "client": statistics.median(g["client"]["ticks_per_io"] for g in got)})
-    return rows
+    return [medians(section, load_name(*load), [one_load(o, a, common, *load) for _ in range(o.runs)])
+            for load in LOADS[section]]
 
 
 def kernel(o, folder, notes):
-    with Appliance(o, folder, "{port: kernel, address: 127.0.0.1, service: 14420}", huge=o.huge):
-        return io_loads(o, "kernel", [], "127.0.0.1", 14420)
-
-
-@contextlib.contextmanager
-def veth():
-    """A pair, one end in a namespace; MTU 9000, no offloads on either side."""
-    ns, a, b = f"sp{os.getpid()}", f"sa{os.getpid() % 100000}", f"sb{os.getpid() % 100000}"
-    sh("ip", "netns", "add", ns)
-    try:
-        sh("ip", "link", "add", a, "mtu", "9000", "type", "veth", "peer", "name", b, "mtu", "9000", "netns", ns)
-        for where, dev in (([], a), (["ip", "netns", "exec", ns], b)):
-            sh(*where, "ethtool", "-K", dev, "tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off")
-            sh(*where, "ip", "link", "set", dev, "up")
-        sh("ip", "-n", ns, "addr", "add", "10.79.0.1/24", "dev", b)
-        yield ns, a
-    finally:
-        subprocess.run(["ip", "link", "del", a], check=False, stderr=subprocess.DEVNULL)
-        subprocess.run(["ip", "netns", "del", ns], check=False)
-
-
-def packet_port(dev):
-    return f"""ports:
-  - name: p0
-    device: "net_af_packet0,iface={dev}"
-    mtu: 9000
-    addresses: [10.79.0.2/24]"""
+    with Appliance(o, folder, "{port: kernel, address: 127.0.0.1, service: 14420}") as a:
+        return io_loads(o, a, "kernel", io_command(o, [], "127.0.0.1", 14420))
 
 
 def own_tcp(o, folder, notes):
-    with veth() as (ns, dev), Appliance(o, folder, "{port: p0, address: 10.79.0.2}", packet_port(dev), huge=o.huge):
-        return io_loads(o, "veth", ["ip", "netns", "exec", ns], "10.79.0.2", 4420)
+    with veth() as (ns, dev), Appliance(o, folder, "{port: p0, address: 10.79.0.2}", packet_port(dev)) as a:
+        return io_loads(o, a, "veth", io_command(o, ["ip", "netns", "exec", ns], "10.79.0.2", 4420))
+
+
+def iperf(o, ns, dev):
+    """Bytes a second of one stream Linux to Linux over the pair, sent from the side where Strake would be."""
+    sh("ip", "addr", "add", "10.79.0.2/24", "dev", dev)
+    server = subprocess.Popen(["iperf3", "-s", "-B", "10.79.0.2", "-A", str(o.data_cpu)],
+                              stdout=subprocess.DEVNULL, preexec_fn=favoured)
+    try:
+        time.sleep(1)
+        j = measured("ip", "netns", "exec", ns, "iperf3", "-c", "10.79.0.2", "-t", str(max(1, round(o.time))), "-R",
+                     "-A", str(o.client_cpu), "-l", "1M", "-J")
+        return j["end"]["sum_received"]["bits_per_second"] / 8
+    finally:
+        server.kill()
+        server.wait()
+        sh("ip", "addr", "del", "10.79.0.2/24", "dev", dev)
 
 
 def copy(o, folder, notes):
-    """One stream Linux to Linux over the pair, to hold 128 KiB sequential reads and writes against."""
-    rates = []
+    """One stream of 128 KiB reads from a volume beyond the cache, and from 1 MiB of it, which is what iperf3 sends; in
+    turns with iperf3 over the same pair."""
+    loads = {"": [], ", 1 MiB of the volume": ["--size", "1M"]}
+    rates, runs = [], {k: [] for k in loads}
     with veth() as (ns, dev):
-        sh("ip", "addr", "add", "10.79.0.2/24", "dev", dev)
-        server = subprocess.Popen(["iperf3", "-s", "-B", "10.79.0.2", "-A", str(o.data_cpu)],
-                                  stdout=subprocess.DEVNULL, preexec_fn=favoured)
-        try:
-            time.sleep(1)
-            for _ in range(o.runs):
-                j = measured("ip", "netns", "exec", ns, "iperf3", "-c", "10.79.0.2", "-t", str(max(1, round(o.time))),
-                             "-A", str(o.client_cpu), "-l", "1M", "-J")
-                rates.append(j["end"]["sum_received"]["bits_per_second"] / 8)
-        finally:
-            server.kill()
-            server.wait()
-    return [{"section": "copy", "name": "iperf3, one stream, Linux to Linux", "iops": 0, "low": 0, "high": 0,
-             "bps": statistics.median(rates), "p50": 0, "p99": 0, "cycles": 0, "client": 0}]
+        common = io_command(o, ["ip", "netns", "exec", ns], "10.79.0.2", 4420)
+        for _ in range(o.runs):
+            rates.append(iperf(o, ns, dev))
+            with Appliance(o, folder, "{port: p0, address: 10.79.0.2}", packet_port(dev)) as a:
+                measured(*common, "--pattern", "write", "--bs", "128K", "--depth", "16", "--time", "1s")
+                for name, args in loads.items():
+                    runs[name].append(one_load(o, a, common, "read", "128K", 16, *args))
+    base = statistics.median(rates)
+    return [row("copy", "iperf3, one stream, Linux to Linux", bps=base)] + [
+        medians("copy", load_name("read", "128K", 16, name), got,
+                ratio=statistics.median(g["bps"] for g in got) / base) for name, got in runs.items()]
+
+
+def fio(o, path, pattern, bs, depth):
+    """The same load past Strake. It keeps off the first 256 MiB of the file, and off its end."""
+    j = measured("fio", "--name=f", f"--filename={path}", "--offset=256M", "--size=1G", f"--rw={pattern}",
+                 f"--bs={bs}", f"--iodepth={depth}", "--ioengine=io_uring", "--direct=1", "--registerfiles",
+                 "--fixedbufs", "--time_based", "--ramp_time=1", f"--runtime={max(1, round(o.time))}",
+                 f"--cpus_allowed={o.data_cpu}", "--output-format=json")
+    side = j["jobs"][0]["write" if "write" in pattern else "read"]
+    return {"iops": side["iops"], "bps": side["bw_bytes"]}
+
+
+def bench_load(o, folder, pattern, bs, depth):
+    got = measured(*bench_command(o, folder, "run", "--pattern", pattern, "--bs", bs, "--depth", str(depth), "--size",
+                                  "1G", "--time", f"{o.time}s", "--warm-up", "500ms", "--json"))
+    side = got["write" if "write" in pattern else "read"]
+    return {"iops": side["iops"], "bps": side["bytes_per_second"], "p50": side["latency_ns"]["p50"],
+            "p99": side["latency_ns"]["p99"], "cycles": got["target"]["cycles_per_io"],
+            "client": got["client"]["cycles_per_io"]}
+
+
+def uring(o, folder, notes):
+    """A RAID-0 of one drive on a file, against fio on the same file, in turns. Every block of the file is written
+    first: a block that is only reserved is read without asking the disk."""
+    disk = tempfile.mkdtemp(prefix="strake-perf-", dir=o.disk)
+    path, rows = os.path.join(disk, "drive"), []
+    try:
+        with Appliance(o, folder, "{port: p0, address: 10.78.0.2}", memif_port(folder), size="1536MiB",
+                       drives=[f"{{name: u0, kind: uring, path: {path}, size: 2GiB}}"]):
+            measured("fio", "--name=f", f"--filename={path}", "--offset=64M", "--size=1600M", "--rw=write", "--bs=1M",
+                     "--iodepth=16", "--ioengine=io_uring", "--direct=1", "--output-format=json")
+            for load in LOADS["uring"]:
+                ours, theirs = [], []
+                for _ in range(o.runs):
+                    ours.append(bench_load(o, folder, *load))
+                    theirs.append(fio(o, path, *load))
+                base = statistics.median(t["iops"] for t in theirs)
+                rows.append(medians("uring", load_name(*load), ours,
+                                    ratio=statistics.median(u["iops"] for u in ours) / base))
+                rows.append(medians("uring", f"fio: {load_name(*load)}", theirs))
+    finally:
+        shutil.rmtree(disk, ignore_errors=True)
+    return rows
+
+
+@contextlib.contextmanager
+def idlers(n, port):
+    """Connections that said hello and then nothing."""
+    hello = bytes([0, 0, 128, 0]) + (128).to_bytes(4, "little") + bytes(120)
+    conns = []
+    try:
+        for _ in range(n):
+            conns.append(socket.create_connection(("127.0.0.1", port), 5))
+            conns[-1].send(hello)
+        for c in conns:
+            if len(c.recv(128)) != 128:
+                raise RuntimeError("a connection was refused")
+        yield
+    finally:
+        for c in conns:
+            c.close()
+
+
+def idle(o, folder, notes):
+    """What connections that are silent cost, and an appliance that nobody asks."""
+    common, load = io_command(o, [], "127.0.0.1", 14420), ("randread", "4K", 32)
+    listener = "{port: kernel, address: 127.0.0.1, service: 14420}"
+    runs = {0: [], 1000: []}
+    with Appliance(o, folder, listener) as a:
+        for _ in range(o.runs):
+            for n, got in runs.items():
+                with idlers(n, 14420):
+                    got.append(one_load(o, a, common, *load))
+                time.sleep(0.3)
+    base = statistics.median(g["cycles"] for g in runs[0])
+    rows = [medians("idle", f"{load_name(*load)}, {n} more connections", got,
+                    ratio=statistics.median(g["cycles"] for g in got) / base) for n, got in runs.items()]
+    with Appliance(o, folder, listener, idle="adaptive") as a, idlers(1000, 14420):
+        time.sleep(1)
+        ids = a.telemetry.ask("/strake/connection/list,0,1")
+        one = a.telemetry.ask(f"/strake/connection/info,{ids[0]}") if ids else {}
+        notes.append(("Idle, with 1,000 connections",
+                      f"CPU used by the whole appliance: {a.cpu_share(5):.1%} of one\n"
+                      f"cycles of a turn with work: {statistics.median(g['turn'] for g in runs[0]):.0f} with 0, "
+                      f"{statistics.median(g['turn'] for g in runs[1000]):.0f} with 1,000 silent connections\n"
+                      f"memory of one, all layers: {one.get('memory', 0)} bytes"))
+    return rows
+
+
+def wake(o, folder, notes):
+    """One read every 20 ms: what sleeping adds to its latency."""
+    rows = []
+    for where in ("kernel sockets", "veth"):
+        for how in ("spin", "adaptive"):
+            with contextlib.ExitStack() as stack:
+                if where == "veth":
+                    ns, dev = stack.enter_context(veth())
+                    args = ("{port: p0, address: 10.79.0.2}", packet_port(dev))
+                    common = io_command(o, ["ip", "netns", "exec", ns], "10.79.0.2", 4420)
+                else:
+                    args = ("{port: kernel, address: 127.0.0.1, service: 14420}",)
+                    common = io_command(o, [], "127.0.0.1", 14420)
+                a = stack.enter_context(Appliance(o, folder, *args, idle=how))
+                got = [one_load(o, a, common, "randread", "4K", 1, "--every", "20ms") for _ in range(o.runs)]
+            rows.append(medians("wake", f"one 4 KiB read every 20 ms, {where}, idle: {how}", got))
+        rows[-1]["woken"] = rows[-1]["p99"] - rows[-2]["p50"]
+    return rows
 
 
 SECTIONS = {"memif": (memif, "Own path: memif, client without copies"),
             "xts": (xts, "Own path with AES-256-XTS"),
             "kernel": (kernel, "Kernel-socket stream over loopback, `strake-io bench`"),
             "veth": (own_tcp, "Own TCP over veth by `net_af_packet`, MTU 9000, offloads off, `strake-io bench`"),
-            "copy": (copy, "The kernel's own stream over the same veth")}
+            "copy": (copy, "One stream of reads against the kernel's own over the same veth"),
+            "uring": (uring, "A drive on io_uring over memif, against fio on the same file"),
+            "idle": (idle, "Silent connections"),
+            "wake": (wake, "Waking up")}
 
 
-def verdict(row):
-    want = TARGETS.get((row["section"], row["name"]))
+def verdict(r):
+    want = TARGETS.get((r["section"], r["name"]))
+    ratio = f"{r['ratio']:.3f} of it" if r["ratio"] is not None else ""
     if want is None:
-        return ""
+        return ratio
     kind, value = want
-    got = {"us": row["p50"] / 1e3, "cycles": row["cycles"], "iops": row["iops"], "gbs": row["bps"] / 1e9}[kind]
-    at_most = kind in ("us", "cycles")
+    got = {"us": r["p50"] / 1e3, "cycles": r["cycles"], "iops": r["iops"], "gbs": r["bps"] / 1e9, "ratio": r["ratio"],
+           "more": r["ratio"], "woken": r.get("woken", 0) / 1e3}[kind]
+    at_most = kind in ("us", "cycles", "more", "woken")
     good = got <= value if at_most else got >= value
-    text = {"us": f"{value} us", "cycles": f"{value} cycles", "iops": f"{value / 1e3:.0f} K", "gbs": f"{value} GB/s"}
+    text = {"us": f"{value} us", "cycles": f"{value} cycles", "iops": f"{value / 1e3:.0f} K", "gbs": f"{value} GB/s",
+            "ratio": f"{value:.2f} of it", "more": f"{value:.2f} of the cycles without",
+            "woken": f"{value:.0f} us more at p99 than spinning's median"}
+    if kind in ("ratio", "more", "woken"):
+        said = f"{got:.3f}" if kind != "woken" else f"{got:.0f} us"
+        return f"{'<=' if at_most else '>='} {text[kind]}: {said}, {'reached' if good else '**missed**'}"
     return f"{'<=' if at_most else '>='} {text[kind]}: {'reached' if good else f'**missed** ({got / value:.2f})'}"
 
 
@@ -268,8 +312,10 @@ def table(rows):
            "|---|---|---|---|---|---|---|---|"]
     for r in rows:
         iops = f"{r['iops'] / 1e3:.1f} K ({r['low'] / 1e3:.1f} to {r['high'] / 1e3:.1f})" if r["iops"] else ""
-        out.append(f"| {r['name']} | {iops} | {r['bps'] / 1e9:.2f} | {r['p50'] / 1e3:.1f} | {r['p99'] / 1e3:.1f} | "
-                   f"{r['cycles']:.0f} | {r['client']:.0f} | {verdict(r)} |")
+        p50, p99 = (f"{r[k] / 1e3:.1f}" if r[k] else "" for k in ("p50", "p99"))
+        cycles, client = (f"{r[k]:.0f}" if r[k] else "" for k in ("cycles", "client"))
+        out.append(f"| {r['name']} | {iops} | {r['bps'] / 1e9:.2f} | {p50} | {p99} | {cycles} | {client} | "
+                   f"{verdict(r)} |")
     return "\n".join(out)
 
 
@@ -320,6 +366,7 @@ def main():
     p.add_argument("--time", type=float, default=2)
     p.add_argument("--data-cpu", type=int, default=1)
     p.add_argument("--client-cpu", type=int, default=0)
+    p.add_argument("--disk", default="/var/tmp", help="where uring's file goes: 2 GiB, on a disk")
     p.add_argument("--huge", action="store_true")
     p.add_argument("--out", default=os.path.join(HERE, "RESULTS.md"))
     o = p.parse_args()
