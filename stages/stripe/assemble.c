@@ -30,8 +30,10 @@
 /** A drive as found. */
 struct found {
 	struct strake_drive *drive;
-	struct super *s; /* NULL: blank */
+	struct super *s; /* NULL: holds nothing */
 	uint8_t copy;	 /* of the newest superblock */
+	bool marked;	 /* was being made a member, perhaps of a group that never came to be */
+	struct super_mark mark;
 };
 
 int
@@ -71,6 +73,30 @@ blank_check(const struct group_boot *boot, struct strake_drive *d, struct strake
 	return 0;
 }
 
+/* One copy of the superblock, or the mark in its place. @return 0: *s is one; -ENOENT: none; else it was refused. */
+static int
+probe_copy(const struct group_boot *boot, struct found *f, uint8_t copy, struct super *s, struct strake_buf *page)
+{
+	int ret = strake_drive_sync(f->drive, STRAKE_IO_READ, super_copy_off(copy), page, SUPER_BYTES);
+
+	if (ret < 0)
+		return group_refuse(boot, ret, "drive \"%s\" cannot be read: %s", f->drive->name, strerror(-ret));
+	if (copy == 0 && mark_decode(&f->mark, page->addr) == 0) {
+		f->marked = true;
+		if (strcmp(f->mark.name, boot->conf->name) != 0)
+			return group_refuse(boot, -EEXIST, "drive \"%s\" is being made a member of group \"%s\"",
+					    f->drive->name, f->mark.name);
+		return -ENOENT;
+	}
+	ret = super_decode(s, page->addr);
+	if (ret == -EPROTO)
+		return group_refuse(boot, ret, "drive \"%s\" has a superblock of another version", f->drive->name);
+	/* Under a mark, only the superblock that it announces counts. */
+	if (ret == 0 && f->marked && memcmp(s->uuid, f->mark.uuid, sizeof(s->uuid)) != 0)
+		return -ENOENT;
+	return ret == 0 ? 0 : -ENOENT;
+}
+
 static int
 probe(const struct group_boot *boot, struct found *f, struct strake_buf *page)
 {
@@ -84,16 +110,9 @@ probe(const struct group_boot *boot, struct found *f, struct strake_buf *page)
 		goto out;
 	}
 	for (uint8_t copy = 0; copy < 2; copy++) {
-		ret = strake_drive_sync(f->drive, STRAKE_IO_READ, super_copy_off(copy), page, SUPER_BYTES);
-		if (ret < 0) {
-			group_refuse(boot, ret, "drive \"%s\" cannot be read: %s", f->drive->name, strerror(-ret));
+		ret = probe_copy(boot, f, copy, s, page);
+		if (ret < 0 && ret != -ENOENT)
 			goto out;
-		}
-		ret = super_decode(s, page->addr);
-		if (ret == -EPROTO) {
-			group_refuse(boot, ret, "drive \"%s\" has a superblock of another version", f->drive->name);
-			goto out;
-		}
 		if (ret == 0 && (f->s == NULL || s->seq > f->s->seq)) {
 			struct super *old = f->s;
 
@@ -104,7 +123,7 @@ probe(const struct group_boot *boot, struct found *f, struct strake_buf *page)
 				return group_refuse(boot, -ENOMEM, "out of memory");
 		}
 	}
-	ret = f->s == NULL ? blank_check(boot, f->drive, page) : 0;
+	ret = f->s == NULL && !f->marked ? blank_check(boot, f->drive, page) : 0;
 out:
 	free(s);
 	return ret;
@@ -163,6 +182,7 @@ create(struct group *g, const struct group_boot *boot)
 		if (random_uuid(g->s.member[i].uuid) < 0)
 			return group_refuse(boot, -EIO, "no random numbers");
 		take(g, i, boot->drives[i]);
+		g->m[i].forming = true;
 	}
 	return 0;
 }
@@ -248,6 +268,7 @@ place_blank(struct group *g, const struct group_boot *boot, struct strake_drive 
 				continue;
 			take(g, i, d);
 			g->m[i].state = GROUP_MEMBER_STALE;
+			g->m[i].forming = true;
 			return random_uuid(g->s.member[i].uuid);
 		}
 	}
@@ -499,7 +520,7 @@ group_assemble(struct group *g, const struct group_boot *boot)
 {
 	struct found *f = calloc(boot->n, sizeof(*f));
 	struct strake_buf *page = strake_buf_page(STRAKE_BUF_PAGE_MAX);
-	unsigned int blank = 0;
+	unsigned int unformed = 0;
 	bool whole = false;
 	int ret = 0;
 
@@ -508,13 +529,14 @@ group_assemble(struct group *g, const struct group_boot *boot)
 	for (unsigned int i = 0; i < boot->n && ret == 0; i++) {
 		f[i].drive = boot->drives[i];
 		ret = probe(boot, &f[i], page);
-		blank += f[i].s == NULL;
+		unformed += f[i].s == NULL || f[i].marked;
 	}
+	/* If no drive has got beyond its mark, nothing was ever acknowledged: the group is made, or made once more. */
 	if (ret == 0)
-		ret = blank == boot->n ? create(g, boot) : revive(g, boot, f, &whole);
+		ret = unformed == boot->n ? create(g, boot) : revive(g, boot, f, &whole);
 	if (ret == 0)
 		ret = parts_init(g, boot);
-	if (ret == 0 && blank == boot->n)
+	if (ret == 0 && unformed == boot->n)
 		halves_equal(g);
 	else if (ret == 0)
 		ret = old_state(g, boot, page, whole);

@@ -4,6 +4,8 @@
 
 /* I/O of main's own, to several members at once. */
 
+#include <string.h>
+
 #include "group_priv.h"
 
 uint32_t
@@ -83,6 +85,39 @@ fan_flush(struct group *g, uint32_t mask, void (*end)(struct group *g, uint32_t 
 }
 
 void
+fan_marks(struct group *g, void (*end)(struct group *g, uint32_t failed))
+{
+	uint32_t mask = group_mask_writable(g);
+	struct super_mark mark;
+
+	memcpy(mark.uuid, g->s.uuid, sizeof(mark.uuid));
+	memcpy(mark.name, g->s.name, sizeof(mark.name));
+	mark_encode(&mark, g->dirty_page->addr);
+	fan_begin(g, end);
+	for (; mask != 0; mask &= mask - 1) {
+		uint32_t i = (uint32_t)__builtin_ctz(mask);
+
+		if (g->m[i].forming)
+			fan_add(g, i, STRAKE_IO_WRITE, super_copy_off(0), g->dirty_page, DIRTY_BYTES);
+	}
+	fan_go(g);
+}
+
+bool
+group_formed(struct group *g)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < g->s.members; i++) {
+		any |= g->m[i].forming;
+		if (g->m[i].forming)
+			g->m[i].copy = 0;
+		g->m[i].forming = false;
+	}
+	return any;
+}
+
+void
 fan_super(struct group *g, uint32_t mask, void (*end)(struct group *g, uint32_t failed))
 {
 	g->s.seq++;
@@ -99,7 +134,7 @@ fan_super(struct group *g, uint32_t mask, void (*end)(struct group *g, uint32_t 
 		g->s.index = i;
 		super_encode(&g->s, m->page->addr);
 		/* If this write fails the member is lost, and what the other copy holds is older than the rest. */
-		fan_add(g, i, STRAKE_IO_WRITE, super_copy_off(m->copy), m->page, SUPER_BYTES);
+		fan_add(g, i, STRAKE_IO_WRITE, super_copy_off(m->forming ? 1 : m->copy), m->page, SUPER_BYTES);
 		m->copy ^= 1;
 	}
 	fan_go(g);

@@ -87,6 +87,13 @@ down_map(struct group *g, uint32_t failed)
 }
 
 static void
+down_marks(struct group *g, uint32_t failed)
+{
+	g->lost_meta |= failed;
+	dirty_write_all(g, down_map);
+}
+
+static void
 down_flushed(struct group *g, uint32_t failed)
 {
 	g->lost_meta |= failed;
@@ -162,8 +169,13 @@ group_open(struct group **out, const struct conf_group *conf, struct strake_driv
 	/* From here on it counts as unclean: that has to be on every member before the first write. */
 	g->s.clean = false;
 	g->task = TASK_EXTENT;
-	dirty_write_all(g, down_map);
+	fan_marks(g, down_marks);
 	ret = written(g);
+	if (ret == 0 && group_formed(g)) {
+		g->task = TASK_EXTENT;
+		fan_super(g, group_mask_writable(g), down_super);
+		ret = written(g);
+	}
 	if (ret < 0) {
 		group_refuse(&boot, ret, "its superblocks cannot be written");
 		goto err_free;

@@ -126,6 +126,7 @@ struct group_slot {
 	struct strake_drive *drive; /**< NULL: never there since start */
 	enum group_member_state state;
 	bool dead;    /**< nobody stands in for it and its superblock cannot be written: the column is lost */
+	bool forming; /**< has a mark, and no superblock that was complete yet */
 	uint8_t copy; /**< superblock copy to overwrite next */
 	struct strake_buf *page; /**< SUPER_BYTES */
 };
@@ -215,6 +216,8 @@ struct group {
 	uint32_t back_i, back_pos;
 	struct strake_buf *back_page;
 	struct super *back_super;
+	struct super_mark back_mark;
+	bool back_marked;	     /**< it was being made a member when power went */
 	bool back_found, back_whole; /**< it has a superblock of ours; all of it has to be copied */
 	struct strake_io back_io;
 	uint64_t member_errors;
@@ -305,6 +308,10 @@ void fan_add(struct group *g, uint32_t member, uint8_t op, uint64_t off, struct 
 void fan_go(struct group *g);
 /** Flush those of @p mask. */
 void fan_flush(struct group *g, uint32_t mask, void (*end)(struct group *g, uint32_t failed));
+/** Write marks to the members that are being formed. */
+void fan_marks(struct group *g, void (*end)(struct group *g, uint32_t failed));
+/** Their first superblocks are durable: the marks may go with the next ones. @return true: there were such members. */
+bool group_formed(struct group *g);
 /** Write the superblock of every member in @p mask. */
 void fan_super(struct group *g, uint32_t mask, void (*end)(struct group *g, uint32_t failed));
 

@@ -190,10 +190,20 @@ back_known(struct group *g)
 }
 
 static void
-back_written(struct group *g, uint32_t failed)
+back_formed(struct group *g, uint32_t failed)
 {
 	g->lost_meta |= failed;
 	round_publish(g, back_known);
+}
+
+static void
+back_written(struct group *g, uint32_t failed)
+{
+	g->lost_meta |= failed;
+	if (group_formed(g) && failed == 0)
+		fan_super(g, group_mask_writable(g), back_formed);
+	else
+		round_publish(g, back_known);
 }
 
 static void
@@ -202,6 +212,13 @@ back_marked(struct group *g, uint32_t failed)
 	g->lost_meta |= failed;
 	g->s.generation++;
 	fan_super(g, group_mask_writable(g), back_written);
+}
+
+static void
+back_has_mark(struct group *g, uint32_t failed)
+{
+	g->lost_meta |= failed;
+	dirty_write_all(g, back_marked);
 }
 
 /* The dirty map goes to the new member whole: what it has of it is old. */
@@ -223,7 +240,8 @@ back_accept(struct group *g)
 	}
 	if (g->back_whole)
 		dirty_set_all(g);
-	dirty_write_all(g, back_marked);
+	m->forming = !g->back_found;
+	fan_marks(g, back_has_mark);
 }
 
 /* Its superblock, if it has one, is known: is it ours, and how much of its data is still good? */
@@ -261,7 +279,11 @@ back_super_read(struct group *g)
 {
 	static struct super s; /* main's, too large for the stack */
 
-	if (super_decode(&s, g->back_page->addr) == 0 && (!g->back_found || s.seq > g->back_super->seq)) {
+	if (g->back_pos == 0)
+		g->back_marked = mark_decode(&g->back_mark, g->back_page->addr) == 0;
+	if (super_decode(&s, g->back_page->addr) == 0 &&
+	    (!g->back_marked || memcmp(s.uuid, g->back_mark.uuid, sizeof(s.uuid)) == 0) &&
+	    (!g->back_found || s.seq > g->back_super->seq)) {
 		*g->back_super = s;
 		g->back_found = true;
 		g->m[g->back_i].copy = (uint8_t)(g->back_pos ^ 1);
@@ -289,6 +311,11 @@ back_done(struct strake_io *io)
 		why = back_judge(g);
 		if (why != NULL)
 			back_refuse(g, why);
+		else
+			back_accept(g);
+	} else if (g->back_pos == 2 && g->back_marked) {
+		if (strcmp(g->back_mark.name, g->s.name) != 0)
+			back_refuse(g, "it is being made a member of another group");
 		else
 			back_accept(g);
 	} else if (g->back_pos == 2 + 2 * EDGE_BYTES / STRAKE_BUF_PAGE_MAX) {
@@ -319,6 +346,7 @@ task_return(struct group *g)
 {
 	g->back_pos = 0;
 	g->back_found = false;
+	g->back_marked = false;
 	g->back_whole = true;
 	back_read(g);
 }

@@ -14,9 +14,20 @@
 
 #include "strake_kernel.h"
 
-#define VERSION 1
+#define VERSION	   1
+
+#define MARK_BYTES 512u /* a sector: never torn */
+
+/* No group has more, or less. */
+#define CHUNK_MIN  4096u
+#define CHUNK_MAX  (1u << 20)
+#define REGION_MIN (1u << 20)
+#define REGION_MAX (1ULL << 40)
+#define MEMBER_MAX (1ULL << 56)
+#define COUNT_MAX  (1ULL << 62) /* of changes: from here on a counter could wrap */
 
 static const uint8_t super_magic[8] = {'S', 'T', 'R', 'A', 'K', 'E', 'G', 'R'};
+static const uint8_t mark_magic[8] = {'S', 'T', 'R', 'A', 'K', 'E', 'F', 'M'};
 static const uint8_t dirty_magic[8] = {'S', 'T', 'R', 'A', 'K', 'E', 'D', 'M'};
 
 struct disk_member {
@@ -122,23 +133,78 @@ check_head(const void *page, const uint8_t *magic, size_t len)
 	return version == rte_cpu_to_le_32(VERSION) ? 0 : -EPROTO;
 }
 
+static bool
+named(const char *text, size_t len)
+{
+	return text[0] != '\0' && memchr(text, 0, len) != NULL;
+}
+
+/* What a group of these numbers can hold; 0: there is none such. */
+static uint64_t
+area_bytes(const struct super *s)
+{
+	uint64_t cols = s->raid == 0 ? s->members : s->raid == 1 ? 1 : s->members / 2;
+
+	if (s->members == 0 || s->members > SUPER_MEMBERS || s->index >= s->members)
+		return 0;
+	if ((s->raid != 0 && s->raid != 1 && s->raid != 10) || (s->raid != 0 && s->members < 2) ||
+	    (s->raid == 10 && s->members % 2 != 0))
+		return 0;
+	if (s->chunk < CHUNK_MIN || s->chunk > CHUNK_MAX || (s->chunk & (s->chunk - 1)) != 0)
+		return 0;
+	if (s->region < REGION_MIN || s->region > REGION_MAX || (s->region & (s->region - 1)) != 0)
+		return 0;
+	if (s->member_bytes > MEMBER_MAX || s->member_bytes % s->chunk != 0)
+		return 0;
+	if (s->raid != 0 && s->member_bytes / s->region >= (uint64_t)DIRTY_BLOCKS * DIRTY_BLOCK_BITS)
+		return 0;
+	return cols * s->member_bytes;
+}
+
+static bool
+members_sane(const struct super *s)
+{
+	for (uint32_t i = 0; i < s->members; i++) {
+		const struct super_member *m = &s->member[i];
+
+		if (m->state > 2 || (s->raid == 0 && m->state != 0) || m->generation > s->generation ||
+		    memchr(m->serial, 0, sizeof(m->serial)) == NULL)
+			return false;
+		for (uint32_t o = 0; o < i; o++) {
+			if (memcmp(m->uuid, s->member[o].uuid, sizeof(m->uuid)) == 0)
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool
+extents_sane(const struct super *s, uint64_t area)
+{
+	for (uint32_t i = 0; i < s->extents; i++) {
+		const struct super_extent *e = &s->extent[i];
+
+		if (!named(e->name, sizeof(e->name)) || e->bytes == 0 || e->place >= area || e->bytes > area - e->place)
+			return false;
+		for (uint32_t o = 0; o < i; o++) {
+			const struct super_extent *other = &s->extent[o];
+
+			if (strcmp(e->name, other->name) == 0 ||
+			    (e->place < other->place + other->bytes && other->place < e->place + e->bytes))
+				return false;
+		}
+	}
+	return true;
+}
+
 /* A good CRC says the bytes are as written, not that a sane program wrote them. */
 static bool
 super_sane(const struct super *s)
 {
-	if (s->members == 0 || s->members > SUPER_MEMBERS || s->index >= s->members || s->extents > SUPER_EXTENTS)
-		return false;
-	if (memchr(s->name, 0, sizeof(s->name)) == NULL)
-		return false;
-	for (uint32_t i = 0; i < s->members; i++) {
-		if (s->member[i].state > 2 || memchr(s->member[i].serial, 0, sizeof(s->member[i].serial)) == NULL)
-			return false;
-	}
-	for (uint32_t i = 0; i < s->extents; i++) {
-		if (memchr(s->extent[i].name, 0, sizeof(s->extent[i].name)) == NULL)
-			return false;
-	}
-	return true;
+	uint64_t area = area_bytes(s);
+
+	return area != 0 && s->extents <= SUPER_EXTENTS && named(s->name, sizeof(s->name)) && s->seq < COUNT_MAX &&
+	       s->generation < COUNT_MAX && members_sane(s) && extents_sane(s, area);
 }
 
 int
@@ -175,6 +241,42 @@ super_decode(struct super *s, const void *page)
 		s->extent[i].bytes = rte_le_to_cpu_64(d->extent[i].bytes);
 	}
 	return super_sane(s) ? 0 : -EBADMSG;
+}
+
+struct disk_mark {
+	uint8_t magic[8];
+	rte_le32_t version;
+	rte_le32_t crc; /* over MARK_BYTES with this field zero */
+	uint8_t uuid[16];
+	char name[64];
+	uint8_t zeroes[416];
+};
+static_assert(sizeof(struct disk_mark) == MARK_BYTES, "on disk");
+
+void
+mark_encode(const struct super_mark *m, void *page)
+{
+	struct disk_mark *d = page;
+
+	memset(page, 0, DIRTY_BYTES);
+	memcpy(d->magic, mark_magic, sizeof(d->magic));
+	d->version = rte_cpu_to_le_32(VERSION);
+	memcpy(d->uuid, m->uuid, sizeof(d->uuid));
+	memcpy(d->name, m->name, sizeof(d->name));
+	d->crc = rte_cpu_to_le_32(strake_kernel->crc32c(0, d, sizeof(*d)));
+}
+
+int
+mark_decode(struct super_mark *m, const void *page)
+{
+	const struct disk_mark *d = page;
+	int ret = check_head(page, mark_magic, MARK_BYTES);
+
+	if (ret < 0)
+		return ret;
+	memcpy(m->uuid, d->uuid, sizeof(m->uuid));
+	memcpy(m->name, d->name, sizeof(m->name));
+	return named(m->name, sizeof(m->name)) ? 0 : -EBADMSG;
 }
 
 void

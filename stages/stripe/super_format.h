@@ -14,6 +14,9 @@
  *     128 KiB   dirty map: block i has copy A at 128 KiB + 8 KiB * i, copy B 4 KiB after it
  *     1 MiB     data area
  *
+ * A drive that is being made a member has a *mark* in place of copy A, one sector, until its first superblock is
+ * complete in place of copy B: what a power cut leaves in between is known as ours, and as holding nothing.
+ *
  * Of two copies the valid one with the higher sequence counts; the other is overwritten next, so a torn write loses
  * only itself. Every member has all of this; superblocks differ only in the index.
  */
@@ -76,6 +79,17 @@ struct super {
 void super_encode(const struct super *s, void *page);
 /** @return 0; -ENOENT: no superblock at all; -EBADMSG: one that is torn or damaged; -EPROTO: of another version. */
 int super_decode(struct super *s, const void *page);
+
+/** A drive that is being made a member: which group's. */
+struct super_mark {
+	uint8_t uuid[16];
+	char name[64];
+};
+
+/** @p page has DIRTY_BYTES; all but its first sector is zero. */
+void mark_encode(const struct super_mark *m, void *page);
+/** As super_decode(). */
+int mark_decode(struct super_mark *m, const void *page);
 
 /** One block of the dirty map. */
 struct dirty_block {

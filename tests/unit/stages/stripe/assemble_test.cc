@@ -394,6 +394,116 @@ TEST_F(Assemble, NewHalvesThatCannotBeZeroedAreCopied)
 	EXPECT_EQ(medium(0), medium(1));
 }
 
+/* Power goes at each write of a new group's first superblocks, and again at each write of the next try: it is made in
+ * the end, without anybody's hand, and what was written after it was made stays. */
+TEST_F(Assemble, PowerCutAtEachStepOfTheMaking)
+{
+	struct {
+		conf_raid raid;
+		unsigned n;
+	} kinds[] = {{CONF_RAID0, 3}, {CONF_RAID1, 2}, {CONF_RAID10, 4}};
+	bytes in = pattern(4096, 1);
+
+	for (auto &k : kinds) {
+		bool made = false;
+
+		conf.raid = k.raid;
+		for (uint64_t cut = 1; !made; cut++) {
+			std::vector<unsigned> ours;
+
+			make_disks(k.n, cut);
+			for (unsigned i = 0; i < k.n; i++)
+				ours.push_back((unsigned)disks.size() - k.n + i);
+			power_cut_at(ps, cut);
+			int ret = open(ours);
+
+			made = power_is_on(ps);
+			ASSERT_EQ(made, ret == 0) << err;
+			if (made)
+				stop();
+			power_restore(ps);
+			/* A second one, somewhere else. */
+			power_cut_at(ps, 1 + cut * 7 % 11);
+			if (open(ours) == 0) {
+				if (power_is_on(ps)) {
+					power_cut(ps);
+				}
+				stop();
+			}
+			power_cut_at(ps, 0);
+			power_restore(ps);
+			ASSERT_EQ(0, open(ours)) << "RAID " << k.raid << " cut " << cut << ": " << err;
+			start();
+			ASSERT_EQ(0, write(0, in, STRAKE_UNIT_FUA));
+			crash();
+			up(ours);
+			ASSERT_EQ(in, read(0, 4096)) << "cut " << cut;
+			stop();
+			for (unsigned i = 0; i < k.n; i++) {
+				power_disk_free(disks.back());
+				disks.pop_back();
+				drives.clear();
+			}
+		}
+	}
+}
+
+TEST_F(Assemble, MarkedForAnotherGroupIsRefused)
+{
+	make_disks(2);
+	conf.name = "other";
+	power_cut_at(ps, 8); /* after zeroes, flushes and marks */
+	EXPECT_LT(open({0, 1}), 0);
+	power_restore(ps);
+	conf.name = "g0";
+	bytes head(4096);
+
+	power_disk_peek(disks[0], 0, head.data(), head.size());
+	if (memcmp(head.data(), "STRAKEFM", 8) != 0)
+		power_disk_peek(disks[1], 0, head.data(), head.size());
+	ASSERT_EQ(0, memcmp(head.data(), "STRAKEFM", 8));
+	for (unsigned i = 0; i < 2; i++)
+		power_disk_poke(disks[i], 0, head.data(), head.size());
+	refused({0, 1}, "being made a member of group \"other\"");
+}
+
+/* A drive that takes a missing place: cut at each write. */
+TEST_F(Assemble, PowerCutAtEachStepOfAReplacement)
+{
+	bytes in = pattern(4096, 1);
+
+	for (uint64_t cut = 1; cut < 14; cut++) {
+		unsigned a = (unsigned)disks.size();
+
+		conf.n_drives = 2;
+		make_disks(2);
+		up({a, a + 1});
+		ASSERT_EQ(0, write(0, in, STRAKE_UNIT_FUA));
+		stop();
+		make_disks(1, cut);
+		conf.n_drives = 2;
+		power_cut_at(ps, cut);
+		if (open({a, a + 2}) == 0) {
+			start();
+			turns(20);
+			crash();
+		}
+		power_cut_at(ps, 0);
+		power_restore(ps);
+		ASSERT_EQ(0, open({a, a + 2})) << "cut " << cut << ": " << err;
+		start();
+		EXPECT_EQ(in, read(0, 4096));
+		resynced();
+		EXPECT_EQ(medium(a), medium(a + 2));
+		stop();
+		while (disks.size() > a) {
+			power_disk_free(disks.back());
+			disks.pop_back();
+		}
+		drives.clear();
+	}
+}
+
 /* Many lcores and groups leave behind more messages than main takes in one turn. */
 TEST_F(Assemble, CloseHearsAllLcoresOut)
 {
