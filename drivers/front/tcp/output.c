@@ -143,6 +143,9 @@ choose(struct tcp_conn *c, const struct budget *b, uint32_t mss)
 		return len > mss && len < b->avail ? len - len % mss : len;
 	if (b->cwnd < b->wnd)
 		return c->snd_nxt == c->snd_una ? len : 0;
+	/* What was sent before has its place in the window, however small that is. */
+	if (seq_lt(c->snd_nxt, c->snd_max))
+		return len;
 	return len >= c->max_wnd / 2 || c->flags & TCP_F_FORCE ? len : 0;
 }
 

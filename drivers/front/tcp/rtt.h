@@ -15,7 +15,9 @@
 #define TCP_RTO_INIT 1000000000ULL
 /* Above the delayed acknowledgement of the peers we meet; RFC 6298's 1 s dates from coarse clocks. */
 #define TCP_RTO_MIN 200000000ULL
-#define TCP_RTO_MAX 60000000000ULL
+/* RFC 6298 would have 60 s. Hosts give a command up after 10 to 30 s, so a path that comes back must be found out
+ * before that; one segment in 4 s congests nothing. */
+#define TCP_RTO_MAX 4000000000ULL
 
 struct tcp_rtt {
 	uint64_t srtt; /**< 0: no sample yet */

@@ -55,7 +55,7 @@ TEST(TcpRtt, DoublesUpToTheMaximum)
 
 	tcp_rtt_init(&r);
 	EXPECT_EQ(1000 * kMs, tcp_rtt_backoff(&r, 0));
-	EXPECT_EQ(8000 * kMs, tcp_rtt_backoff(&r, 3));
+	EXPECT_EQ(2000 * kMs, tcp_rtt_backoff(&r, 1));
 	EXPECT_EQ(TCP_RTO_MAX, tcp_rtt_backoff(&r, 6));
 	EXPECT_EQ(TCP_RTO_MAX, tcp_rtt_backoff(&r, 255));
 }
