@@ -171,6 +171,7 @@ tcp_conn_close(struct tcp_conn *c, int err)
 	table_del(c->tcp, c);
 	tcp_half_open_done(c);
 	strake_timer_cancel(&c->timer);
+	tcp_credit_starve_end(c);
 	memset(c->due, 0, sizeof(c->due));
 	tcp_sndq_clear(&c->q);
 	if (c->trouble != NULL) {
@@ -205,6 +206,7 @@ tcp_conn_time_wait(struct tcp_conn *c, uint64_t now)
 		TAILQ_INSERT_TAIL(&c->tcp->time_wait, c, link);
 		c->tcp->n_time_wait++;
 		c->due[TCP_DUE_RXT] = 0;
+		tcp_credit_starve_end(c);
 		tcp_sndq_clear(&c->q);
 		tcp_credit_drop_slab(c);
 		c->err = 0;

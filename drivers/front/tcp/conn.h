@@ -80,6 +80,7 @@ enum tcp_state {
 #define TCP_F_IN_TABLE	0x02000000
 #define TCP_F_HALF_OPEN 0x04000000 /**< counts in tcp::half_open */
 #define TCP_F_FREE	0x08000000 /**< on the list of idle connections */
+#define TCP_F_STARVED	0x10000000 /**< on the list of those whose window the instance's budget held back */
 
 /* tcp_conn::events, in the order the user hears of them */
 #define TCP_EV_CONNECTED 0x01
@@ -149,6 +150,7 @@ struct tcp_conn {
 
 	STAILQ_ENTRY(tcp_conn) dirty_link, event_link;
 	TAILQ_ENTRY(tcp_conn) link; /**< free, or in TIME_WAIT */
+	TAILQ_ENTRY(tcp_conn) starved_link;
 	struct tcp_listener *listener;
 	struct strake_msg credit_msg;
 	int err; /**< for closed() */
@@ -201,6 +203,7 @@ struct tcp {
 	struct tcp_trouble *troubles, *trouble_pool;
 	struct tcp_stailq dirty, events;
 	struct tcp_tailq idle, time_wait; /**< idle: free connections */
+	struct tcp_tailq starved;	  /**< in the order they were told of a closed window */
 	LIST_HEAD(, tcp_listener) listeners;
 	struct tcp_conf conf;
 	uint64_t hash_key[4];
@@ -390,6 +393,9 @@ void tcp_rewind(struct tcp_conn *c);
 bool tcp_credit_take(struct tcp_conn *c, struct tcp_seg *s, uint32_t off, uint32_t len, struct strake_buf **head,
 		     struct strake_buf **tail);
 void tcp_credit_drop_slab(struct tcp_conn *c);
+/** The instance pins too much, so this connection's window cannot open: to be looked at when that is over. */
+void tcp_credit_starve(struct tcp_conn *c);
+void tcp_credit_starve_end(struct tcp_conn *c);
 void tcp_credit_msg(struct strake_msg *msg);
 
 /* syncookie.c */

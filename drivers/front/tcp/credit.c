@@ -11,18 +11,53 @@
  * charge back to port_pkt()->owner.
  *
  * The window is told from rcvbuf - pinned; since one byte may arrive in an mbuf of its own, small segments are copied
- * together into one mbuf (the slab) once half of rcvbuf is pinned, and nothing is taken beyond twice rcvbuf. */
+ * together into one mbuf (the slab) once half of rcvbuf is pinned, and nothing is taken beyond TAKE_MAX. */
 
 /* What a descriptor costs. */
 #define DESC_BYTES ((uint32_t)sizeof(struct strake_buf))
-/* A segment is small when its mbufs are larger by this factor. */
-#define SMALL_FACTOR 4
+/* A segment is small when its mbufs are larger by this factor: two that are copied fit one mbuf, and what is told as
+ * window pins at most twice as much, which is never refused. */
+#define SMALL_FACTOR	 2
+#define TAKE_MAX(rcvbuf) ((rcvbuf)*2 + (rcvbuf) / 4)
+
+/* The owed window of a connection whose peer heard of little because of all the others together. Nothing of its own may
+ * be pinned, so nothing it gives back would tell it to look again. */
+void
+tcp_credit_starve(struct tcp_conn *c)
+{
+	if (c->flags & TCP_F_STARVED)
+		return;
+	c->flags |= TCP_F_STARVED;
+	TAILQ_INSERT_TAIL(&c->tcp->starved, c, starved_link);
+}
+
+void
+tcp_credit_starve_end(struct tcp_conn *c)
+{
+	if (!(c->flags & TCP_F_STARVED))
+		return;
+	c->flags &= ~TCP_F_STARVED;
+	TAILQ_REMOVE(&c->tcp->starved, c, starved_link);
+}
+
+static void
+feed(struct tcp *tcp)
+{
+	struct tcp_conn *c;
+
+	while ((c = TAILQ_FIRST(&tcp->starved)) != NULL) {
+		tcp_credit_starve_end(c);
+		if (tcp_window_opened(c))
+			tcp_ack_now(c);
+	}
+}
 
 /* The charge was ours to give back on another lcore: tell the owner, once for all that follows until it looks. */
 static void
 give_back(struct tcp_conn *c, uint32_t bytes)
 {
 	const struct strake_lcore *self = strake_self();
+	struct tcp *tcp = c->tcp;
 
 	if (unlikely(self == NULL || self->index != c->tcp->lcore)) {
 		/* Pairs with the exchange in tcp_credit_msg(): whoever makes it non-zero sends. */
@@ -36,6 +71,8 @@ give_back(struct tcp_conn *c, uint32_t bytes)
 		tcp_conn_reap(c);
 	else if (tcp_window_opened(c))
 		tcp_ack_now(c);
+	if (unlikely(!TAILQ_EMPTY(&tcp->starved)) && tcp->pinned <= tcp->pin_budget)
+		feed(tcp);
 }
 
 void
@@ -110,7 +147,7 @@ tcp_credit_drop_slab(struct tcp_conn *c)
 static bool
 over_limit(struct tcp_conn *c, uint32_t more)
 {
-	if (c->pinned + more <= 2 * c->tcp->conf.rcvbuf &&
+	if (c->pinned + more <= TAKE_MAX(c->tcp->conf.rcvbuf) &&
 	    c->tcp->pinned + more <= c->tcp->pin_budget + c->tcp->pin_budget / 2)
 		return false;
 	tcp_credit_drop_slab(c);
@@ -123,7 +160,7 @@ slab_room(struct tcp_conn *c, uint32_t len)
 	if (c->slab != NULL && rte_pktmbuf_tailroom(c->slab) >= len)
 		return true;
 	tcp_credit_drop_slab(c);
-	if (c->pinned > 2 * c->tcp->conf.rcvbuf)
+	if (c->pinned > TAKE_MAX(c->tcp->conf.rcvbuf))
 		return false;
 	c->slab = rte_pktmbuf_alloc(c->tcp->ifp->pool);
 	if (c->slab == NULL || rte_pktmbuf_tailroom(c->slab) < len) {

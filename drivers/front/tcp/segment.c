@@ -33,6 +33,8 @@ tcp_window(struct tcp_conn *c)
 	/* Never take back what was told; do not tell of crumbs (RFC 9293, 3.8.6.2.2). */
 	if (room < told || room - told < RTE_MIN(c->tcp->conf.rcvbuf / 2, (uint32_t)c->mss))
 		room = told;
+	if (unlikely(c->tcp->pinned > c->tcp->pin_budget))
+		tcp_credit_starve(c);
 	wnd = (room + (1u << c->rcv_shift) - 1) >> c->rcv_shift;
 	wnd = RTE_MIN(wnd, (uint32_t)UINT16_MAX);
 	c->rcv_adv = seq_max(c->rcv_adv, c->rcv_nxt + (wnd << c->rcv_shift));

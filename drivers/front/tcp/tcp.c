@@ -126,6 +126,7 @@ tcp_lcore_create(struct tcp **out, const struct tcp_conf *conf, struct port_if *
 	STAILQ_INIT(&tcp->events);
 	TAILQ_INIT(&tcp->idle);
 	TAILQ_INIT(&tcp->time_wait);
+	TAILQ_INIT(&tcp->starved);
 	LIST_INIT(&tcp->listeners);
 	ret = conf_check(tcp, conf);
 	if (ret == 0)

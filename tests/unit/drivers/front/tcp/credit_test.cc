@@ -128,3 +128,67 @@ TEST_F(Raw, TakesCreditBackFromOtherLcores)
 	tcp_lcore_usage(us, &u);
 	EXPECT_EQ(0u, u.pinned);
 }
+
+/* Others pin what the lcore has; when they let go, a peer whose window stayed shut hears of it without asking. */
+TEST_F(Raw, OpensTheWindowThatOthersHeldShut)
+{
+	User other;
+	uint32_t at = 0, told = UINT32_MAX;
+	uint8_t shift;
+
+	establish(kScaled);
+	other.s = user.s;
+	other.s->user = &other;
+	other.keep = true;
+	us->pin_budget = 20000;
+	for (int i = 0; i < 3; i++)
+		send(TCP_ACK, seq + at, ack, std::string(1400, 'o')), at += 1400;
+	ASSERT_GT(us->pinned, us->pin_budget);
+	accepts = 0;
+	sport = 5001;
+	establish(kScaled);
+	shift = conn()->rcv_shift;
+	for (at = 0; told >= 1400;) {
+		send(TCP_ACK, seq + at, ack, std::string(1400, 'm'));
+		at += 1400;
+		for (const Reply &r : out)
+			told = (uint32_t)r.wnd << shift;
+		ASSERT_LT(at, 1u << 20);
+	}
+	/* Nothing of its own is pinned but the mbuf that small segments share. */
+	out.clear();
+	other.put();
+	w->turn(1000);
+	told = 0;
+	for (const Reply &r : out)
+		if (r.dport == 5001)
+			told = (uint32_t)r.wnd << shift;
+	EXPECT_GE(told, 500000u);
+	other.s->ops->abort(other.s);
+	w->turn(1000);
+}
+
+/* Segments of which two do not quite fill an mbuf, and a user that keeps them: nothing that was told is refused. */
+TEST_F(Raw, KeepsWhatItToldOfWhateverTheSegments)
+{
+	for (uint32_t size : {2400u, 4600u, 4700u, 8900u}) {
+		uint32_t at = 0, edge;
+		uint8_t shift;
+
+		TearDown();
+		accepts = 0;
+		SetUp();
+		establish(kScaled);
+		shift = conn()->rcv_shift;
+		user.keep = true;
+		edge = seq + 65535;
+		while (edge - (seq + at) >= size) {
+			send(TCP_ACK, seq + at, ack, std::string(size, 'k'));
+			at += size;
+			for (const Reply &r : out)
+				edge = r.ack + ((uint32_t)r.wnd << shift);
+			ASSERT_LT(at, 4u << 20);
+		}
+		EXPECT_EQ(0u, n().rx_no_credit) << size;
+	}
+}
