@@ -68,6 +68,8 @@ struct strake_stream {
 	void *user;
 	uint32_t tx_queued; /**< bytes accepted and not acknowledged; the carrier's */
 	uint32_t tx_limit;  /**< most that should be queued; the carrier's */
+	uint64_t rx_budget; /**< bytes that all users of the carrier on this lcore should have asked their peers for and
+			     * not received; 0: as many as they like; the carrier's */
 	bool want_room;	    /**< the user waits for room(); cleared by the carrier when it calls */
 	struct sockaddr_storage local, peer;
 	uint64_t rx_bytes, tx_bytes;

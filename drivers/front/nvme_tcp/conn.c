@@ -93,6 +93,7 @@ nvme_tcp_conn_die(struct nvme_tcp_conn *conn)
 	drop(&conn->r2tq);
 	drop(&conn->credit);
 	drop(&conn->replies);
+	nvme_tcp_r2t_end(conn);
 }
 
 void
@@ -213,6 +214,7 @@ begin(struct nvme_tcp_conn *conn, struct strake_stream *s)
 	conn->stream = s;
 	conn->timer.fn = conn_timer;
 	conn->c2h_pdo = NVME_TCP_HLEN_DATA;
+	conn->r2t_budget = s->rx_budget;
 	TAILQ_INIT(&conn->xfers);
 	TAILQ_INIT(&conn->r2tq);
 	TAILQ_INIT(&conn->credit);

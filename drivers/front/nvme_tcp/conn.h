@@ -109,7 +109,8 @@ struct nvme_tcp_conn {
 	bool dying;
 	bool no_sq_flow; /**< the host asked in Connect to disable SQ flow control */
 	bool is_dirty, is_stalled, is_reaped;
-	bool expecting; /**< expect() covers the rest of this PDU's data */
+	bool is_waiting; /**< on r2t_waits */
+	bool expecting;	 /**< expect() covers the rest of this PDU's data */
 
 	/* receive: bytes not parsed yet, and the PDU they are in */
 	struct strake_buf *rx_head, *rx_tail;
@@ -134,6 +135,7 @@ struct nvme_tcp_conn {
 	/* commands */
 	uint32_t outstanding; /**< slots in use */
 	uint32_t r2t_bytes;   /**< asked for and not received */
+	uint64_t r2t_budget;  /**< the stream's; 0: does not count in the lcore's r2t_bytes */
 	uint16_t r2t_out;     /**< R2Ts under way */
 	struct nvme_tcp_slots xfers, r2tq, credit, replies;
 	uint64_t *cids; /**< bitmap of command identifiers in use */
@@ -145,6 +147,7 @@ struct nvme_tcp_conn {
 	TAILQ_ENTRY(nvme_tcp_conn) dirty_link;	 /**< has bytes to send */
 	TAILQ_ENTRY(nvme_tcp_conn) stalled_link; /**< to be looked at again next turn */
 	TAILQ_ENTRY(nvme_tcp_conn) reap_link;	 /**< to be freed at the end of the turn */
+	TAILQ_ENTRY(nvme_tcp_conn) wait_link;	 /**< wants to send an R2T that the lcore's budget has no room for */
 };
 
 struct nvme_tcp_counters {
@@ -162,6 +165,8 @@ struct nvme_tcp_lcore {
 	uint32_t n_active;
 	struct nvme_tcp_conns free_conns, active;
 	struct nvme_tcp_conns dirty, stalled, reap;
+	struct nvme_tcp_conns r2t_waits; /**< in the order they came; each asks once when it is its turn */
+	uint64_t r2t_bytes;		 /**< asked for by R2T and not received, of all connections with a budget */
 	struct nvme_tcp_slots free_slots;
 	struct nvmf_cmd *burst[STRAKE_BURST]; /**< of one connection, until burst_end() */
 	uint16_t n_burst;
@@ -210,6 +215,8 @@ bool nvme_tcp_reserve(struct nvme_tcp_conn *conn, struct nvme_tcp_slot *slot, ui
 /* r2t.c: payload that is fetched */
 void nvme_tcp_r2t_queue(struct nvme_tcp_slot *slot);
 void nvme_tcp_r2t_pump(struct nvme_tcp_conn *conn);
+/** What the connection has asked for will not come any more. */
+void nvme_tcp_r2t_end(struct nvme_tcp_conn *conn);
 /** An H2CData header. @return false: the connection is being terminated. */
 bool nvme_tcp_r2t_data(struct nvme_tcp_conn *conn, const struct nvme_tcp_data *h);
 /** Its data has come. */

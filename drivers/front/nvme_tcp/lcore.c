@@ -134,6 +134,7 @@ lcore_lists(struct nvme_tcp_lcore *lc)
 	TAILQ_INIT(&lc->dirty);
 	TAILQ_INIT(&lc->stalled);
 	TAILQ_INIT(&lc->reap);
+	TAILQ_INIT(&lc->r2t_waits);
 	TAILQ_INIT(&lc->free_slots);
 	for (uint32_t i = 0; i < nvme_tcp_limits.conns; i++) {
 		lc->conns[i].lc = lc;

@@ -45,17 +45,55 @@ ask(struct nvme_tcp_slot *slot)
 	conn->lc->stats.r2ts_out++;
 	conn->r2t_out++;
 	conn->r2t_bytes += slot->cmd.xfer_len;
+	if (conn->r2t_budget != 0)
+		conn->lc->r2t_bytes += slot->cmd.xfer_len;
 	nvme_tcp_slot_move(slot, SLOT_R2T);
 }
 
-void
-nvme_tcp_r2t_pump(struct nvme_tcp_conn *conn)
+/* Data of writes is kept until all of it has come: when many connections have begun one and the memory is used up, none
+ * ends. So what all of them together ask for fits. */
+static bool
+fits_budget(const struct nvme_tcp_conn *conn, uint32_t len)
+{
+	uint64_t asked = conn->lc->r2t_bytes;
+
+	return conn->r2t_budget == 0 || asked == 0 || asked + len <= conn->r2t_budget;
+}
+
+static void
+wait_turn(struct nvme_tcp_conn *conn)
+{
+	if (conn->is_waiting)
+		return;
+	conn->is_waiting = true;
+	conn->lc->stats.r2t_budget_waits++;
+	TAILQ_INSERT_TAIL(&conn->lc->r2t_waits, conn, wait_link);
+}
+
+static void
+leave_waits(struct nvme_tcp_conn *conn)
+{
+	if (!conn->is_waiting)
+		return;
+	conn->is_waiting = false;
+	TAILQ_REMOVE(&conn->lc->r2t_waits, conn, wait_link);
+}
+
+/* @p turn: those who wait for the budget are not to be let pass for the first R2T. */
+static void
+pump(struct nvme_tcp_conn *conn, bool turn)
 {
 	struct nvme_tcp_slot *slot;
 
 	while ((slot = TAILQ_FIRST(&conn->r2tq)) != NULL) {
-		if (conn->r2t_out != 0 && conn->r2t_bytes + slot->cmd.xfer_len > window(conn))
+		uint32_t len = slot->cmd.xfer_len;
+
+		if (conn->r2t_out != 0 && conn->r2t_bytes + len > window(conn))
 			return; /* goes on when data has come */
+		if (conn->r2t_budget != 0 && !turn && (!TAILQ_EMPTY(&conn->lc->r2t_waits) || !fits_budget(conn, len))) {
+			wait_turn(conn);
+			return;
+		}
 		if (!nvme_tcp_tx_ready(conn->lc)) {
 			nvme_tcp_conn_stall(conn);
 			return;
@@ -63,9 +101,48 @@ nvme_tcp_r2t_pump(struct nvme_tcp_conn *conn)
 		if (slot->cost == 0 && !nvme_tcp_reserve(conn, slot, R2T_COST + RESP_COST))
 			return;
 		if (conn->stream->ops->expect != NULL)
-			slot->page = strake_buf_page(slot->cmd.xfer_len);
+			slot->page = strake_buf_page(len);
 		ask(slot);
+		turn = false;
 	}
+}
+
+void
+nvme_tcp_r2t_pump(struct nvme_tcp_conn *conn)
+{
+	pump(conn, false);
+}
+
+/* Some of the budget is free: whose turn it is. Each asks once, or waits for something of its own. */
+static void
+serve_waits(struct nvme_tcp_lcore *lc)
+{
+	struct nvme_tcp_conn *conn;
+
+	while ((conn = TAILQ_FIRST(&lc->r2t_waits)) != NULL) {
+		const struct nvme_tcp_slot *slot = TAILQ_FIRST(&conn->r2tq);
+
+		if (slot != NULL && !fits_budget(conn, slot->cmd.xfer_len))
+			return;
+		leave_waits(conn);
+		pump(conn, true);
+	}
+}
+
+static void
+give_budget(struct nvme_tcp_conn *conn, uint32_t len)
+{
+	conn->r2t_bytes -= len;
+	if (conn->r2t_budget != 0)
+		conn->lc->r2t_bytes -= len;
+}
+
+void
+nvme_tcp_r2t_end(struct nvme_tcp_conn *conn)
+{
+	leave_waits(conn);
+	give_budget(conn, conn->r2t_bytes);
+	serve_waits(conn->lc);
 }
 
 static bool
@@ -109,11 +186,12 @@ void
 nvme_tcp_r2t_data_end(struct nvme_tcp_slot *slot)
 {
 	struct nvme_tcp_conn *conn = slot->conn;
+	struct nvme_tcp_lcore *lc = conn->lc;
 
 	if (slot->got < slot->cmd.xfer_len)
 		return;
 	conn->r2t_out--;
-	conn->r2t_bytes -= slot->cmd.xfer_len;
+	give_budget(conn, slot->cmd.xfer_len);
 	if (slot->page != NULL) {
 		slot->cmd.data = slot->page;
 		slot->page = NULL;
@@ -124,4 +202,5 @@ nvme_tcp_r2t_data_end(struct nvme_tcp_slot *slot)
 		nvme_tcp_slot_ready(slot);
 	if (!conn->dying)
 		nvme_tcp_r2t_pump(conn);
+	serve_waits(lc);
 }

@@ -92,6 +92,8 @@ tcp_stream_init(struct tcp_conn *c)
 {
 	c->stream.ops = &tcp_stream_ops;
 	c->stream.tx_limit = c->tcp->conf.sndbuf;
+	/* Short segments pin up to four times what they bring before they are copied together (credit.c). */
+	c->stream.rx_budget = c->tcp->pin_budget / 4;
 	c->stream.figures = stream_figures;
 	tcp_addr_format(&c->stream.local, c->key.family, c->key.local, c->key.lport);
 	tcp_addr_format(&c->stream.peer, c->key.family, c->key.remote, c->key.rport);
