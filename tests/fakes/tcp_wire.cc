@@ -28,6 +28,7 @@ Wire::Wire(const WireConf &c, rte_mempool *p, rte_mempool *ext_pool) : conf(c), 
 		ends[i].wire = this;
 		ends[i].index = i;
 		ends[i].free_at = 0;
+		ends[i].paused = 0;
 		ends[i].ifp.ops = &ops;
 		ends[i].ifp.name = "wire";
 		ends[i].ifp.mtu = conf.mtu;
@@ -213,26 +214,43 @@ Wire::receive(const WirePacket &p)
 	return head;
 }
 
+uint64_t
+Wire::next() const
+{
+	uint64_t at = queue.empty() ? UINT64_MAX : queue.top().at;
+
+	for (const End &e : ends)
+		if (!e.ring.empty())
+			at = std::min(at, e.paused);
+	return at;
+}
+
 uint32_t
 Wire::poll(strake_poller *p, uint64_t now)
 {
 	Wire *w = ((Poll *)p)->wire;
 	uint32_t work = 0;
 
-	for (int i = 0; i < 2; i++) {
-		/* One burst for each side: what is due for the other goes back. */
+	for (; !w->queue.empty() && w->queue.top().at <= now; w->queue.pop()) {
+		End &e = w->ends[w->queue.top().to];
+
+		if (e.ring.size() < w->conf.ring)
+			e.ring.push_back(w->queue.top());
+		else
+			w->dropped++;
+	}
+	for (End &e : w->ends) {
 		rte_mbuf *burst[32];
 		uint16_t n = 0;
 
-		while (n < 32 && !w->queue.empty() && w->queue.top().at <= now && w->queue.top().to == i) {
-			rte_mbuf *m = w->receive(w->queue.top());
+		for (; n < 32 && !e.ring.empty() && e.paused <= now; e.ring.pop_front()) {
+			rte_mbuf *m = w->receive(e.ring.front());
 
-			w->queue.pop();
 			if (m != nullptr)
 				burst[n++] = m;
 		}
-		if (n > 0 && w->ends[i].ifp.rx != nullptr)
-			w->ends[i].ifp.rx(w->ends[i].ifp.user, burst, n);
+		if (n > 0 && e.ifp.rx != nullptr)
+			e.ifp.rx(e.ifp.user, burst, n);
 		else
 			rte_pktmbuf_free_bulk(burst, n);
 		work += n;

@@ -8,6 +8,7 @@
 /* Two port_ifs joined by a wire of virtual time: rate, delay, loss, duplicates, reordering, all from one seed. */
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <queue>
 #include <random>
@@ -32,6 +33,7 @@ struct WireConf {
 	double enobufs = 0;		/* chance that send() finds the ring full */
 	uint8_t pcp = 0;		/* 802.1Q priority of all packets */
 	bool chains = false;		/* received packets are cut into chains at random */
+	size_t ring = SIZE_MAX;		/* packets a side that does not look keeps; what comes then is lost */
 };
 
 struct WirePacket {
@@ -61,10 +63,12 @@ class Wire
 		return &ends[i].ifp;
 	}
 	/* When the next packet arrives; UINT64_MAX: none under way. */
-	uint64_t
-	next() const
+	uint64_t next() const;
+	/* Side @p i does not look at what comes until @p until. */
+	void
+	pause(int i, uint64_t until)
 	{
-		return queue.empty() ? UINT64_MAX : queue.top().at;
+		ends[i].paused = until;
 	}
 	/* Put a packet on the wire towards side @p to, as if the other had sent it. */
 	void inject(int to, const std::vector<uint8_t> &bytes, const port_addr &src, const port_addr &dst,
@@ -85,7 +89,8 @@ class Wire
 		port_if ifp;
 		Wire *wire;
 		int index;
-		uint64_t free_at;
+		uint64_t free_at, paused;
+		std::deque<WirePacket> ring; /* arrived, not looked at */
 	};
 	static port_dst *route(port_if *ifp, const port_addr *local, const port_addr *remote);
 	static void unroute(port_dst *dst);
