@@ -30,7 +30,7 @@ const struct preflight_check preflight_checks[] = {
 	{"NUMA", preflight_numa},
 	{"modules", preflight_modules},
 	{"port device", preflight_ports},
-	{"MTU", preflight_mtu},
+	{"interface", preflight_interfaces},
 	{"drive in use", preflight_drive_use},
 	{"drive's data", preflight_drive_data},
 	{"drive's cache", preflight_drive_cache},

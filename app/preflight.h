@@ -122,7 +122,7 @@ void preflight_governor(const struct preflight_src *src, const struct conf *conf
 void preflight_numa(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r);
 void preflight_modules(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r);
 void preflight_ports(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r);
-void preflight_mtu(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r);
+void preflight_interfaces(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r);
 void preflight_drive_use(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r);
 void preflight_drive_data(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r);
 void preflight_drive_cache(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r);

@@ -149,10 +149,23 @@ preflight_ports(const struct preflight_src *src, const struct conf *conf, struct
 /* --- interfaces ----------------------------------------------------------------------------------------------------
  */
 
-static void
-interface(const struct preflight_src *src, const struct conf_port *port, const char *iface, struct preflight_report *r)
+/* An af_packet socket sees frames and leaves them to the kernel too. Where the kernel has the same addresses, on the
+ * tap, it must be kept from taking them on the interface itself. */
+static bool
+heard_twice(const struct preflight_src *src, const char *iface)
 {
-	char mtu[16], state[16], mend[96];
+	char filter[8], v6[8];
+
+	preflight_read(src, filter, sizeof(filter), "/proc/sys/net/ipv4/conf/%s/rp_filter", iface);
+	preflight_read(src, v6, sizeof(v6), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", iface);
+	return strcmp(filter, "1") != 0 || strcmp(v6, "0") == 0;
+}
+
+static void
+interface(const struct preflight_src *src, const struct conf_port *port, const char *device, const char *iface,
+	  struct preflight_report *r)
+{
+	char mtu[16], state[16], mend[200];
 
 	if (!preflight_read(src, mtu, sizeof(mtu), "/sys/class/net/%s/mtu", iface)) {
 		preflight_say(r, PREFLIGHT_FAIL, port->name, "ip link", "%s: there is no such interface", iface);
@@ -162,6 +175,16 @@ interface(const struct preflight_src *src, const struct conf_port *port, const c
 		snprintf(mend, sizeof(mend), "ip link set %s mtu %u", iface, port->mtu);
 		preflight_say(r, PREFLIGHT_FAIL, port->name, mend, "%s has an MTU of %s, the port wants %u", iface, mtu,
 			      port->mtu);
+		return;
+	}
+	if (port->exception != NULL && strncmp(device, "net_af_packet", 13) == 0 && heard_twice(src, iface)) {
+		snprintf(mend, sizeof(mend),
+			 "sysctl -w net.ipv4.conf.%s.rp_filter=1 net.ipv4.conf.%s.arp_ignore=8 "
+			 "net.ipv6.conf.%s.disable_ipv6=1",
+			 iface, iface, iface);
+		preflight_say(r, PREFLIGHT_FAIL, port->name, mend,
+			      "the kernel takes frames of %s itself, beside the exception path, and resets connections",
+			      iface);
 		return;
 	}
 	preflight_read(src, state, sizeof(state), "/sys/class/net/%s/operstate", iface);
@@ -174,7 +197,7 @@ interface(const struct preflight_src *src, const struct conf_port *port, const c
 }
 
 void
-preflight_mtu(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r)
+preflight_interfaces(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r)
 {
 	const struct conf_port *port;
 	const char *device;
@@ -186,6 +209,6 @@ preflight_mtu(const struct preflight_src *src, const struct conf *conf, struct p
 		if (at == NULL || (strncmp(device, "net_af_packet", 13) != 0 && strncmp(device, "net_af_xdp", 10) != 0))
 			continue;
 		snprintf(iface, sizeof(iface), "%.*s", (int)strcspn(at + 6, ","), at + 6);
-		interface(src, port, iface, r);
+		interface(src, port, device, iface, r);
 	}
 }

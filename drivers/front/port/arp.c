@@ -109,15 +109,23 @@ port_arp_input(struct port_lcore *lc, struct rte_mbuf *m, uint16_t off)
 	for_us = port_has_addr(lc->port, &target);
 	/* A probe (RFC 5227 section 2.1.1) has no sender address: it wants an answer and teaches nothing. */
 	if (rte_be_to_cpu_32(arp.arp_data.arp_sip) != 0) {
-		if (port_addr_multicast(&sender) || port_addr_broadcast(lc->port, &sender) ||
-		    !port_on_link(lc->port, &sender)) {
+		if (port_addr_multicast(&sender) || port_addr_broadcast(lc->port, &sender)) {
 			port_drop(m, &lc->stats.rx_drop_arp);
+			return;
+		}
+		if (!port_on_link(lc->port, &sender)) { /* perhaps on a network of the kernel's */
+			lc->stats.rx_drop_arp++;
+			port_pass(lc, m);
 			return;
 		}
 		port_neigh_learn(lc, &sender, &sha, for_us, true, strake_now());
 	}
 	lc->stats.rx_arp++;
-	rte_pktmbuf_free(m);
-	if (for_us && arp.arp_opcode == RTE_BE16(RTE_ARP_OP_REQUEST))
+	if (for_us && arp.arp_opcode == RTE_BE16(RTE_ARP_OP_REQUEST)) {
+		rte_pktmbuf_free(m);
 		arp_send(lc, RTE_ARP_OP_REPLY, target.b, &sha, sender.b, &sha);
+		return;
+	}
+	/* Answers are for whoever asked, we or the kernel; questions about other addresses are the kernel's. */
+	port_pass(lc, m);
 }

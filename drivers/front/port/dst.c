@@ -244,6 +244,7 @@ segment(struct port_dst *dst, struct rte_mbuf *m, uint8_t tos)
 const struct port_if_ops port_if_ops = {
 	.route = route,
 	.unroute = unroute,
+	.foreign = port_foreign,
 	.send = segment,
 };
 

@@ -11,12 +11,6 @@
 #include "port_impl.h"
 
 void
-port_exception(struct port_lcore *lc, struct rte_mbuf *m)
-{
-	port_drop(m, &lc->stats.rx_exception);
-}
-
-void
 port_trim(struct rte_mbuf *m, uint32_t len)
 {
 	struct rte_mbuf *seg = m;

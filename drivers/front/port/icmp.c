@@ -183,6 +183,7 @@ too_big4(struct port_lcore *lc, struct rte_mbuf *m, uint16_t l4)
 	struct port_pkt *pkt = port_pkt(m);
 	uint16_t len, mtu;
 
+	port_pass_copy(lc, m); /* the quoted packet may be the kernel's */
 	if (!quoted(m, l4, sizeof(*ip))) {
 		port_drop(m, &lc->stats.rx_drop_icmp);
 		return;
@@ -209,6 +210,7 @@ too_big6(struct port_lcore *lc, struct rte_mbuf *m, uint16_t l4)
 	struct port_pkt *pkt = port_pkt(m);
 	uint32_t mtu;
 
+	port_pass_copy(lc, m);
 	/* We send TCP directly behind the IPv6 header, so that is all a quote of ours can hold. */
 	if (!quoted(m, l4, sizeof(*ip)) || ip->proto != IPPROTO_TCP) {
 		port_drop(m, &lc->stats.rx_drop_icmp);
@@ -239,6 +241,14 @@ icmp_ok(struct port_lcore *lc, struct rte_mbuf *m, uint16_t l4, uint8_t proto)
 	return true;
 }
 
+/** Nothing to us; perhaps an answer to the kernel, or about a packet of its own. */
+static void
+pass(struct port_lcore *lc, struct rte_mbuf *m, uint64_t *counter)
+{
+	(*counter)++;
+	port_pass(lc, m);
+}
+
 void
 port_icmp4_input(struct port_lcore *lc, struct rte_mbuf *m, uint16_t off, uint16_t l4)
 {
@@ -251,9 +261,9 @@ port_icmp4_input(struct port_lcore *lc, struct rte_mbuf *m, uint16_t off, uint16
 	else if (icmp->type == ICMP4_UNREACHABLE && icmp->code == ICMP4_CODE_TOO_BIG)
 		too_big4(lc, m, l4);
 	else if (icmp->type == ICMP4_UNREACHABLE || icmp->type == ICMP4_TIME_EXCEEDED)
-		port_drop(m, &lc->stats.rx_unreachable);
+		pass(lc, m, &lc->stats.rx_unreachable);
 	else
-		port_drop(m, &lc->stats.rx_drop_icmp);
+		pass(lc, m, &lc->stats.rx_drop_icmp);
 }
 
 void
@@ -276,9 +286,9 @@ port_icmp6_input(struct port_lcore *lc, struct rte_mbuf *m, uint16_t off, uint16
 		break;
 	case ICMP6_UNREACHABLE:
 	case ICMP6_TIME_EXCEEDED:
-		port_drop(m, &lc->stats.rx_unreachable);
+		pass(lc, m, &lc->stats.rx_unreachable);
 		break;
 	default:
-		port_drop(m, &lc->stats.rx_drop_icmp);
+		pass(lc, m, &lc->stats.rx_drop_icmp);
 	}
 }

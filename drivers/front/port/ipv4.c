@@ -26,6 +26,7 @@ port_l4_tcp(struct port_lcore *lc, struct rte_mbuf *m, uint16_t l4)
 	}
 	pkt->hash = port_hash_flow(port, &pkt->src, &pkt->dst, rte_pktmbuf_mtod_offset(m, const uint8_t *, l4));
 	pkt->owner = NULL;
+	pkt->frame_off = m->data_off;
 	rte_pktmbuf_adj(m, l4);
 	if (!port->rss && port->n_lcores > 1)
 		owner = port_hash_owner(port, pkt->hash);
@@ -119,7 +120,11 @@ port_ip4_input(struct port_lcore *lc, struct rte_mbuf *m, uint16_t off, bool to_
 		return;
 	}
 	if (unlikely((ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) != 0)) {
-		port_drop(m, &lc->stats.rx_drop_fragment);
+		/* A piece of TCP might be of a connection of ours, which the kernel would reset. */
+		if (lc->port->exception != NULL && ip->next_proto_id != IPPROTO_TCP)
+			port_exception(lc, m);
+		else
+			port_drop(m, &lc->stats.rx_drop_fragment);
 		return;
 	}
 	pkt->tos = ip->type_of_service;

@@ -97,6 +97,18 @@ to_transport(struct port_lcore *lc, struct rte_mbuf *m, uint16_t off, uint16_t l
 		port_exception(lc, m);
 }
 
+/** @p at is where the fragment header begins; its first byte is the protocol (RFC 8200 section 4.5). A piece of TCP
+ * might be of a connection of ours, which the kernel would reset. */
+static void
+fragment(struct port_lcore *lc, struct rte_mbuf *m, uint32_t at)
+{
+	if (lc->port->exception != NULL && at < m->data_len &&
+	    *rte_pktmbuf_mtod_offset(m, const uint8_t *, at) != IPPROTO_TCP)
+		port_exception(lc, m);
+	else
+		port_drop(m, &lc->stats.rx_drop_fragment);
+}
+
 void
 port_ip6_input(struct port_lcore *lc, struct rte_mbuf *m, uint16_t off, bool to_many)
 {
@@ -132,7 +144,7 @@ port_ip6_input(struct port_lcore *lc, struct rte_mbuf *m, uint16_t off, bool to_
 	proto = ip->proto;
 	switch (walk(m, &proto, &at, end)) {
 	case WALK_FRAGMENT:
-		port_drop(m, &lc->stats.rx_drop_fragment);
+		fragment(lc, m, at);
 		return;
 	case WALK_BAD:
 		port_drop(m, &lc->stats.rx_drop_ip);

@@ -204,7 +204,10 @@ port_nd_input(struct port_lcore *lc, struct rte_mbuf *m, uint16_t l4)
 		else if (mac == NULL && pkt->src.b[0] != 0) /* unicast without the option: answer whence it came */
 			to = &rte_pktmbuf_mtod(m, const struct rte_ether_hdr *)->src_addr;
 		solicited(lc, pkt, &target, to);
+		lc->stats.rx_nd++;
+		rte_pktmbuf_free(m);
+		return;
 	}
 	lc->stats.rx_nd++;
-	rte_pktmbuf_free(m);
+	port_pass(lc, m); /* as with ARP */
 }

@@ -12,7 +12,7 @@
 #include <rte_log.h>
 #include <rte_malloc.h>
 
-#include "port_impl.h"
+#include "exception.h"
 
 #define PORTS_MAX 16
 
@@ -164,6 +164,34 @@ ports_add(struct port *port)
 	return -ENOSPC;
 }
 
+static void
+ports_del(const struct port *port)
+{
+	for (unsigned int i = 0; i < PORTS_MAX; i++)
+		if (ports[i] == port)
+			ports[i] = NULL;
+}
+
+static int
+exception_open(struct port *port, const struct conf_port *conf, char *err, size_t errlen)
+{
+	int fd = port_tap_open(port, conf->exception, err, errlen), ret;
+
+	if (fd < 0)
+		return fd;
+	ret = port_exception_create(port, conf->exception, fd, conf->exception_rate);
+	if (ret < 0) {
+		snprintf(err, errlen, "port %s: no memory for the exception path", conf->name);
+		return ret;
+	}
+	/* The kernel has groups of its own. */
+	if (rte_eth_allmulticast_enable(port->id) != 0 && rte_eth_promiscuous_enable(port->id) != 0)
+		rte_log(RTE_LOG_DEBUG, port_logtype, "port %s: no multicast filter to open\n", port->name);
+	rte_log(RTE_LOG_NOTICE, port_logtype, "port %s: what is not Strake's goes to the kernel by %s\n", port->name,
+		conf->exception);
+	return 0;
+}
+
 int
 port_open(struct port **out, const struct conf_port *conf, unsigned int n_data_lcores, char *err, size_t errlen)
 {
@@ -201,10 +229,15 @@ port_open(struct port **out, const struct conf_port *conf, unsigned int n_data_l
 		snprintf(err, errlen, "port %s: no memory for rings", conf->name);
 		goto err_rings;
 	}
+	ret = conf->exception != NULL ? exception_open(port, conf, err, errlen) : 0;
+	if (ret < 0)
+		goto err_ports;
 	log_port(port, conf);
 	*out = port;
 	return 0;
 
+err_ports:
+	ports_del(port);
 err_rings:
 	free_rings(port);
 err_unplug:
@@ -219,9 +252,8 @@ port_close(struct port *port)
 {
 	if (port == NULL)
 		return;
-	for (unsigned int i = 0; i < PORTS_MAX; i++)
-		if (ports[i] == port)
-			ports[i] = NULL;
+	ports_del(port);
+	port_exception_destroy(port);
 	free_rings(port);
 	port_unplug(port);
 	for (unsigned int i = 0; i < STRAKE_LCORE_MAX; i++)
@@ -249,9 +281,13 @@ port_stats_sum(const struct port *port, struct port_stats *out)
 
 	memset(out, 0, sizeof(*out));
 	for (unsigned int i = 0; i < STRAKE_LCORE_MAX; i++) {
-		if (port->lcores[i] == NULL)
+		/* Main has no view of the port, but its part of the exception path. */
+		if (i == STRAKE_LCORE_MAIN && port->exception != NULL)
+			from = (const uint64_t *)&port->exception->stats;
+		else if (port->lcores[i] != NULL)
+			from = (const uint64_t *)&port->lcores[i]->stats;
+		else
 			continue;
-		from = (const uint64_t *)&port->lcores[i]->stats;
 		for (unsigned int k = 0; k < sizeof(*out) / sizeof(*to); k++)
 			to[k] += from[k];
 	}

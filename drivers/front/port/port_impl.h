@@ -74,6 +74,7 @@ struct port {
 	uint16_t reta_size;
 	uint16_t reta[PORT_RETA_MAX];
 	struct rte_mempool *pool, *ext_pool, *notes;
+	struct port_exception *exception; /* NULL: what is not ours is dropped */
 	struct port_lcore *lcores[STRAKE_LCORE_MAX];
 	/* From lcore, to lcore: received frames. Single producer, single consumer. */
 	struct rte_ring *rx_ring[STRAKE_LCORE_MAX][STRAKE_LCORE_MAX];
@@ -117,6 +118,11 @@ struct port_way {
 	uint8_t ip_len;
 };
 
+/** Tokens by time alone. */
+struct port_bucket {
+	uint64_t due; /* ns: when the bucket would be full again, less its depth */
+};
+
 /** Wakes one lcore on behalf of another; sent again only after it ran. */
 struct port_kick {
 	struct strake_msg msg;
@@ -139,6 +145,7 @@ struct port_lcore {
 	struct strake_timer tick;
 	struct port_stats stats;
 	uint64_t stalled;			     /* since when the device takes nothing, ns; 0: it does */
+	struct port_bucket exceptions;		     /* frames that may go to the kernel */
 	uint64_t echo_tokens, echo_filled, defended; /* echo rate limit; last defence of an address */
 	struct rte_mbuf *tcp[PORT_BURST];	     /* received, for ifp.rx */
 	struct rte_mbuf *tx[PORT_TX_HOLD];
@@ -212,6 +219,8 @@ port_tx_owner(const struct port *port, uint16_t lcore)
 }
 /** Wake another lcore, which finds its work in a ring. */
 void port_kick(struct port_lcore *lc, uint16_t to);
+/** The same with a flag that is not an lcore's. */
+void port_kick_one(struct port_kick *kick, uint16_t to);
 /** Hand a parsed frame to its owner. Takes it. */
 void port_hand(struct port_lcore *lc, uint16_t owner, struct rte_mbuf *m);
 /** A TCP segment whose owner is this lcore: data at the TCP header, port_pkt() filled. Takes it. */
@@ -219,8 +228,19 @@ void port_tcp_input(struct port_lcore *lc, struct rte_mbuf *m);
 
 /* eth.c */
 void port_eth_input(struct port_lcore *lc, struct rte_mbuf *m);
-/** Everything that is not ours comes here: the place where an exception path hooks in. Takes the frame. */
+
+/* exception.c: data at the Ethernet header. */
+/** Everything that is not ours comes here: counted, and passed to the kernel. Takes the frame. */
 void port_exception(struct port_lcore *lc, struct rte_mbuf *m);
+/** The kernel gets the frame where there is an exception path; else it is freed. Takes it. */
+void port_pass(struct port_lcore *lc, struct rte_mbuf *m);
+/** The same with a copy. */
+void port_pass_copy(struct port_lcore *lc, struct rte_mbuf *m);
+/** port_if_ops::foreign. */
+bool port_foreign(struct port_if *ifp, struct rte_mbuf *m);
+/** Send what the kernel has sent, on lcore 1. @return frames. */
+uint32_t port_exception_send(struct port_lcore *lc);
+
 /** Write the header of frames to @p mac. @return its length. */
 uint16_t port_eth_header(const struct port *port, uint8_t *eth, const struct rte_ether_addr *mac, uint16_t ethertype);
 /** Put a header before the packet and queue it. Takes it. @return 0 or -ENOBUFS. */

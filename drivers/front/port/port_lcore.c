@@ -131,14 +131,18 @@ kick_run(struct strake_msg *msg)
 }
 
 void
-port_kick(struct port_lcore *lc, uint16_t to)
+port_kick_one(struct port_kick *kick, uint16_t to)
 {
-	struct port_kick *kick = &lc->kick[to];
-
 	if (__atomic_exchange_n(&kick->sent, true, __ATOMIC_SEQ_CST))
 		return;
 	kick->msg.fn = kick_run;
 	strake_msg_send(to, &kick->msg);
+}
+
+void
+port_kick(struct port_lcore *lc, uint16_t to)
+{
+	port_kick_one(&lc->kick[to], to);
 }
 
 static void
@@ -271,6 +275,8 @@ rx_all(struct port_lcore *lc)
 		n += rx_between(lc);
 	if (lc->n_tcp != 0)
 		deliver(lc);
+	if (unlikely(port->exception != NULL) && lc->index == 1)
+		n += port_exception_send(lc);
 	return n;
 }
 

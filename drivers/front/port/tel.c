@@ -11,7 +11,7 @@
 #include <rte_log.h>
 
 #include "strake_telemetry.h"
-#include "port_impl.h"
+#include "exception.h"
 
 static int
 tel_list(const char *cmd, const char *params, struct rte_tel_data *d)
@@ -51,6 +51,8 @@ tel_info(const char *cmd, const char *params, struct rte_tel_data *d)
 	rte_tel_data_add_dict_string(d, "name", port->name);
 	rte_tel_data_add_dict_string(d, "driver", port->driver);
 	rte_tel_data_add_dict_string(d, "mac", mac);
+	if (port->exception != NULL)
+		rte_tel_data_add_dict_string(d, "exception", port->exception->name);
 	rte_tel_data_add_dict_int(d, "ethdev", port->id);
 	rte_tel_data_add_dict_int(d, "mtu", port->mtu);
 	rte_tel_data_add_dict_int(d, "vlan", port->vlan);

@@ -84,17 +84,26 @@ admitted(struct tcp *tcp, const struct tcp_seg *s)
 	return false;
 }
 
+/* Nobody here has this port: the host's kernel may, and who may connect to it is not ours to say. */
+static bool
+foreign(struct tcp *tcp, struct tcp_seg *s)
+{
+	if (tcp->ifp->ops->foreign == NULL || !tcp->ifp->ops->foreign(tcp->ifp, s->m))
+		return false;
+	s->m = NULL;
+	return true;
+}
+
 void
 tcp_input_listen(struct tcp *tcp, struct tcp_seg *s, const struct tcp_key *key, uint64_t now)
 {
-	struct tcp_listener *l;
+	struct tcp_listener *l = tcp_listener_find(tcp, &s->pkt->dst, s->lport);
 	struct tcp_conn *c = NULL;
 
-	if (s->flags & TCP_RST)
+	if ((l == NULL && foreign(tcp, s)) || s->flags & TCP_RST)
 		return;
 	if ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !admitted(tcp, s))
 		return;
-	l = tcp_listener_find(tcp, &s->pkt->dst, s->lport);
 	if (l != NULL && (s->flags & (TCP_ACK | TCP_SYN)) == TCP_ACK) {
 		c = tcp_cookie_open(tcp, s, key, now);
 		/* Asked again: 24 bits can be guessed by one whose SYN never had an answer. */

@@ -257,6 +257,7 @@ TEST_F(Preflight, RightsGoByWhatTheDevicesNeed)
 	file("/dev/net/tun", "");
 	file("/proc/net/packet", "");
 	file("/sys/class/net/eth0/mtu", "1500\n");
+	file("/proc/sys/net/ipv4/conf/eth0/rp_filter", "1\n");
 	memlock = UINT64_MAX;
 	text = port("net_af_packet0,iface=eth0", ", exception: x0");
 	EXPECT_EQ(1, run());
@@ -392,11 +393,30 @@ TEST_F(Preflight, MtuOfInterfacesThoseInABondToo)
 	EXPECT_EQ(1, run());
 	EXPECT_EQ("PASS|p0|a has an MTU of 9000|\n"
 		  "FAIL|p0|b has an MTU of 1500, the port wants 9000|ip link set b mtu 9000\n",
-		  said("MTU"));
+		  said("interface"));
 	gone("/sys/class/net/b");
 	file("/sys/class/net/a/operstate", "down\n");
 	run();
-	EXPECT_EQ("WARN|p0|a is down|ip link set a up\nFAIL|p0|b: there is no such interface|ip link\n", said("MTU"));
+	EXPECT_EQ("WARN|p0|a is down|ip link set a up\nFAIL|p0|b: there is no such interface|ip link\n",
+		  said("interface"));
+}
+
+TEST_F(Preflight, TheKernelMustNotHearAfPacketsFramesTwice)
+{
+	file("/proc/net/packet", "");
+	file("/dev/net/tun", "");
+	file("/sys/class/net/a/mtu", "1500\n");
+	file("/proc/sys/net/ipv4/conf/a/rp_filter", "2\n");
+	file("/proc/sys/net/ipv6/conf/a/disable_ipv6", "1\n");
+	text = port("net_af_packet0,iface=a");
+	EXPECT_EQ(0, run()) << "without an exception path the kernel has no such address";
+	text = port("net_af_packet0,iface=a", ", exception: x0");
+	EXPECT_EQ(1, run());
+	EXPECT_NE(std::string::npos, said("interface").find("|sysctl -w net.ipv4.conf.a.rp_filter=1 "));
+	file("/proc/sys/net/ipv4/conf/a/rp_filter", "1\n");
+	EXPECT_EQ(0, run());
+	file("/proc/sys/net/ipv6/conf/a/disable_ipv6", "0\n");
+	EXPECT_EQ(1, run());
 }
 
 TEST_F(Preflight, DrivesInUseAndWhatEndsTheUse)

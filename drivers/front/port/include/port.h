@@ -40,10 +40,11 @@ struct port_pkt {
 	struct port_addr src, dst;
 	uint8_t tos; /**< DSCP and ECN (RFC 3168) */
 	uint8_t ttl;
-	uint8_t pcp;	 /**< 802.1Q priority; 0 without a tag */
-	uint16_t l4_len; /**< bytes of transport header and payload; the mbuf chain is trimmed to it */
-	uint32_t hash;	 /**< symmetric over addresses and ports, seeded; the same on every lcore */
-	void *owner;	 /**< the transport's while it holds the mbuf (receive credit) */
+	uint8_t pcp;	    /**< 802.1Q priority; 0 without a tag */
+	uint16_t l4_len;    /**< bytes of transport header and payload; the mbuf chain is trimmed to it */
+	uint32_t hash;	    /**< symmetric over addresses and ports, seeded; the same on every lcore */
+	uint16_t frame_off; /**< data_off of the frame's start, for port_if_ops::foreign */
+	void *owner;	    /**< the transport's while it holds the mbuf (receive credit) */
 };
 
 /** Every mbuf that passes a port_if comes from a pool with this private size. */
@@ -78,6 +79,11 @@ struct port_if_ops {
 	 * @return 0, or -ENOBUFS when it was dropped (a full ring; counted).
 	 */
 	int (*send)(struct port_dst *dst, struct rte_mbuf *m, uint8_t tos);
+	/**
+	 * A received segment for nobody here: neither for a connection nor for a port that is listened on. Goes to the
+	 * host's kernel, whole, if the port has an exception path. @return true if the mbuf was taken. Optional.
+	 */
+	bool (*foreign)(struct port_if *ifp, struct rte_mbuf *m);
 };
 
 /** One lcore's view of a port. */
