@@ -118,6 +118,15 @@ listeners:
             self.proc.wait()
         self.log.close()
 
+    @contextlib.contextmanager
+    def paused(self):
+        """Its CPU is another's meanwhile. No host may be connected."""
+        self.proc.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.proc.send_signal(signal.SIGCONT)
+
     def cpu_share(self, seconds):
         """Of one CPU, all threads, for so long."""
 

@@ -197,14 +197,15 @@ def uring(o, folder, notes):
     path, rows = os.path.join(disk, "drive"), []
     try:
         with Appliance(o, folder, "{port: p0, address: 10.78.0.2}", memif_port(folder), size="1536MiB",
-                       drives=[f"{{name: u0, kind: uring, path: {path}, size: 2GiB}}"]):
+                       drives=[f"{{name: u0, kind: uring, path: {path}, size: 2GiB}}"]) as a:
             measured("fio", "--name=f", f"--filename={path}", "--offset=64M", "--size=1600M", "--rw=write", "--bs=1M",
                      "--iodepth=16", "--ioengine=io_uring", "--direct=1", "--output-format=json")
             for load in LOADS["uring"]:
                 ours, theirs = [], []
                 for _ in range(o.runs):
                     ours.append(bench_load(o, folder, *load))
-                    theirs.append(fio(o, path, *load))
+                    with a.paused():
+                        theirs.append(fio(o, path, *load))
                 base = statistics.median(t["iops"] for t in theirs)
                 rows.append(medians("uring", load_name(*load), ours,
                                     ratio=statistics.median(u["iops"] for u in ours) / base))

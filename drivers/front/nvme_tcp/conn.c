@@ -205,12 +205,9 @@ static void
 begin(struct nvme_tcp_conn *conn, struct strake_stream *s)
 {
 	struct nvme_tcp_lcore *lc = conn->lc;
-	uint64_t *cids = conn->cids;
 
 	memset(conn, 0, sizeof(*conn));
-	memset(cids, 0, (UINT16_MAX + 1) / 8);
 	conn->lc = lc;
-	conn->cids = cids;
 	conn->stream = s;
 	conn->timer.fn = conn_timer;
 	conn->c2h_pdo = NVME_TCP_HLEN_DATA;

@@ -89,7 +89,8 @@ struct nvme_tcp_slot {
 	uint32_t cost;		 /**< bytes of transmit room reserved */
 	uint16_t index;		 /**< in the lcore's table; the TTAG of its R2T */
 	uint8_t state;		 /**< enum slot_state */
-	bool cid_owned;		 /**< the bit of its CID is set for it */
+	uint16_t cid_next;	 /**< in its bucket of the lcore's CIDs in use: index of a slot + 1, 0: none */
+	bool cid_owned;		 /**< it is in a bucket */
 	bool bad_digest;	 /**< a data digest was wrong: answered with an error when all has come */
 } __rte_cache_aligned;
 
@@ -138,7 +139,6 @@ struct nvme_tcp_conn {
 	uint64_t r2t_budget;  /**< the stream's; 0: does not count in the lcore's r2t_bytes */
 	uint16_t r2t_out;     /**< R2Ts under way */
 	struct nvme_tcp_slots xfers, r2tq, credit, replies;
-	uint64_t *cids; /**< bitmap of command identifiers in use */
 
 	struct strake_timer timer;
 	uint64_t seen_rx, seen_tx; /**< of the stream, at the last look */
@@ -161,7 +161,8 @@ struct nvme_tcp_lcore {
 	struct strake_poller poller;
 	struct nvme_tcp_conn *conns;
 	struct nvme_tcp_slot *slots;
-	uint64_t *cids;
+	uint16_t *cids; /**< command identifiers in use: buckets of slots, by connection and identifier */
+	uint32_t cid_mask;
 	uint32_t n_active;
 	struct nvme_tcp_conns free_conns, active;
 	struct nvme_tcp_conns dirty, stalled, reap;

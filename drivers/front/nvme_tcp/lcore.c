@@ -20,8 +20,6 @@ struct nvme_tcp_lcore *nvme_tcp_lcores[STRAKE_LCORE_MAX];
 struct nvme_tcp_conf nvme_tcp_limits;
 struct nvmf_transport nvme_tcp_trans = {.name = "tcp", .trtype = 3, .kill = nvme_tcp_conn_kill};
 
-#define CID_WORDS ((UINT16_MAX + 1u) / 64)
-
 static uint32_t
 or_default(uint32_t value, uint32_t dflt)
 {
@@ -138,7 +136,6 @@ lcore_lists(struct nvme_tcp_lcore *lc)
 	TAILQ_INIT(&lc->free_slots);
 	for (uint32_t i = 0; i < nvme_tcp_limits.conns; i++) {
 		lc->conns[i].lc = lc;
-		lc->conns[i].cids = lc->cids + (size_t)i * CID_WORDS;
 		TAILQ_INSERT_TAIL(&lc->free_conns, &lc->conns[i], link);
 	}
 	for (uint32_t i = 0; i < nvme_tcp_limits.slots; i++) {
@@ -160,8 +157,9 @@ nvme_tcp_lcore_init(void)
 		return -ENOMEM;
 	lc->conns = rte_zmalloc_socket("nvme_tcp_conns", l->conns * sizeof(*lc->conns), RTE_CACHE_LINE_SIZE, socket);
 	lc->slots = rte_zmalloc_socket("nvme_tcp_slots", l->slots * sizeof(*lc->slots), RTE_CACHE_LINE_SIZE, socket);
-	lc->cids = rte_zmalloc_socket("nvme_tcp_cids", (size_t)l->conns * CID_WORDS * sizeof(uint64_t),
-				      RTE_CACHE_LINE_SIZE, socket);
+	lc->cid_mask = rte_align32pow2(l->slots) * 2 - 1;
+	lc->cids = rte_zmalloc_socket("nvme_tcp_cids", (lc->cid_mask + 1) * sizeof(*lc->cids), RTE_CACHE_LINE_SIZE,
+				      socket);
 	if (lc->conns == NULL || lc->slots == NULL || lc->cids == NULL)
 		goto err;
 	ret = nvme_tcp_send_init(lc, l->slots);

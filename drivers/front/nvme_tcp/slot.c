@@ -70,15 +70,36 @@ nvme_tcp_slot_get(struct nvme_tcp_conn *conn)
 	return slot;
 }
 
+/* Neighbours of one connection lie side by side: most hosts count. */
+static uint16_t *
+cid_bucket(const struct nvme_tcp_slot *slot)
+{
+	const struct nvme_tcp_lcore *lc = slot->conn->lc;
+	uint32_t conn = (uint32_t)(slot->conn - lc->conns);
+
+	return &lc->cids[(conn * 40503u + slot->cmd.sqe.cid) & lc->cid_mask];
+}
+
+static void
+disown_cid(struct nvme_tcp_slot *slot)
+{
+	struct nvme_tcp_slot *slots = slot->conn->lc->slots;
+	uint16_t *at = cid_bucket(slot);
+
+	while (*at != slot->index + 1)
+		at = &slots[*at - 1].cid_next;
+	*at = slot->cid_next;
+	slot->cid_owned = false;
+}
+
 void
 nvme_tcp_slot_put(struct nvme_tcp_slot *slot)
 {
 	struct nvme_tcp_conn *conn = slot->conn;
-	uint16_t cid = slot->cmd.sqe.cid;
 
 	nvme_tcp_slot_move(slot, SLOT_FREE);
 	if (slot->cid_owned)
-		conn->cids[cid / 64] &= ~(1ull << (cid % 64));
+		disown_cid(slot);
 	conn->reserved -= slot->cost;
 	strake_buf_put_list(slot->cmd.data);
 	slot->cmd.data = NULL;
@@ -96,14 +117,19 @@ nvme_tcp_slot_put(struct nvme_tcp_slot *slot)
 bool
 nvme_tcp_slot_own_cid(struct nvme_tcp_slot *slot)
 {
-	uint64_t *word = &slot->conn->cids[slot->cmd.sqe.cid / 64];
-	uint64_t bit = 1ull << (slot->cmd.sqe.cid % 64);
+	struct nvme_tcp_lcore *lc = slot->conn->lc;
+	uint16_t *bucket = cid_bucket(slot);
 
-	if (unlikely((*word & bit) != 0)) {
-		slot->conn->lc->stats.duplicate_cids++;
-		return false;
+	for (uint16_t i = *bucket; i != 0; i = lc->slots[i - 1].cid_next) {
+		const struct nvme_tcp_slot *other = &lc->slots[i - 1];
+
+		if (unlikely(other->conn == slot->conn && other->cmd.sqe.cid == slot->cmd.sqe.cid)) {
+			lc->stats.duplicate_cids++;
+			return false;
+		}
 	}
-	*word |= bit;
+	slot->cid_next = *bucket;
+	*bucket = (uint16_t)(slot->index + 1);
 	slot->cid_owned = true;
 	return true;
 }

@@ -37,7 +37,7 @@ id_of(const struct nvme_tcp_lcore *lc, const struct nvme_tcp_conn *conn)
 static uint32_t
 bytes_of(const struct nvme_tcp_conn *conn)
 {
-	return (uint32_t)(sizeof(*conn) + (UINT16_MAX + 1) / 8 + conn->outstanding * sizeof(struct nvme_tcp_slot));
+	return (uint32_t)(sizeof(*conn) + conn->outstanding * sizeof(struct nvme_tcp_slot));
 }
 
 void
