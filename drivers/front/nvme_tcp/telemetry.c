@@ -26,6 +26,8 @@ struct question {
 	unsigned int n_figures;
 	const char *names[FIGURES_MAX];
 	uint64_t values[FIGURES_MAX];
+	uint32_t where[SLOT_REPLY + 1]; /* commands by what they wait for */
+	uint64_t longest;		/* of those carried out now, ns */
 };
 
 static uint32_t
@@ -107,6 +109,32 @@ tel_list(const char *cmd, const char *params, struct rte_tel_data *d)
 	return 0;
 }
 
+static void
+count_slots(struct question *q, const struct nvme_tcp_slots *list)
+{
+	const struct nvme_tcp_slot *slot;
+
+	TAILQ_FOREACH (slot, list, link)
+		q->where[slot->state]++;
+}
+
+/* Where a command is that has no answer yet. */
+static void
+look_where(struct question *q, const struct nvme_tcp_conn *conn)
+{
+	uint64_t now = strake_now();
+
+	count_slots(q, &conn->xfers);
+	count_slots(q, &conn->r2tq);
+	count_slots(q, &conn->credit);
+	count_slots(q, &conn->replies);
+	for (const struct nvmf_cmd *cmd = conn->qp.lent; cmd != NULL; cmd = cmd->next) {
+		q->where[SLOT_LENT]++;
+		if (now - cmd->t_start > q->longest)
+			q->longest = now - cmd->t_start;
+	}
+}
+
 static int
 ask_info(void *arg)
 {
@@ -117,6 +145,7 @@ ask_info(void *arg)
 	if (lc == NULL || lc->conns[q->id % nvme_tcp_limits.conns].state == CONN_FREE)
 		return -ENOENT;
 	memcpy(&q->conn, &lc->conns[q->id % nvme_tcp_limits.conns], sizeof(q->conn));
+	look_where(q, &lc->conns[q->id % nvme_tcp_limits.conns]);
 	s = q->conn.stream;
 	if (s == NULL)
 		return 0;
@@ -127,6 +156,21 @@ ask_info(void *arg)
 	if (s->figures != NULL)
 		q->n_figures = s->figures(s, q->names, q->values, FIGURES_MAX);
 	return 0;
+}
+
+static void
+where_dict(const struct question *q, struct rte_tel_data *d)
+{
+	rte_tel_data_add_dict_u64(d, "in_capsule_coming", q->where[SLOT_RECV]);
+	rte_tel_data_add_dict_u64(d, "r2t_waiting", q->where[SLOT_WAIT_R2T]);
+	rte_tel_data_add_dict_u64(d, "r2t_data_coming", q->where[SLOT_R2T]);
+	rte_tel_data_add_dict_u64(d, "reply_room_waiting", q->where[SLOT_CREDIT]);
+	rte_tel_data_add_dict_u64(d, "reply_memory_waiting", q->where[SLOT_REPLY]);
+	rte_tel_data_add_dict_u64(d, "carried_out", q->where[SLOT_LENT]);
+	rte_tel_data_add_dict_u64(d, "carried_out_longest_us", q->longest / STRAKE_NS_PER_US);
+	rte_tel_data_add_dict_u64(d, "r2t_budget_waiting", q->conn.is_waiting);
+	rte_tel_data_add_dict_u64(d, "stalled", q->conn.is_stalled);
+	rte_tel_data_add_dict_u64(d, "unparsed", q->conn.rx_len);
 }
 
 static void
@@ -145,6 +189,7 @@ info_dict(const struct question *q, struct rte_tel_data *d)
 	rte_tel_data_add_dict_u64(d, "depth", c->qp.connected ? c->qp.size : 0);
 	rte_tel_data_add_dict_u64(d, "outstanding", c->outstanding);
 	rte_tel_data_add_dict_u64(d, "r2t_out", c->r2t_out);
+	where_dict(q, d);
 	rte_tel_data_add_dict_u64(d, "reserved", c->reserved);
 	rte_tel_data_add_dict_u64(d, "header_digest", c->hdgst != 0);
 	rte_tel_data_add_dict_u64(d, "data_digest", c->ddgst != 0);
