@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The Strake authors
  */
 
-#include "ctl.h"
+#include "change.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -26,14 +26,13 @@
 #include "strake_trace.h"
 #include "strake_volume.h"
 
-#define CLIENTS_MAX    16
-#define LINE_MAX_BYTES 1024
-#define WORDS_MAX      16
+#define CLIENTS_MAX 16
 
 struct client {
-	int fd; /* -1: free */
+	int fd;		/* -1: free */
+	uint64_t waits; /* number of the request whose answer comes later; 0: none */
 	size_t used;
-	char line[LINE_MAX_BYTES];
+	char line[CTL_LINE_MAX];
 };
 
 static struct {
@@ -42,17 +41,13 @@ static struct {
 	int listen_fd;
 	int epoll_fd; /* the listening socket and every client, so that main wakes for each */
 	struct client clients[CLIENTS_MAX];
+	struct client *current; /* whose request is being carried out */
+	uint64_t last;		/* number given to a deferred request */
+	bool busy;		/* a command runs turns of the loop */
 } ctl = {.listen_fd = -1, .epoll_fd = -1};
 
-/* One request: the words before the first key=value are the command. */
-struct request {
-	char command[LINE_MAX_BYTES];
-	const char *keys[WORDS_MAX], *values[WORDS_MAX];
-	unsigned int n;
-};
-
-static const char *
-value(const struct request *r, const char *key)
+const char *
+ctl_value(const struct ctl_request *r, const char *key)
 {
 	for (unsigned int i = 0; i < r->n; i++) {
 		if (strcmp(r->keys[i], key) == 0)
@@ -61,11 +56,10 @@ value(const struct request *r, const char *key)
 	return NULL;
 }
 
-/* @return 0, or -EINVAL when a number is missing or wrong; the answer then says which. */
-static int
-number(const struct request *r, const char *key, uint64_t *out, json_t *answer)
+int
+ctl_number(const struct ctl_request *r, const char *key, uint64_t *out, json_t *answer)
 {
-	const char *text = value(r, key);
+	const char *text = ctl_value(r, key);
 	char *end = NULL;
 
 	if (text != NULL)
@@ -80,7 +74,7 @@ number(const struct request *r, const char *key, uint64_t *out, json_t *answer)
  */
 
 static int
-do_stop(struct appliance *a, const struct request *r, json_t *answer)
+do_stop(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
 	RTE_SET_USED(a);
 	RTE_SET_USED(r);
@@ -90,19 +84,19 @@ do_stop(struct appliance *a, const struct request *r, json_t *answer)
 }
 
 static int
-do_trace(struct appliance *a, const struct request *r, json_t *answer)
+do_trace(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
 	uint64_t every;
 
 	RTE_SET_USED(a);
-	if (number(r, "every", &every, answer) < 0)
+	if (ctl_number(r, "every", &every, answer) < 0)
 		return -EINVAL;
 	strake_trace_set((uint32_t)RTE_MIN(every, (uint64_t)UINT32_MAX));
 	return 0;
 }
 
 static int
-do_steps(struct appliance *a, const struct request *r, json_t *answer)
+do_steps(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
 	RTE_SET_USED(a);
 	RTE_SET_USED(answer);
@@ -129,9 +123,9 @@ find_member(struct appliance *a, const char *name, unsigned int *member)
 }
 
 static int
-do_drive(struct appliance *a, const struct request *r, json_t *answer)
+do_drive(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
-	const char *name = value(r, "name");
+	const char *name = ctl_value(r, "name");
 	struct strake_drive *drive = NULL;
 	unsigned int member;
 	struct group *g = find_member(a, name, &member);
@@ -160,9 +154,9 @@ do_drive(struct appliance *a, const struct request *r, json_t *answer)
 }
 
 static int
-do_slab_move(struct appliance *a, const struct request *r, json_t *answer)
+do_slab_move(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
-	const char *name = value(r, "volume");
+	const char *name = ctl_value(r, "volume");
 	struct strake_volume *vol = name != NULL ? strake_volume_find(name) : NULL;
 	uint64_t slab, lcore;
 
@@ -171,7 +165,7 @@ do_slab_move(struct appliance *a, const struct request *r, json_t *answer)
 		json_object_set_new(answer, "error", json_sprintf("no volume \"%s\"", name != NULL ? name : ""));
 		return -ENOENT;
 	}
-	if (number(r, "slab", &slab, answer) < 0 || number(r, "lcore", &lcore, answer) < 0)
+	if (ctl_number(r, "slab", &slab, answer) < 0 || ctl_number(r, "lcore", &lcore, answer) < 0)
 		return -EINVAL;
 	if (slab > UINT32_MAX || lcore > UINT16_MAX)
 		return -EINVAL;
@@ -179,9 +173,9 @@ do_slab_move(struct appliance *a, const struct request *r, json_t *answer)
 }
 
 static int
-do_config_save(struct appliance *a, const struct request *r, json_t *answer)
+do_config_save(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
-	const char *path = value(r, "path");
+	const char *path = ctl_value(r, "path");
 	FILE *f;
 	int ret;
 
@@ -200,19 +194,29 @@ do_config_save(struct appliance *a, const struct request *r, json_t *answer)
 
 static const struct {
 	const char *name;
-	int (*fn)(struct appliance *a, const struct request *r, json_t *answer);
+	int (*fn)(struct appliance *a, const struct ctl_request *r, json_t *answer);
 } commands[] = {
-	{"stop", do_stop},	     {"trace", do_trace},
-	{"steps on", do_steps},	     {"steps off", do_steps},
-	{"drive fail", do_drive},    {"drive return", do_drive},
-	{"slab move", do_slab_move}, {"config save", do_config_save},
+	{"stop", do_stop},
+	{"trace", do_trace},
+	{"steps on", do_steps},
+	{"steps off", do_steps},
+	{"drive fail", do_drive},
+	{"drive return", do_drive},
+	{"slab move", do_slab_move},
+	{"config save", do_config_save},
+	{"namespace add", change_namespace_add},
+	{"namespace remove", change_namespace_remove},
+	{"volume resize", change_volume_resize},
+	{"listener ana", change_listener_ana},
+	{"host allow", change_host},
+	{"host deny", change_host},
 };
 
 /* --- one line ------------------------------------------------------------------------------------------------------
  */
 
 static void
-parse(char *line, struct request *r)
+parse(char *line, struct ctl_request *r)
 {
 	char *save = NULL;
 
@@ -223,7 +227,7 @@ parse(char *line, struct request *r)
 			if (r->command[0] != '\0')
 				strcat(r->command, " ");
 			strcat(r->command, word);
-		} else if (eq != NULL && r->n < WORDS_MAX) {
+		} else if (eq != NULL && r->n < CTL_WORDS_MAX) {
 			*eq = '\0';
 			r->keys[r->n] = word;
 			r->values[r->n++] = eq + 1;
@@ -232,7 +236,7 @@ parse(char *line, struct request *r)
 }
 
 static int
-dispatch(struct appliance *a, const struct request *r, json_t *answer)
+dispatch(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
 	for (size_t i = 0; i < RTE_DIM(commands); i++) {
 		if (strcmp(commands[i].name, r->command) == 0)
@@ -242,23 +246,32 @@ dispatch(struct appliance *a, const struct request *r, json_t *answer)
 	return -ENOENT;
 }
 
-void
-ctl_execute(struct appliance *a, const char *line, char *out, size_t outlen)
+static void
+print(json_t *answer, int ret, char *out, size_t outlen)
 {
-	char copy[LINE_MAX_BYTES];
-	struct request r = {.n = 0};
-	json_t *answer = json_object();
 	size_t used;
-	int ret;
 
-	snprintf(copy, sizeof(copy), "%s", line);
-	parse(copy, &r);
-	ret = dispatch(a, &r, answer);
 	json_object_set_new(answer, "ok", json_boolean(ret == 0));
 	if (ret < 0 && json_object_get(answer, "error") == NULL)
 		json_object_set_new(answer, "error", json_string(strerror(-ret)));
 	used = json_dumpb(answer, out, outlen - 1, JSON_COMPACT);
 	out[used < outlen ? used : 0] = '\0';
+}
+
+void
+ctl_execute(struct appliance *a, const char *line, char *out, size_t outlen)
+{
+	char copy[CTL_LINE_MAX];
+	struct ctl_request r = {.n = 0};
+	json_t *answer = json_object();
+	int ret;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	parse(copy, &r);
+	ret = dispatch(a, &r, answer);
+	out[0] = '\0';
+	if (ret != CTL_LATER)
+		print(answer, ret, out, outlen);
 	json_decref(answer);
 }
 
@@ -270,21 +283,60 @@ drop(struct client *c)
 {
 	close(c->fd);
 	c->fd = -1;
+	c->waits = 0;
 	c->used = 0;
+}
+
+/* A client that does not read its short answers loses them. */
+static void
+send_answer(struct client *c, char *out)
+{
+	size_t len = strlen(out);
+
+	out[len++] = '\n';
+	if (send(c->fd, out, len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)len)
+		drop(c);
 }
 
 static void
 answer_line(struct client *c, const char *line)
 {
 	char out[2048];
-	size_t len;
 
+	ctl.current = c;
 	ctl_execute(ctl.app, line, out, sizeof(out) - 1);
-	len = strlen(out);
-	out[len++] = '\n';
-	/* A client that does not read its short answers loses them. */
-	if (send(c->fd, out, len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)len)
-		drop(c);
+	ctl.current = NULL;
+	if (out[0] != '\0')
+		send_answer(c, out);
+}
+
+uint64_t
+ctl_defer(void)
+{
+	if (ctl.current != NULL)
+		ctl.current->waits = ++ctl.last;
+	return ctl.last;
+}
+
+void
+ctl_finish(uint64_t request, int ret, const char *error)
+{
+	char out[2048];
+
+	for (unsigned int i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &ctl.clients[i];
+		json_t *answer;
+
+		if (c->fd < 0 || c->waits != request)
+			continue;
+		answer = json_object();
+		if (ret < 0 && error[0] != '\0')
+			json_object_set_new(answer, "error", json_string(error));
+		print(answer, ret, out, sizeof(out) - 1);
+		json_decref(answer);
+		c->waits = 0;
+		send_answer(c, out);
+	}
 }
 
 static uint32_t
@@ -302,7 +354,7 @@ client_poll(struct client *c)
 	}
 	c->used += (size_t)got;
 	c->line[c->used] = '\0';
-	while (c->fd >= 0 && (end = strchr(c->line, '\n')) != NULL) {
+	while (c->fd >= 0 && c->waits == 0 && (end = strchr(c->line, '\n')) != NULL) {
 		*end = '\0';
 		answer_line(c, c->line);
 		c->used -= (size_t)(end + 1 - c->line);
@@ -345,15 +397,22 @@ ctl_poll(struct strake_poller *p, uint64_t now)
 	uint32_t work;
 
 	RTE_SET_USED(p);
+	if (ctl.busy) /* a command below runs turns of the loop */
+		return 0;
+	ctl.busy = true;
+	work = change_poll();
+	ctl.busy = false;
 	/* Main turns fast when it is busy; people type slowly. */
 	if (now < next)
-		return 0;
+		return work;
 	next = now + STRAKE_NS_PER_MS;
-	work = accept_poll();
+	ctl.busy = true;
+	work += accept_poll();
 	for (unsigned int i = 0; i < CLIENTS_MAX; i++) {
 		if (ctl.clients[i].fd >= 0)
 			work += client_poll(&ctl.clients[i]);
 	}
+	ctl.busy = false;
 	return work;
 }
 

@@ -12,7 +12,31 @@
  * main.
  */
 
+#include <stdint.h>
+
+#include <jansson.h>
+
 #include "boot.h"
+
+#define CTL_LINE_MAX  1024
+#define CTL_WORDS_MAX 16
+
+/** One request: the words before the first key=value are the command. */
+struct ctl_request {
+	char command[CTL_LINE_MAX];
+	const char *keys[CTL_WORDS_MAX], *values[CTL_WORDS_MAX];
+	unsigned int n;
+};
+
+/** What a command returns that has called ctl_defer() and answers with ctl_finish(). */
+#define CTL_LATER 1
+
+const char *ctl_value(const struct ctl_request *r, const char *key);
+/** @return 0, or -EINVAL when a number is missing or wrong; the answer then says which. */
+int ctl_number(const struct ctl_request *r, const char *key, uint64_t *out, json_t *answer);
+/** The request being carried out is answered later; its client waits. */
+uint64_t ctl_defer(void);
+void ctl_finish(uint64_t request, int ret, const char *error);
 
 int ctl_up(struct appliance *a);
 void ctl_down(struct appliance *a);

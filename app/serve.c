@@ -369,6 +369,10 @@ serve_data_down(struct appliance *a)
 int
 serve_listeners_up(struct appliance *a)
 {
+	static const enum nvme_ana_state anas[] = {[CONF_ANA_OPTIMIZED] = NVME_ANA_OPTIMIZED,
+						   [CONF_ANA_NON_OPTIMIZED] = NVME_ANA_NON_OPTIMIZED,
+						   [CONF_ANA_INACCESSIBLE] = NVME_ANA_INACCESSIBLE};
+
 	for (unsigned int i = 0; i < a->conf->n_listeners; i++) {
 		const struct conf_listener *l = &a->conf->listeners[i];
 		size_t at = l->port != NULL ? (size_t)(l->port - a->conf->ports) : a->conf->n_ports;
@@ -379,6 +383,7 @@ serve_listeners_up(struct appliance *a)
 				 l->line, l->address, l->service, strerror(-ret));
 			return ret;
 		}
+		nvmf_ana_set(l->address, (uint16_t)l->service, anas[l->ana]);
 		rte_log(RTE_LOG_INFO, serve_log, "NVMe/TCP on %s port %u (%s)\n", l->address, l->service,
 			l->port != NULL ? l->port->name : "kernel");
 	}

@@ -29,6 +29,9 @@
 
 static const cyaml_strval_t idles[] = {{"adaptive", CONF_IDLE_ADAPTIVE}, {"spin", CONF_IDLE_SPIN}};
 static const cyaml_strval_t actions[] = {{"accept", CONF_ACCEPT}, {"deny", CONF_DENY}};
+static const cyaml_strval_t anas[] = {{"optimized", CONF_ANA_OPTIMIZED},
+				      {"non_optimized", CONF_ANA_NON_OPTIMIZED},
+				      {"inaccessible", CONF_ANA_INACCESSIBLE}};
 static const cyaml_strval_t raids[] = {{"0", CONF_RAID0}, {"1", CONF_RAID1}, {"10", CONF_RAID10}};
 
 static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
@@ -132,6 +135,7 @@ static const cyaml_schema_field_t listener_fields[] = {
 	STR(conf_listener, transport),
 	STR(conf_listener, address),
 	UINT(conf_listener, service),
+	ENUM(conf_listener, ana, anas),
 	UINT(conf_listener, line),
 	CYAML_FIELD_END,
 };

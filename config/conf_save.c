@@ -261,10 +261,15 @@ save_class(FILE *out, const struct conf_class *c)
 static void
 save_listener(FILE *out, const struct conf_listener *l)
 {
+	static const char *const anas[] = {[CONF_ANA_OPTIMIZED] = "optimized",
+					   [CONF_ANA_NON_OPTIMIZED] = "non_optimized",
+					   [CONF_ANA_INACCESSIBLE] = "inaccessible"};
+
 	put(out, "  - ", "transport", l->transport);
 	put(out, "    ", "port", l->port != NULL ? l->port->name : "kernel");
 	put(out, "    ", "address", l->address);
 	put_uint(out, "    ", "service", l->service);
+	put(out, "    ", "ana", anas[l->ana]);
 }
 
 #define SAVE_ALL(conf, out, section, save_one)                                                                         \

@@ -6,14 +6,14 @@
 
 #include "conf_section.h"
 
-#define NAME_MAX_BYTES 63  /* pipeline and superblocks keep names in 64 bytes */
-#define NQN_MAX_BYTES  223 /* NVMe base 2.0, 4.5 */
+#define NAME_MAX_BYTES 63 /* pipeline and superblocks keep names in 64 bytes */
 
 static const char *const idles[] = {"adaptive", "spin", NULL};
 static const char *const raids[] = {"0", "1", "10", NULL};
 static const char *const lbas[] = {"512", "4096", NULL};
 static const char *const congestions[] = {"cubic", "newreno", NULL};
 static const char *const transports[] = {"nvme_tcp", NULL};
+static const char *const anas[] = {"optimized", "non_optimized", "inaccessible", NULL};
 static const char *const actions[] = {"accept", "deny", NULL};
 static const char *const ops[] = {"read",	   "write",  "flush", "write_zeroes", "deallocate", "compare",
 				  "compare_write", "verify", NULL};
@@ -221,6 +221,9 @@ static const struct conf_field listener_fields[] = {
 		 .help = "One of the port's addresses; 0.0.0.0 or \"::\" for all of them."},
 	 .form = conf_form_address},
 	{.key = {"service", CONF_UINT, .min = 1, .max = 65535, .def = "4420", .help = "TCP port."}},
+	{.key = {"ana", CONF_CHOICE, .def = "optimized", .choices = anas,
+		 .help = "How hosts with several paths are to use this one: first, when no better one is left, or "
+			 "not."}},
 	{},
 };
 

@@ -16,6 +16,8 @@
 extern "C" {
 #endif
 
+#define NQN_MAX_BYTES 223 /* NVMe base 2.0, 4.5 */
+
 enum conf_shape {
 	CONF_ONE,    /* key: value */
 	CONF_MANY,   /* key: [value, ...] */

@@ -21,21 +21,45 @@ struct slab_move {
 	void *arg;
 };
 
+/* Room for volumes that grow: data lcores look into the array at any time, so it must not move. */
+#define SLABS_SPARE_MIN 256u
+#define SLABS_SPARE_MAX 65536u /* 4 MiB */
+
+static uint64_t
+slabs_for(const struct strake_volume *vol, uint64_t nlb)
+{
+	return ((nlb << vol->lba_shift) + (1ULL << vol->slab_shift) - 1) >> vol->slab_shift;
+}
+
 int
 slab_create(struct strake_volume *vol)
 {
-	uint64_t bytes = strake_volume_bytes(vol);
 	uint16_t data = strake_lcore_count() > 1 ? strake_lcore_count() - 1 : 0;
+	uint32_t spare;
 
-	vol->slabs = (uint32_t)((bytes + (1ULL << vol->slab_shift) - 1) >> vol->slab_shift);
-	vol->slab = rte_zmalloc("strake_slab", sizeof(*vol->slab) * vol->slabs, RTE_CACHE_LINE_SIZE);
+	vol->slabs = (uint32_t)slabs_for(vol, vol->nlb);
+	spare = RTE_MAX(vol->slabs, SLABS_SPARE_MIN);
+	vol->slabs_max = vol->slabs + RTE_MIN(spare, SLABS_SPARE_MAX);
+	vol->slab = rte_zmalloc("strake_slab", sizeof(*vol->slab) * vol->slabs_max, RTE_CACHE_LINE_SIZE);
 	if (vol->slab == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < vol->slabs; i++) {
+	for (uint32_t i = 0; i < vol->slabs_max; i++) {
 		vol->slab[i].owner = data > 0 ? (uint16_t)(1 + i % data) : STRAKE_LCORE_MAIN;
 		vol->slab[i].heir = UINT16_MAX;
 		unit_fifo_init(&vol->slab[i].held);
 	}
+	return 0;
+}
+
+int
+slab_extend(struct strake_volume *vol, uint64_t nlb)
+{
+	uint64_t n = slabs_for(vol, nlb);
+
+	if (n > vol->slabs_max)
+		return -E2BIG;
+	/* Those beyond a smaller end stay: they may be moving, or hold the last requests. */
+	vol->slabs = RTE_MAX(vol->slabs, (uint32_t)n);
 	return 0;
 }
 

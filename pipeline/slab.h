@@ -26,6 +26,8 @@ struct strake_slab {
 } __rte_cache_aligned;
 
 int slab_create(struct strake_volume *vol);
+/** As many slabs as @p nlb blocks need, if there is room. Main. @return 0, -E2BIG. */
+int slab_extend(struct strake_volume *vol, uint64_t nlb);
 void slab_destroy(struct strake_volume *vol);
 
 /** The slab of a byte offset in the volume. */

@@ -24,10 +24,11 @@ check(const struct strake_req *req)
 {
 	const struct strake_volume *vol = req->vol;
 	const struct strake_unit *u = &req->u;
+	uint64_t end = __atomic_load_n(&vol->nlb, __ATOMIC_RELAXED); /* once: main may change it */
 
 	if (u->op == STRAKE_OP_FLUSH)
 		return 0;
-	if (u->nlb == 0 || u->lba >= vol->nlb || u->nlb > vol->nlb - u->lba)
+	if (u->nlb == 0 || u->lba >= end || u->nlb > end - u->lba)
 		return -ERANGE;
 	if (vol->read_only && strake_op_writes(u->op))
 		return -EROFS;

@@ -27,6 +27,17 @@ strake_volume_add(struct strake_volume *vol)
 	return 0;
 }
 
+int
+strake_volume_resize(struct strake_volume *vol, uint64_t nlb)
+{
+	int ret = slab_extend(vol, nlb);
+
+	/* Submit reads it on every lcore; each of the two sizes is good. */
+	if (ret == 0)
+		__atomic_store_n(&vol->nlb, nlb, __ATOMIC_RELEASE);
+	return ret;
+}
+
 void
 strake_volume_del(struct strake_volume *vol)
 {

@@ -159,12 +159,16 @@ struct conf_class {
 	unsigned int line;
 };
 
+/** State of the paths through a listener (NVMe: asymmetric namespace access). */
+enum conf_ana { CONF_ANA_OPTIMIZED, CONF_ANA_NON_OPTIMIZED, CONF_ANA_INACCESSIBLE };
+
 /** One of `listeners:` */
 struct conf_listener {
 	const char *transport;	/**< "nvme_tcp" */
 	struct conf_port *port; /**< NULL: `port: kernel`, the host's own sockets */
 	const char *address;	/**< "10.0.0.2", "::" */
 	unsigned int service;	/**< TCP port; default 4420 */
+	enum conf_ana ana;	/**< default optimized */
 	unsigned int line;
 };
 
@@ -229,6 +233,14 @@ int conf_save(const struct conf *conf, FILE *out);
 /** Print what every key means, takes and defaults to, in Markdown, from the tables that files are checked against.
  * @return 0 or -errno. */
 int conf_reference(const struct conf_kinds *kinds, FILE *out);
+
+/* Changes to what was loaded, so that conf_save() writes them. */
+int conf_namespace_add(struct conf_subsystem *s, unsigned int nsid, struct conf_volume *volume);
+void conf_namespace_remove(struct conf_subsystem *s, unsigned int nsid);
+/** Whether a file may name this host; if not, @p err has what is wrong with it. */
+bool conf_host_good(const char *nqn, char *err, size_t errlen);
+int conf_host_add(struct conf_subsystem *s, const char *nqn);
+void conf_host_remove(struct conf_subsystem *s, const char *nqn);
 
 #ifdef __cplusplus
 }

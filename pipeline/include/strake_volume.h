@@ -41,6 +41,7 @@ struct strake_volume {
 	uint32_t lba_shift;  /**< 9 or 12 */
 	uint32_t slab_shift; /**< log2 of the slab size, bytes */
 	uint32_t slabs;
+	uint32_t slabs_max; /**< as many as the volume can grow to without a restart */
 	bool read_only;
 	bool volatile_cache;	     /**< Flush and FUA mean something: a drive below has a volatile write cache */
 	struct strake_chain *reqs;   /**< request stages, ending in the volume stage */
@@ -56,6 +57,9 @@ struct strake_volume {
 /** Add to the list of volumes and make its slabs, dealt to the data lcores in turn. Main. @return 0, -ENOMEM, -EEXIST.
  */
 int strake_volume_add(struct strake_volume *vol);
+/** Another size, while requests are under way. What lies beyond a smaller end is refused at once, but what was begun
+ * before may still be under way. Main. @return 0; -E2BIG: larger than it can become without a restart. */
+int strake_volume_resize(struct strake_volume *vol, uint64_t nlb);
 /** Remove; no request may be under way. Main. */
 void strake_volume_del(struct strake_volume *vol);
 /** By name, or NULL. Main. */

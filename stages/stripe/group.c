@@ -294,6 +294,19 @@ extent_out(const struct super_extent *e, struct group_extent *out)
 	out->bytes = e->bytes;
 }
 
+/* The extents as they are now, durable. */
+static int
+extents_write(struct group *g)
+{
+	int ret;
+
+	g->task = TASK_EXTENT;
+	fan_super(g, group_mask_writable(g), down_super);
+	ret = written(g);
+	group_kick(g);
+	return ret;
+}
+
 static int
 extent_add(struct group *g, const char *name, uint64_t bytes, const uint8_t *uuid)
 {
@@ -313,11 +326,7 @@ extent_add(struct group *g, const char *name, uint64_t bytes, const uint8_t *uui
 	e->place = place;
 	e->bytes = bytes;
 	g->s.extents++;
-	g->task = TASK_EXTENT;
-	fan_super(g, group_mask_writable(g), down_super);
-	ret = written(g);
-	group_kick(g);
-	return ret;
+	return extents_write(g);
 }
 
 int
@@ -349,6 +358,42 @@ group_extent(struct group *g, const char *name, uint64_t bytes, const uint8_t *u
 			 bytes, g->s.name, group_bytes_free(g));
 	else
 		snprintf(err, errlen, "volume \"%s\": group \"%s\" cannot be written", name, g->s.name);
+	return ret;
+}
+
+static struct super_extent *
+extent_find(struct group *g, const char *name)
+{
+	for (uint32_t i = 0; i < g->s.extents; i++)
+		if (strcmp(g->s.extent[i].name, name) == 0)
+			return &g->s.extent[i];
+	return NULL;
+}
+
+int
+group_extent_resize(struct group *g, const char *name, uint64_t bytes, char *err, size_t errlen)
+{
+	struct super_extent *e = extent_find(g, name);
+	uint64_t was;
+	int ret;
+
+	if (e == NULL || bytes == 0) {
+		snprintf(err, errlen, "volume \"%s\" cannot get this size in group \"%s\"", name, g->s.name);
+		return -ENOENT;
+	}
+	was = e->bytes;
+	if (bytes > was && !gap_free(g, e->place + was, bytes - was)) {
+		snprintf(err, errlen, "volume \"%s\": group \"%s\" has no %lu bytes free behind it (%lu free in all)",
+			 name, g->s.name, bytes - was, group_bytes_free(g));
+		return -ENOSPC;
+	}
+	group_settle(g);
+	e->bytes = bytes;
+	ret = extents_write(g);
+	if (ret < 0) {
+		e->bytes = was;
+		snprintf(err, errlen, "volume \"%s\": group \"%s\" cannot be written", name, g->s.name);
+	}
 	return ret;
 }
 

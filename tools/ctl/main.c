@@ -17,9 +17,12 @@
 #include "link.h"
 #include "render.h"
 #include "top.h"
+#include "units.h"
 
 struct opts {
 	const char *name, *socket, *control;
+	const char *shrink;
+	uint32_t nsid;
 	bool json, wide;
 	uint64_t every;
 	uint32_t sample, lcore;
@@ -186,7 +189,6 @@ list_or_show(const struct opts *o, const char *kind, int argc, char **argv)
 	{                                                                                                              \
 		return list_or_show(o, #kind, argc, argv);                                                             \
 	}
-LIST_OR_SHOW(volume)
 LIST_OR_SHOW(group)
 LIST_OR_SHOW(connection)
 LIST_OR_SHOW(stage)
@@ -264,6 +266,85 @@ cmd_drive(void *values, int argc, char **argv)
 	if (argc != 2 || !is_word(argv[1]))
 		return cli_fail(CLI_USAGE, "drive %s needs the name of a drive", words[what]);
 	snprintf(line, sizeof(line), "drive %s name=%s", words[what], argv[1]);
+	return change(values, line);
+}
+
+static int
+cmd_volume(void *values, int argc, char **argv)
+{
+	static const char *const words[] = {"list", "show", "resize"};
+	const struct opts *o = values;
+	int what = argc == 0 ? 0 : cli_choose("volume command", argv[0], words, 3), used;
+	uint64_t bytes;
+	char line[512];
+
+	if (what < 0)
+		return -what;
+	if (what < 2)
+		return list_or_show(values, "volume", argc, argv);
+	if (argc != 3 || !is_word(argv[1]) || units_parse_size(argv[2], &bytes) < 0)
+		return cli_fail(CLI_USAGE, "volume resize needs the name of a volume and a size, such as 10GiB");
+	used = snprintf(line, sizeof(line), "volume resize name=%s size=%llu", argv[1], (unsigned long long)bytes);
+	if (o->shrink != NULL && is_word(o->shrink))
+		snprintf(line + used, sizeof(line) - (size_t)used, " shrink=%s", o->shrink);
+	return change(o, line);
+}
+
+/* namespace add|remove, host allow|deny: SUBSYSTEM and one more word. */
+static int
+change_subsystem(const struct opts *o, const char *what, const char *word, const char *kind, char **args, uint32_t nsid)
+{
+	char line[640];
+	int used;
+
+	if (!is_word(args[0]) || !is_word(args[1]))
+		return cli_fail(CLI_USAGE, "no spaces or '=' in these names");
+	used = snprintf(line, sizeof(line), "%s %s subsystem=%s %s=%s", what, word, args[0], kind, args[1]);
+	if (nsid != 0)
+		snprintf(line + used, sizeof(line) - (size_t)used, " nsid=%u", nsid);
+	return change(o, line);
+}
+
+static int
+cmd_namespace(void *values, int argc, char **argv)
+{
+	static const char *const words[] = {"add", "remove"};
+	const struct opts *o = values;
+	int what = cli_choose("namespace command", argv[0], words, 2);
+
+	return what < 0 ? -what : change_subsystem(o, "namespace", words[what], "volume", argv + 1, o->nsid);
+}
+
+static int
+cmd_host(void *values, int argc, char **argv)
+{
+	static const char *const words[] = {"allow", "deny"};
+	int what = cli_choose("host command", argv[0], words, 2);
+
+	return what < 0 ? -what : change_subsystem(values, "host", words[what], "host", argv + 1, 0);
+}
+
+/* An address and its port: 10.0.0.2:4420, [fd00::2]:4420 */
+static int
+cmd_listener(void *values, int argc, char **argv)
+{
+	static const char *const words[] = {"list", "show", "ana"};
+	char line[512], address[80], *port;
+	int what = argc == 0 ? 0 : cli_choose("listener command", argv[0], words, 3);
+
+	if (what < 0)
+		return -what;
+	if (what < 2)
+		return list_or_show(values, "listener", argc, argv);
+	if (argc != 3 || !is_word(argv[1]) || !is_word(argv[2]) || strlen(argv[1]) >= sizeof(address) ||
+	    strrchr(argv[1], ':') == NULL)
+		return cli_fail(CLI_USAGE, "listener ana needs ADDRESS:PORT and a state");
+	strcpy(address, argv[1] + (argv[1][0] == '['));
+	port = strrchr(address, ':');
+	*port++ = '\0';
+	if (argv[1][0] == '[' && port - address > 2)
+		port[-2] = '\0'; /* the ] */
+	snprintf(line, sizeof(line), "listener ana address=%s service=%s state=%s", address, port, argv[2]);
 	return change(values, line);
 }
 
@@ -442,6 +523,11 @@ static const struct cli_opt common[] = {
 	{NULL},
 };
 static const struct cli_opt none[] = {{NULL}};
+static const struct cli_opt volume_opts[] = {
+	{"shrink", "NAME", "resize: the volume that may lose what lies behind its new end", CLI_STR, AT(shrink), 0, 0},
+	{NULL}};
+static const struct cli_opt namespace_opts[] = {
+	{"nsid", "N", "add: namespace id (the lowest that is free)", CLI_U32, AT(nsid), 1, 1024}, {NULL}};
 static const struct cli_opt top_opts[] = {
 	{"every", "TIME", "between two looks (1s)", CLI_TIME, AT(every), 100000000, 0}, {NULL}};
 static const struct cli_opt steps_opts[] = {{"lcore", "N", "show: of which lcore (1)", CLI_U32, AT(lcore), 0, 0},
@@ -451,13 +537,20 @@ static const struct cli_opt trace_opts[] = {
 
 static const struct cli_cmd cmds[] = {
 	{"status", "", "the appliance as a whole", none, 0, 0, cmd_status},
-	{"volume", "[list | show NAME]", "volumes, their load and latency", none, 0, 2, cmd_volume},
+	{"volume", "[list | show NAME | resize NAME SIZE]", "volumes, their load and latency; give one another size",
+	 volume_opts, 0, 3, cmd_volume},
 	{"drive", "[list | show|fail|return NAME]", "drives; take one out of its group, bring it back", none, 0, 2,
 	 cmd_drive},
 	{"group", "[list | show NAME]", "groups of drives and how they are", none, 0, 2, cmd_group},
 	{"connection", "[list | show ID]", "connections of hosts", none, 0, 2, cmd_connection},
 	{"controller", "[list | show ID]", "associations of hosts", none, 0, 2, cmd_controller},
 	{"subsystem", "[list | show NAME]", "subsystems offered to hosts", none, 0, 2, cmd_subsystem},
+	{"namespace", "add|remove SUBSYSTEM VOLUME", "offer a volume to hosts, or no longer", namespace_opts, 3, 3,
+	 cmd_namespace},
+	{"host", "allow|deny SUBSYSTEM HOST", "let a host connect, or no longer", none, 3, 3, cmd_host},
+	{"listener", "[list | show NAME | ana ADDRESS:PORT STATE]",
+	 "where hosts come in; state of these paths: optimized, non_optimized, inaccessible or change", none, 0, 3,
+	 cmd_listener},
 	{"stage", "[list | show NAME]", "stages and their work", none, 0, 2, cmd_stage},
 	{"port", "[list | show NAME]", "network ports", none, 0, 2, cmd_port},
 	{"class", "", "classes of requests and what was counted for them", none, 0, 0, cmd_class},

@@ -20,8 +20,8 @@ RTE_LOG_REGISTER_SUFFIX(ana_log, ana, INFO);
 /* A change lasts shorter than hosts were told it could, or they give the controller up. */
 #define CHANGE_NS ((NVMF_ANATT_S - 1) * STRAKE_NS_PER_SEC)
 
-static const char *
-name_of(uint8_t state)
+const char *
+nvmf_ana_name(uint8_t state)
 {
 	switch (state) {
 	case NVME_ANA_OPTIMIZED:
@@ -158,8 +158,8 @@ nvmf_ana_set(const char *address, uint16_t service, enum nvme_ana_state state)
 		return -ENOENT;
 	if (l->ana == state)
 		return 0;
-	rte_log(RTE_LOG_NOTICE, ana_log, "NVMF: %s:%u goes from %s to %s\n", l->address, l->service, name_of(l->ana),
-		name_of(state));
+	rte_log(RTE_LOG_NOTICE, ana_log, "NVMF: %s:%u goes from %s to %s\n", l->address, l->service,
+		nvmf_ana_name(l->ana), nvmf_ana_name((uint8_t)state));
 	l->ana = (uint8_t)state;
 	l->ana_timer.fn = change_over;
 	if (state == NVME_ANA_CHANGE)

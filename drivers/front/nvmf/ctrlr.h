@@ -127,6 +127,7 @@ bool nvmf_aer_abort_one(struct nvmf_ctrlr *c, uint16_t cid);
 /** State of the path, and what its commands get: 0 or an NVME_SC. */
 uint8_t nvmf_ana_state(const struct nvmf_ctrlr *c);
 uint16_t nvmf_ana_status(const struct nvmf_ctrlr *c);
+const char *nvmf_ana_name(uint8_t state);
 
 void nvmf_feature_defaults(struct nvmf_ctrlr *c);
 /** Bit 0 of Volatile Write Cache: some namespace has one. */

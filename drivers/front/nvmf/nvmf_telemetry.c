@@ -3,9 +3,9 @@
  */
 
 /*
- * /strake/subsystem/list, /strake/controller/list, /strake/controller/info, /strake/class/list. Main takes a picture,
- * the telemetry thread shows it. A picture main did not deliver in time is left to it for ever, as strake_msg_call()
- * asks.
+ * /strake/subsystem/list, /strake/listener/list and info, /strake/controller/list, /strake/controller/info,
+ * /strake/class/list. Main takes a picture, the telemetry thread shows it. A picture main did not deliver in time is
+ * left to it for ever, as strake_msg_call() asks.
  */
 
 #include <errno.h>
@@ -47,6 +47,63 @@ picture_subsystems(void *arg)
 		if (i >= p->first && p->n < p->count)
 			memcpy(p->nqn[p->n++], sub->nqn, NVME_NQN_LEN);
 	return 0;
+}
+
+static void
+listener_name(const struct nvmf_listener *l, char *out, size_t len)
+{
+	snprintf(out, len, strchr(l->address, ':') != NULL ? "[%s]:%u" : "%s:%u", l->address, l->service);
+}
+
+static int
+list_listeners(const char *params, struct rte_tel_data *d)
+{
+	unsigned int first, count, i = 0;
+	int ret = strake_tel_page(params, &first, &count);
+	char name[80];
+
+	if (ret < 0 || nvmf_target == NULL)
+		return ret < 0 ? ret : -ENOENT;
+	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
+	for (const struct nvmf_listener *l = nvmf_target->listeners; l != NULL; l = l->next, i++) {
+		listener_name(l, name, sizeof(name));
+		if (i >= first && i - first < count)
+			rte_tel_data_add_array_string(d, name);
+	}
+	return 0;
+}
+
+static int
+info_listener(const char *params, struct rte_tel_data *d)
+{
+	char name[80];
+
+	for (const struct nvmf_listener *l = nvmf_target != NULL ? nvmf_target->listeners : NULL; l != NULL;
+	     l = l->next) {
+		listener_name(l, name, sizeof(name));
+		if (strcmp(name, params) != 0)
+			continue;
+		rte_tel_data_start_dict(d);
+		rte_tel_data_add_dict_string(d, "name", name);
+		rte_tel_data_add_dict_string(d, "address", l->address);
+		rte_tel_data_add_dict_u64(d, "service", l->service);
+		rte_tel_data_add_dict_string(d, "transport", l->transport->name);
+		rte_tel_data_add_dict_string(d, "ana", nvmf_ana_name(l->ana));
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static int
+cb_listeners(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	return strake_tel_on_main(list_listeners, params, d);
+}
+
+static int
+cb_listener(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	return strake_tel_on_main(info_listener, params, d);
 }
 
 static int
@@ -224,6 +281,8 @@ nvmf_telemetry_init(void)
 {
 	strake_tel_register("/strake/subsystem/list", list_subsystems,
 			    "NQNs of the subsystems. Parameters: first,count");
+	strake_tel_register("/strake/listener/list", cb_listeners, "Where hosts come in. Parameters: first,count");
+	strake_tel_register("/strake/listener/info", cb_listener, "One listener. Parameters: ADDRESS:PORT");
 	strake_tel_register("/strake/controller/list", list_ctrlrs, "Ids of the controllers. Parameters: first,count");
 	strake_tel_register("/strake/class/list", list_classes,
 			    "Requests of each class of service since the start; empty while there are no rules");

@@ -63,7 +63,8 @@ class Maker
 		       one("ops", {"[read]", "[write_zeroes, compare_write]"}) +
 		       one("dscp", {"46", "[0, 63]", "[8, 8]"}) + one("pcp", {"7", "[0, 3]"});
 		all += "listeners:\n- port: " + pick({"p0", "kernel"}) +
-		       "\n  address: " + pick({"10.0.0.2", "0.0.0.0"}) + "\n" + one("service", {"1", "65535"});
+		       "\n  address: " + pick({"10.0.0.2", "0.0.0.0"}) + "\n" + one("service", {"1", "65535"}) +
+		       one("ana", {"optimized", "non_optimized", "inaccessible"});
 		return all;
 	}
 
@@ -123,8 +124,38 @@ TEST(ConfSave, KeepsEveryValue)
 			"\n    model: Strake\n    hosts: any\n    max_queues: 16\n    queue_depth: 128\n"
 			"    namespaces:\n      - nsid: 1\n        volume: v0\n"
 			"\nlisteners:\n  - transport: nvme_tcp\n    port: p0\n    address: 10.0.0.2\n    service: "
-			"4420\n",
+			"4420\n    ana: optimized\n",
 		saved(l.c));
+}
+
+TEST(ConfSave, WritesWhatWasChangedSince)
+{
+	Loaded l(valid_with());
+	char err[200];
+
+	ASSERT_NE(nullptr, l.c) << l.said;
+	conf_subsystem *s = &l.c->subsystems[0];
+	s->any_host = false;
+	conf_namespace_remove(s, 1);
+	EXPECT_EQ(std::string::npos, saved(l.c).find("namespaces:"));
+	conf_namespace_remove(s, 1);
+	ASSERT_EQ(0, conf_namespace_add(s, 9, &l.c->volumes[0]));
+	ASSERT_EQ(0, conf_host_add(s, "nqn.2026-11.a.b:h"));
+	ASSERT_EQ(0, conf_host_add(s, "nqn.2026-11.a.b:i"));
+	conf_host_remove(s, "nqn.2026-11.a.b:h");
+	conf_host_remove(s, "nqn.2026-11.a.b:h");
+	l.c->listeners[0].ana = CONF_ANA_INACCESSIBLE;
+	std::string text = saved(l.c);
+	EXPECT_NE(std::string::npos, text.find("hosts: [\"nqn.2026-11.a.b:i\"]")) << text;
+	EXPECT_NE(std::string::npos, text.find("nsid: 9\n        volume: v0")) << text;
+	EXPECT_NE(std::string::npos, text.find("ana: inaccessible")) << text;
+	Loaded again(text);
+	ASSERT_NE(nullptr, again.c) << again.said;
+	EXPECT_EQ(text, saved(again.c));
+	EXPECT_TRUE(conf_host_good("nqn.2026-11.a.b:i", err, sizeof(err)));
+	for (const char *bad : {"", "a", "nqn.2014-08.org.nvmexpress:uuid:1"})
+		EXPECT_FALSE(conf_host_good(bad, err, sizeof(err))) << bad;
+	EXPECT_FALSE(conf_host_good(("nqn.2026-11.a.b:" + std::string(300, 'x')).c_str(), err, sizeof(err)));
 }
 
 TEST(ConfSave, TellsOfAFullDisk)

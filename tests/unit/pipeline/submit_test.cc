@@ -178,6 +178,35 @@ class Submit : public World
 	char err[200] = "";
 };
 
+TEST_F(Submit, AVolumeGrowsAndShrinks)
+{
+	make(2, 512); /* two slabs of 256 blocks */
+	send(1, STRAKE_OP_READ, 512, 1);
+	turn(3);
+	strake_lcore_enter(0);
+	EXPECT_EQ(2u, vol.slabs);
+	EXPECT_EQ(-E2BIG, strake_volume_resize(&vol, ((uint64_t)vol.slabs_max << 8) + 1));
+	EXPECT_EQ(512u, vol.nlb);
+	ASSERT_EQ(0, strake_volume_resize(&vol, 1024));
+	EXPECT_EQ(4u, vol.slabs);
+	send(1, STRAKE_OP_READ, 510, 4);
+	send(1, STRAKE_OP_READ, 1023, 1);
+	turn(3);
+	strake_lcore_enter(0);
+	EXPECT_EQ(0, strake_slab_move(&vol, 3, 1, nullptr, nullptr));
+	turn(3);
+	ASSERT_EQ(0, strake_volume_resize(&vol, 300));
+	send(1, STRAKE_OP_READ, 299, 1);
+	send(1, STRAKE_OP_READ, 299, 2);
+	send(1, STRAKE_OP_READ, 1023, 1);
+	turn(3);
+	std::vector<int> status;
+	for (auto &e : ended)
+		status.push_back(e.status);
+	std::sort(status.begin(), status.end());
+	EXPECT_EQ((std::vector<int>{-ERANGE, -ERANGE, -ERANGE, 0, 0, 0}), status);
+}
+
 TEST_F(Submit, RangeBeyondTheEndIsRefusedExactlyOnceAndNeverFromInside)
 {
 	struct {

@@ -355,6 +355,30 @@ TEST_F(Assemble, ExtentsAreKept)
 	EXPECT_EQ(0, memcmp(&b, &c, sizeof(b)));
 }
 
+TEST_F(Assemble, ExtentsGrowWhereThereIsRoom)
+{
+	struct group_extent a, b;
+	char text[300];
+
+	make_disks(2);
+	up({0, 1});
+	ASSERT_EQ(0, group_extent(g, "v0", kMiB / 2, nullptr, &a, text, sizeof(text))) << text;
+	ASSERT_EQ(0, group_extent(g, "v1", kMiB, nullptr, &b, text, sizeof(text))) << text;
+	EXPECT_EQ(-ENOENT, group_extent_resize(g, "v2", kMiB, text, sizeof(text)));
+	EXPECT_EQ(-ENOSPC, group_extent_resize(g, "v0", kMiB + 4096, text, sizeof(text)));
+	EXPECT_NE(nullptr, strstr(text, "v0")) << text;
+	EXPECT_EQ(0, group_extent_resize(g, "v0", kMiB, text, sizeof(text))) << text;
+	EXPECT_EQ(0, group_extent_resize(g, "v1", 3 * kMiB, text, sizeof(text))) << text;
+	EXPECT_EQ(-ENOSPC, group_extent_resize(g, "v1", 3 * kMiB + 4096, text, sizeof(text)));
+	EXPECT_EQ(-ENOSPC, group_extent_resize(g, "v1", UINT64_MAX, text, sizeof(text)));
+	EXPECT_EQ(0u, group_bytes_free(g));
+	EXPECT_EQ(0, group_extent_resize(g, "v1", 4096, text, sizeof(text))) << text;
+	crash();
+	up({1, 0});
+	ASSERT_EQ(0, group_extent(g, "v0", kMiB, nullptr, &a, text, sizeof(text))) << text;
+	ASSERT_EQ(0, group_extent(g, "v1", 4096, nullptr, &b, text, sizeof(text))) << text;
+}
+
 TEST_F(Assemble, OneDriveMakesNoNewMirror)
 {
 	make_disks(1);
