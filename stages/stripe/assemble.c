@@ -45,6 +45,11 @@ group_refuse(const struct group_boot *boot, int ret, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	/* Names and serials are what a drive says: one line it stays. */
+	for (char *c = text; *c != '\0'; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
 	snprintf(boot->err, boot->errlen, "group \"%s\": %s", boot->conf->name, text);
 	return ret;
 }

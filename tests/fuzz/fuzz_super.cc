@@ -37,7 +37,8 @@ patch(Input &in, uint8_t *page, size_t len)
 		size_t at = (in.u16() | (size_t)in.u8() << 16) % len;
 		Bytes b = in.bytes(1 + in.u8() % 128);
 
-		memcpy(page + at, b.data(), std::min(b.size(), len - at));
+		if (!b.empty())
+			memcpy(page + at, b.data(), std::min(b.size(), len - at));
 	}
 }
 
@@ -47,21 +48,28 @@ make_super(Input &in)
 	auto *s = new super();
 
 	s->seq = in.u8();
-	s->raid = in.u8() % 8;
-	s->members = 1 + in.u8() % SUPER_MEMBERS;
+	s->generation = in.u8();
+	s->members = 2 * (1 + in.u8() % (SUPER_MEMBERS / 2));
+	s->raid = in.u8() % 3 * 5;
+	s->raid = s->raid == 5 ? 1 : s->raid;
 	s->index = in.u8() % s->members;
 	s->clean = in.bit();
-	s->chunk = 1ULL << in.u8() % 24;
-	s->region = 1ULL << in.u8() % 32;
-	s->member_bytes = in.u32();
+	s->chunk = 4096ULL << in.u8() % 9;
+	s->region = 1ULL << (20 + in.u8() % 21);
+	s->member_bytes = (1 + (uint64_t)in.u16()) << 20;
 	s->extents = in.u8() % SUPER_EXTENTS;
 	snprintf(s->name, sizeof(s->name), "group");
 	for (uint32_t i = 0; i < s->members; i++) {
+		memset(s->member[i].uuid, 1 + (int)i, sizeof(s->member[i].uuid));
 		snprintf(s->member[i].serial, sizeof(s->member[i].serial), "serial%u", i);
-		s->member[i].state = (uint8_t)(i % 3);
+		s->member[i].state = s->raid == 0 ? 0 : (uint8_t)(i % 3);
+		s->member[i].generation = s->generation / (1 + i);
 	}
-	for (uint32_t i = 0; i < s->extents; i++)
+	for (uint32_t i = 0; i < s->extents; i++) {
 		snprintf(s->extent[i].name, sizeof(s->extent[i].name), "volume%u", i);
+		s->extent[i].place = i * 1024;
+		s->extent[i].bytes = 512;
+	}
 	return s;
 }
 

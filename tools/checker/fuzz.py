@@ -22,11 +22,10 @@ def names():
 
 def one(name, seconds):
     corpus = tempfile.mkdtemp(prefix="strake-fuzz-")
-    seeds = os.path.join(os.path.dirname(__file__), "..", "..", "tests", "fuzz", "corpus", name)
+    seeds = os.path.join(corpus, "seeds")
+    sh([os.path.join(ROOT, "tests", "fuzz", "seeds.py"), name, seeds], timeout=60)
     cmd = [os.path.join(FOLDER, "tests", "fuzz", name), f"-max_total_time={seconds}", "-timeout=10",
            "-rss_limit_mb=4096", "-print_final_stats=1", "-entropic=0", f"-artifact_prefix={corpus}/", corpus]
-    if os.path.isdir(seeds):
-        cmd.append(seeds)
     status, out = sh(cmd, timeout=seconds + 120, env={"ASAN_OPTIONS": "detect_leaks=0"})
     shutil.rmtree(corpus, ignore_errors=True)
     runs = re.search(r"stat::number_of_executed_units: *(\d+)", out)

@@ -59,6 +59,25 @@ TEST_F(Assemble, ForeignSuperblockIsNamed)
 	up({2, 3});
 }
 
+/* What a drive says is printed, but not obeyed by the terminal. */
+TEST_F(Assemble, NameOnADriveIsOneLine)
+{
+	auto s = std::make_unique<super>();
+	bytes page(SUPER_BYTES);
+
+	make_disks(2);
+	up({0, 1});
+	stop();
+	for (unsigned copy = 0; copy < 2; copy++) {
+		power_disk_peek(disks[0], super_copy_off(copy), page.data(), page.size());
+		ASSERT_EQ(0, super_decode(s.get(), page.data()));
+		strcpy(s->name, "x\n\033[2Jy");
+		super_encode(s.get(), page.data());
+		power_disk_poke(disks[0], super_copy_off(copy), page.data(), page.size());
+	}
+	refused({0, 1}, "belongs to group \"x??[2Jy\"");
+}
+
 TEST_F(Assemble, TwoGroupsOfOneName)
 {
 	make_disks(4);
