@@ -151,16 +151,25 @@ add_lcores(struct args *args, const struct conf_appliance *c)
 	add(args, "--lcores=%s", list);
 }
 
+/* @return true: it is on the PCI bus. */
+static bool
+add_device(struct args *args, const char *device)
+{
+	if (!is_pci(device))
+		return false;
+	add(args, "--allow=%s", device);
+	return true;
+}
+
 static void
 add_devices(struct args *args, const struct conf *conf)
 {
 	bool pci = false;
 
 	for (unsigned int i = 0; i < conf->n_ports; i++) {
-		if (!is_pci(conf->ports[i].device))
-			continue;
-		add(args, "--allow=%s", conf->ports[i].device);
-		pci = true;
+		pci = add_device(args, conf->ports[i].device) || pci;
+		for (unsigned int m = 0; m < conf->ports[i].n_members; m++)
+			pci = add_device(args, conf->ports[i].members[m]) || pci;
 	}
 	if (pci)
 		return;

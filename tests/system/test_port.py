@@ -193,5 +193,76 @@ def case_tap_that_cannot_be_made_is_told(b):
     check(status == 3 and "exception tap \"taken\"" in said, said)
 
 
+BOND = ("device: \"net_bonding0,mode=1\", "
+        "members: [\"net_af_packet0,iface=vb0\", \"net_af_packet1,iface=vb1\"]")
+
+
+def two_cables(b):
+    """A host behind a switch, and two cables from there to the appliance."""
+    need("ip", "ethtool", "ping")
+    ns, box = b.netns("h"), b.netns("b")
+    try:
+        b.sh("ip", "-n", ns, "link", "add", "br0", "type", "bridge")
+    except subprocess.CalledProcessError:
+        raise Skip("the kernel has no bridge") from None
+    for i in "01":
+        veth(b, ns, f"va{i}", f"vb{i}", box)
+        b.sh("ip", "-n", ns, "link", "set", f"va{i}", "master", "br0")
+    b.sh("ip", "-n", ns, "link", "set", "br0", "up")
+    b.sh(*inside(ns, "ethtool", "-K", "br0", "tx", "off", "tso", "off", "gso", "off"))
+    b.sh("ip", "-n", ns, "addr", "add", f"{HOST}/24", "dev", "br0")
+    b.sh("ip", "-n", ns, "addr", "add", f"{HOST6}/64", "dev", "br0", "nodad")
+    return ns, box
+
+
+def case_bond_member_fails_and_io_goes_on(b):
+    ns, box = two_cables(b)
+    a = b.appliance(port_conf(b, BOND), netns=box).start()
+    c = b.client(OURS, port=4420, netns=ns)
+    check(a.ctl("port", "show", "p0")["active"] == "vb0", "the first member does not carry the frames")
+    load = c.begin("bench", "--pattern", "randrw", "--verify", "--size", "8M", "--time", "8s", "--depth", "16", "--json")
+    time.sleep(1.5)
+    down = time.monotonic()
+    b.sh("ip", "-n", ns, "link", "set", "va0", "down")
+    until(lambda: a.ctl("port", "show", "p0")["active"] == "vb1", 5, "the other member takes over")
+    b.sh(*inside(ns, "ping", "-c", "1", "-W", "3", OURS))
+    took = time.monotonic() - down
+    # And back: the second fails while the first is there again.
+    b.sh("ip", "-n", ns, "link", "set", "va0", "up")
+    time.sleep(2.5)
+    b.sh("ip", "-n", ns, "link", "set", "va1", "down")
+    out = load.communicate(timeout=60)[0].decode()
+    check(load.returncode == 0, out)
+    port = a.ctl("port", "show", "p0")
+    check(port["active"] == "vb0" and port["failovers"] == 2, str(port))
+    check(took < 3, f"{took:.1f} s from a dead link to an answer")
+    a.stop()
+
+
+def case_bond_keeps_ssh_through_a_failure(b):
+    ns, box = two_cables(b)
+    a = b.appliance(port_conf(b, BOND + ", exception: nic0"), netns=box).start()
+    b.sh("ip", "-n", box, "addr", "add", f"{OURS}/24", "dev", "nic0")
+    b.sh("ip", "-n", box, "addr", "add", f"{OURS6}/64", "dev", "nic0", "nodad")
+    echo = subprocess.Popen(inside(box, sys.executable, "-c", ECHO), stdout=subprocess.PIPE)
+    b.procs.append(echo)
+    check(echo.stdout.readline() == b"ready\n", "the echo server did not start")
+    t = typist(b, ns, OURS, 4)
+    time.sleep(1)
+    b.sh("ip", "-n", ns, "link", "set", "va0", "down")
+    typed(t)
+    a.stop()
+
+
+def case_bond_of_what_cannot_is_refused_before_start(b):
+    root_only()
+    for keys, why in (
+            ("device: \"net_bonding0,mode=1\", members: [net_ring0, net_ring1]", "takes no other MAC address"),
+            (BOND.replace("mode=1", "mode=4"), "LACP (mode 4) needs a device"),
+            (BOND, "cannot open member \"net_af_packet0,iface=vb0\"")):
+        _, said = b.appliance(port_conf(b, keys)).fails()
+        check(why in said, said)
+
+
 if __name__ == "__main__":
     sys.exit(main(globals()))

@@ -12,7 +12,7 @@
 #include <rte_dev.h>
 #include <rte_log.h>
 
-#include "port_impl.h"
+#include "bond.h"
 
 #define MTU_MAX	   65280       /* with its headers and headroom, what an mbuf of 16-bit length holds */
 #define POOL_BYTES (64u << 20) /* most memory for the mbufs of one lcore */
@@ -31,7 +31,7 @@
 static bool
 is_driver(const struct port *port, const char *name)
 {
-	return strcmp(port->driver, name) == 0;
+	return strcmp(port->below, name) == 0;
 }
 
 /**
@@ -65,16 +65,16 @@ packet_frame(unsigned int mtu)
 /**
  * af_packet cuts frames to its ring's frame size, 2048 bytes unless told otherwise: give it one that holds the MTU.
  */
-static void
-complete_devargs(const struct conf_port *conf, char *args, size_t len)
+void
+port_complete_devargs(const char *device, unsigned int mtu, char *args, size_t len)
 {
-	unsigned int size = packet_frame(conf->mtu), block = RTE_MAX(size, 65536u);
+	unsigned int size = packet_frame(mtu), block = RTE_MAX(size, 65536u);
 
-	snprintf(args, len, "%s", conf->device);
+	snprintf(args, len, "%s", device);
 	if (strncmp(args, "net_af_packet", 13) != 0 || strstr(args, "framesz=") != NULL || strstr(args, "blocksz="))
 		return;
 	if (size > 2048)
-		snprintf(args, len, "%s,framesz=%u,blocksz=%u,framecnt=%u", conf->device, size, block,
+		snprintf(args, len, "%s,framesz=%u,blocksz=%u,framecnt=%u", device, size, block,
 			 RTE_MAX(512u, 4u * block / size));
 }
 
@@ -82,11 +82,15 @@ int
 port_plug(struct port *port, const struct conf_port *conf, char *err, size_t errlen)
 {
 	char name[RTE_ETH_NAME_MAX_LEN], args[512];
-	int ret;
+	int ret = 0;
 
 	device_name(conf->device, name, sizeof(name));
 	if (rte_eth_dev_get_port_by_name(name, &port->id) != 0) {
-		complete_devargs(conf, args, sizeof(args));
+		port_complete_devargs(conf->device, conf->mtu, args, sizeof(args));
+		if (conf->n_members != 0)
+			ret = port_bond_plug(port, conf, args, sizeof(args), err, errlen);
+		if (ret != 0)
+			return ret;
 		ret = rte_dev_probe(args);
 		if (ret == 0)
 			ret = rte_eth_dev_get_port_by_name(name, &port->id);
@@ -118,6 +122,7 @@ port_unplug(struct port *port)
 		rte_eth_dev_close(port->id);
 		rte_dev_remove(info.device);
 	}
+	port_bond_unplug(port);
 	rte_mempool_free(port->pool);
 	rte_mempool_free(port->ext_pool);
 }
@@ -209,19 +214,28 @@ choose_mtu(struct port *port, const struct conf_port *conf, const struct rte_eth
 	return 0;
 }
 
+/** Frame size of one af_packet device's ring. */
+static uint32_t
+ring_frame(const char *device, unsigned int mtu)
+{
+	const char *framesz = strstr(device, "framesz=");
+
+	return framesz != NULL ? (uint32_t)strtoul(framesz + 8, NULL, 10) : packet_frame(mtu);
+}
+
 /** Bytes of an mbuf's room: a whole frame at the MTU behind the headroom, or what af_packet's ring insists on. */
 static uint16_t
 data_room(const struct port *port, const struct conf_port *conf)
 {
-	const char *framesz = is_driver(port, "net_af_packet") ? strstr(conf->device, "framesz=") : NULL;
 	uint32_t need = port->mtu + PORT_ETH_MAX + RTE_ETHER_CRC_LEN;
 
 	if (is_driver(port, "net_af_xdp"))
 		return XDP_ROOM;
-	if (framesz != NULL)
-		need = RTE_MAX(need, (uint32_t)strtoul(framesz + 8, NULL, 10));
-	else if (is_driver(port, "net_af_packet"))
-		need = RTE_MAX(need, packet_frame(conf->mtu));
+	if (is_driver(port, "net_af_packet")) {
+		need = RTE_MAX(need, ring_frame(conf->device, conf->mtu));
+		for (unsigned int i = 0; i < conf->n_members; i++)
+			need = RTE_MAX(need, ring_frame(conf->members[i], conf->mtu));
+	}
 	return (uint16_t)RTE_MIN(RTE_ALIGN_CEIL(need + RTE_PKTMBUF_HEADROOM, RTE_CACHE_LINE_SIZE), 65472u);
 }
 
@@ -346,7 +360,7 @@ int
 port_device_start(struct port *port, const struct conf_port *conf, char *err, size_t errlen)
 {
 	struct rte_eth_conf ec = {.intr_conf.rxq = 1};
-	struct rte_eth_dev_info info;
+	struct rte_eth_dev_info info, below;
 	const char *what;
 	int ret;
 
@@ -356,6 +370,9 @@ port_device_start(struct port *port, const struct conf_port *conf, char *err, si
 		return ret;
 	}
 	port->driver = info.driver_name;
+	port->below = info.driver_name;
+	if (port->bond != NULL && rte_eth_dev_info_get(port->bond->member[0].id, &below) == 0)
+		port->below = below.driver_name;
 	choose_offloads(port, &info, &ec);
 	choose_queues(port, conf, &info, &ec);
 	ret = choose_mtu(port, conf, &info, &ec, err, errlen);

@@ -12,6 +12,7 @@
 #include <rte_log.h>
 #include <rte_malloc.h>
 
+#include "bond.h"
 #include "exception.h"
 
 #define PORTS_MAX 16
@@ -229,6 +230,7 @@ port_open(struct port **out, const struct conf_port *conf, unsigned int n_data_l
 		snprintf(err, errlen, "port %s: no memory for rings", conf->name);
 		goto err_rings;
 	}
+	port_bond_watch(port);
 	ret = conf->exception != NULL ? exception_open(port, conf, err, errlen) : 0;
 	if (ret < 0)
 		goto err_ports;
@@ -243,6 +245,7 @@ err_rings:
 err_unplug:
 	port_unplug(port);
 err_free:
+	port_bond_unplug(port); /* members of a bond that could not be made */
 	rte_free(port);
 	return ret;
 }

@@ -74,6 +74,8 @@ struct port {
 	uint16_t reta_size;
 	uint16_t reta[PORT_RETA_MAX];
 	struct rte_mempool *pool, *ext_pool, *notes;
+	struct port_bond *bond;		  /* NULL: one device */
+	const char *below;		  /* driver of a bond's members; else `driver` */
 	struct port_exception *exception; /* NULL: what is not ours is dropped */
 	struct port_lcore *lcores[STRAKE_LCORE_MAX];
 	/* From lcore, to lcore: received frames. Single producer, single consumer. */
@@ -206,6 +208,8 @@ void port_unplug(struct port *port);
 int port_device_start(struct port *port, const struct conf_port *conf, char *err, size_t errlen);
 /** Let the multicast of our addresses in. */
 void port_device_groups(struct port *port);
+/** Devargs as given, with what af_packet needs for an MTU. */
+void port_complete_devargs(const char *device, unsigned int mtu, char *args, size_t len);
 extern int port_logtype;
 
 /* port_lcore.c */
@@ -221,6 +225,8 @@ port_tx_owner(const struct port *port, uint16_t lcore)
 void port_kick(struct port_lcore *lc, uint16_t to);
 /** The same with a flag that is not an lcore's. */
 void port_kick_one(struct port_kick *kick, uint16_t to);
+/** Tell the network anew where our addresses are. On lcore 1. */
+void port_announce(struct port_lcore *lc);
 /** Hand a parsed frame to its owner. Takes it. */
 void port_hand(struct port_lcore *lc, uint16_t owner, struct rte_mbuf *m);
 /** A TCP segment whose owner is this lcore: data at the TCP header, port_pkt() filled. Takes it. */

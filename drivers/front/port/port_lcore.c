@@ -393,6 +393,15 @@ tick(struct strake_timer *t, uint64_t now)
 }
 
 void
+port_announce(struct port_lcore *lc)
+{
+	if (!lc->in_poller)
+		return;
+	lc->announces = ANNOUNCES;
+	tick(&lc->tick, strake_now());
+}
+
+void
 port_tick_soon(struct port_lcore *lc, uint64_t now)
 {
 	if (!strake_timer_armed(&lc->tick) || lc->tick.due > now + TICK_SOON_NS)

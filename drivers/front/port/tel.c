@@ -11,6 +11,7 @@
 #include <rte_log.h>
 
 #include "strake_telemetry.h"
+#include "bond.h"
 #include "exception.h"
 
 static int
@@ -40,6 +41,7 @@ tel_info(const char *cmd, const char *params, struct rte_tel_data *d)
 {
 	const struct port *port = find(params);
 	char mac[RTE_ETHER_ADDR_FMT_SIZE];
+	char name_of[RTE_ETH_NAME_MAX_LEN];
 	struct port_stats stats;
 	const char *name;
 
@@ -51,6 +53,10 @@ tel_info(const char *cmd, const char *params, struct rte_tel_data *d)
 	rte_tel_data_add_dict_string(d, "name", port->name);
 	rte_tel_data_add_dict_string(d, "driver", port->driver);
 	rte_tel_data_add_dict_string(d, "mac", mac);
+	if (port_bond_active(port, name_of, sizeof(name_of)) != NULL) {
+		rte_tel_data_add_dict_string(d, "active", name_of);
+		rte_tel_data_add_dict_u64(d, "failovers", port->bond->failovers);
+	}
 	if (port->exception != NULL)
 		rte_tel_data_add_dict_string(d, "exception", port->exception->name);
 	rte_tel_data_add_dict_int(d, "ethdev", port->id);

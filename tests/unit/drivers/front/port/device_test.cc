@@ -410,3 +410,19 @@ TEST_F(PortKernel, IsPingedThroughAfXdpOverVeth)
 		EXPECT_TRUE(Ping(v6, 3374 - (v6 ? 48 : 28))) << "v6 " << v6;
 	}
 }
+
+/* A ring takes no other MAC address, so it cannot stand in for another member. */
+TEST_F(PortTest, ABondIsRefusedWithTheReasonAndLeavesNoMemberBehind)
+{
+	const char *members[] = {"net_ring6", "net_ring7"};
+	unsigned before = rte_eth_dev_count_avail();
+	char err[256] = "";
+
+	conf.device = "net_bonding6,mode=1";
+	conf.members = members;
+	conf.n_members = 2;
+	EXPECT_GT(0, port_open(&port, &conf, 1, err, sizeof(err)));
+	EXPECT_NE(nullptr, strstr(err, "net_ring6 cannot be in a bond: it takes no other MAC address")) << err;
+	EXPECT_EQ(before, rte_eth_dev_count_avail());
+	port = nullptr;
+}
