@@ -46,6 +46,7 @@ struct nvmf_lcore {
 	struct nvmf_note note[NVMF_NOTES];
 	uint64_t notes_lost;
 	struct nvmf_sweep *sweeps;
+	struct nvmf_qpair *qpairs;	 /**< all that live here, by lc_next */
 	uint64_t classes[UINT8_MAX + 1]; /**< requests of each class; counted only if there are rules */
 };
 

@@ -104,6 +104,7 @@ set_cc(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd, uint32_t cc)
 	} else if (NVME_CC_EN(cc) == 0 && NVME_CC_EN(was) != 0) {
 		nvmf_aer_abort(c, NVME_SC_ABORT_SQ_DELETED);
 		c->pending = c->masked = 0;
+		c->resv_notes_read = c->resv_notes;
 		nvmf_feature_defaults(c);
 		stop(c);
 	}

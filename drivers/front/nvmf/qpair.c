@@ -180,11 +180,31 @@ nvmf_fail(struct nvmf_cmd *cmd, uint16_t sct_sc, bool dnr)
 }
 
 static void
+join_lcore(struct nvmf_qpair *qp)
+{
+	struct nvmf_lcore *lc = nvmf_lcore_self();
+
+	qp->lc_next = lc->qpairs;
+	qp->lc_prev = &lc->qpairs;
+	if (lc->qpairs != NULL)
+		lc->qpairs->lc_prev = &qp->lc_next;
+	lc->qpairs = qp;
+}
+
+static void
+leave_lcore(struct nvmf_qpair *qp)
+{
+	*qp->lc_prev = qp->lc_next;
+	if (qp->lc_next != NULL)
+		qp->lc_next->lc_prev = qp->lc_prev;
+}
+
+static void
 fini_lcore(struct nvmf_qpair *qp)
 {
 	if (qp->main_done && qp->inflight == 0) {
 		qp->main_done = false; /* once */
-		nvmf_sweep_gone(qp);
+		leave_lcore(qp);
 		qp->gone(qp);
 	}
 }
@@ -361,6 +381,7 @@ nvmf_qpair_init(struct nvmf_qpair *qp)
 	memcpy(qp->local, was.local, sizeof(qp->local));
 	memcpy(qp->peer, was.peer, sizeof(qp->peer));
 	qp->local_service = was.local_service;
+	join_lcore(qp);
 }
 
 static void

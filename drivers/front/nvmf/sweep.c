@@ -3,9 +3,8 @@
  */
 
 /*
- * A sweep goes to the queue pair's lcore, stays on that lcore's list while commands it looks for are lent, and comes
- * back. Main sends it before it could tell the lcore that the queue pair is forgotten, so the pointer is good there;
- * a queue pair that goes takes its sweeps off the list.
+ * A sweep goes to every data lcore, stays on its list while commands it looks for are lent by one of that lcore's queue
+ * pairs, and comes back. Queue pairs that main has forgotten are among them as long as drives have their commands.
  */
 
 #include "sweep.h"
@@ -13,34 +12,48 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_debug.h>
+
 #include "io.h"
 
 struct nvmf_sweep {
 	struct strake_msg msg;
 	struct nvmf_sweep *next; /* of the lcore's list */
-	struct nvmf_qpair *qp;
+	struct nvmf_subsystem *sub;
 	uint32_t nsid;
 	enum nvmf_sweep_what what;
+	bool one_host;
+	uint8_t hostid[16];
 	struct nvmf_barrier *barrier;
 };
 
 /* --- on the lcore --------------------------------------------------------------------------------------------------
  */
 
+static bool
+looks_at(const struct nvmf_sweep *s, const struct nvmf_qpair *qp)
+{
+	return qp->ns == &s->sub->table[strake_self_index()] &&
+	       (!s->one_host || memcmp(qp->hostid, s->hostid, sizeof(qp->hostid)) == 0);
+}
+
 /* Commands with main are not I/O: a reservation command may be what waits for this sweep. */
 static bool
 concerns(const struct nvmf_sweep *s, const struct nvmf_cmd *cmd)
 {
-	return cmd->state != NVMF_CMD_MAIN && cmd->sqe.opc != NVME_OPC_FABRICS && cmd->sqe.nsid == s->nsid &&
-	       (s->what == NVMF_SWEEP_ALL || cmd->swept);
+	return cmd->state != NVMF_CMD_MAIN && cmd->sqe.opc != NVME_OPC_FABRICS && cmd->sqe.nsid == s->nsid;
 }
 
 static bool
-over(const struct nvmf_sweep *s)
+over(const struct nvmf_lcore *lc, const struct nvmf_sweep *s)
 {
-	for (const struct nvmf_cmd *cmd = s->qp->lent; cmd != NULL; cmd = cmd->next)
-		if (concerns(s, cmd))
-			return false;
+	for (const struct nvmf_qpair *qp = lc->qpairs; qp != NULL; qp = qp->lc_next) {
+		if (!looks_at(s, qp))
+			continue;
+		for (const struct nvmf_cmd *cmd = qp->lent; cmd != NULL; cmd = cmd->next)
+			if (concerns(s, cmd) && (s->what == NVMF_SWEEP_ALL || cmd->swept))
+				return false;
+	}
 	return true;
 }
 
@@ -61,19 +74,27 @@ end(struct nvmf_sweep *s)
 }
 
 static void
-begin(struct strake_msg *msg)
+mark(const struct nvmf_sweep *s, struct nvmf_qpair *qp)
 {
-	struct nvmf_sweep *s = container_of(msg, struct nvmf_sweep, msg);
-	struct nvmf_lcore *lc = nvmf_lcore_self();
-
-	for (struct nvmf_cmd *cmd = s->qp->lent; cmd != NULL; cmd = cmd->next) {
-		if (cmd->state == NVMF_CMD_MAIN || cmd->sqe.nsid != s->nsid)
+	for (struct nvmf_cmd *cmd = qp->lent; cmd != NULL; cmd = cmd->next) {
+		if (!concerns(s, cmd))
 			continue;
 		cmd->swept = true;
 		if (s->what == NVMF_SWEEP_STOP)
 			nvmf_cmd_stop(cmd, NVME_SC_ABORT_REQ);
 	}
-	if (over(s)) {
+}
+
+static void
+begin(struct strake_msg *msg)
+{
+	struct nvmf_sweep *s = container_of(msg, struct nvmf_sweep, msg);
+	struct nvmf_lcore *lc = nvmf_lcore_self();
+
+	for (struct nvmf_qpair *qp = lc->qpairs; qp != NULL; qp = qp->lc_next)
+		if (looks_at(s, qp))
+			mark(s, qp);
+	if (over(lc, s)) {
 		end(s);
 		return;
 	}
@@ -89,7 +110,7 @@ nvmf_sweep_poll(struct nvmf_lcore *lc)
 	for (struct nvmf_sweep **at = &lc->sweeps; *at != NULL;) {
 		struct nvmf_sweep *s = *at;
 
-		if (!over(s)) {
+		if (!over(lc, s)) {
 			at = &s->next;
 			continue;
 		}
@@ -100,50 +121,32 @@ nvmf_sweep_poll(struct nvmf_lcore *lc)
 	return n;
 }
 
-void
-nvmf_sweep_gone(struct nvmf_qpair *qp)
-{
-	struct nvmf_lcore *lc = nvmf_lcore_self();
-
-	for (struct nvmf_sweep **at = &lc->sweeps; *at != NULL;) {
-		struct nvmf_sweep *s = *at;
-
-		if (s->qp != qp) {
-			at = &s->next;
-			continue;
-		}
-		*at = s->next;
-		end(s);
-	}
-}
-
 /* --- on main -------------------------------------------------------------------------------------------------------
  */
-
-static void
-sweep_qpair(struct nvmf_ctrlr *c, struct nvmf_qpair *qp, uint32_t nsid, enum nvmf_sweep_what what,
-	    struct nvmf_barrier *b)
-{
-	struct nvmf_sweep *s = malloc(sizeof(*s));
-
-	if (s == NULL) { /* its commands end with it */
-		nvmf_ctrlr_kill(c);
-		return;
-	}
-	*s = (struct nvmf_sweep){.msg.fn = begin, .qp = qp, .nsid = nsid, .what = what, .barrier = b};
-	nvmf_barrier_hold(b);
-	strake_msg_send(qp->lcore, &s->msg);
-}
 
 void
 nvmf_sweep(struct nvmf_subsystem *sub, uint32_t nsid, const uint8_t *hostid, enum nvmf_sweep_what what,
 	   struct nvmf_barrier *b)
 {
-	for (struct nvmf_ctrlr *c = sub->ctrlrs; c != NULL; c = c->next) {
-		if (hostid != NULL && memcmp(c->hostid, hostid, sizeof(c->hostid)) != 0)
+	uint32_t running = __atomic_load_n(&nvmf_target->lcores, __ATOMIC_ACQUIRE);
+
+	for (uint16_t i = 0; i < STRAKE_LCORE_MAX; i++) {
+		struct nvmf_sweep *s;
+
+		if ((running & 1u << i) == 0)
 			continue;
-		for (struct nvmf_qpair *qp = c->qpairs; qp != NULL; qp = qp->ctrlr_next)
-			if (qp != c->admin)
-				sweep_qpair(c, qp, nsid, what, b);
+		s = calloc(1, sizeof(*s));
+		if (s == NULL) /* to go on without would break the promise that is waited for */
+			rte_panic("no memory to wait for commands of namespace %u\n", nsid);
+		s->msg.fn = begin;
+		s->sub = sub;
+		s->nsid = nsid;
+		s->what = what;
+		s->one_host = hostid != NULL;
+		if (hostid != NULL)
+			memcpy(s->hostid, hostid, sizeof(s->hostid));
+		s->barrier = b;
+		nvmf_barrier_hold(b);
+		strake_msg_send(i, &s->msg);
 	}
 }

@@ -11,7 +11,7 @@
  */
 
 #include "barrier.h"
-#include "ctrlr.h"
+#include "target.h"
 
 enum nvmf_sweep_what {
 	NVMF_SWEEP_STOP,   /**< those under way now: ask them to stop, as Abort does, and wait for them */
@@ -20,7 +20,8 @@ enum nvmf_sweep_what {
 };
 
 /**
- * Sweep the queue pairs of every controller of @p sub, or of those of one host, for commands of a namespace. What may
+ * Sweep all queue pairs of @p sub, or those of one host, for commands of a namespace; also those whose connection is
+ * gone, but whose commands are with drives. What may
  * not come any more must be kept out before: by publishing an array that refuses it.
  * @param hostid NULL: every host's.
  * @param b      held until the last of them has ended.
@@ -32,7 +33,5 @@ void nvmf_sweep(struct nvmf_subsystem *sub, uint32_t nsid, const uint8_t *hostid
 struct nvmf_lcore;
 /** End the sweeps that have nothing left to wait for. @return work done. */
 uint32_t nvmf_sweep_poll(struct nvmf_lcore *lc);
-/** The queue pair's last command has ended and its memory goes. */
-void nvmf_sweep_gone(struct nvmf_qpair *qp);
 
 #endif /* NVMF_SWEEP_H */

@@ -109,16 +109,17 @@ struct nvmf_qpair {
 	struct strake_msg msg;			    /**< this room's */
 	uint64_t priv[6];			    /**< this room's */
 	/* All below: this room's. */
-	struct nvmf_cmd *lent;	    /**< commands under way */
-	struct nvmf_cmd *fuse_prev; /**< the command before was this first half */
-	bool fuse_failed;	    /**< the command before was a first half, and failed */
-	bool connecting;	    /**< a Connect is with main */
-	uint32_t host;		    /**< number of its host, for rules */
-	bool sqhd_off;		    /**< no submission queue flow control */
-	bool main_done;		    /**< main has forgotten the queue pair */
-	uint64_t reads, writes;	    /**< commands, for SMART */
-	uint8_t hostid[16];	    /**< set by main before it is connected; then never changed */
-	uint16_t ana_sc;	    /**< what commands get while the path is not to be used; 0: carry them out */
+	struct nvmf_cmd *lent;		       /**< commands under way */
+	struct nvmf_qpair *lc_next, **lc_prev; /**< list of its lcore */
+	struct nvmf_cmd *fuse_prev;	       /**< the command before was this first half */
+	bool fuse_failed;		       /**< the command before was a first half, and failed */
+	bool connecting;		       /**< a Connect is with main */
+	uint32_t host;			       /**< number of its host, for rules */
+	bool sqhd_off;			       /**< no submission queue flow control */
+	bool main_done;			       /**< main has forgotten the queue pair */
+	uint64_t reads, writes;		       /**< commands, for SMART */
+	uint8_t hostid[16];		       /**< set by main before it is connected; then never changed */
+	uint16_t ana_sc; /**< what commands get while the path is not to be used; 0: carry them out */
 	/* Main's. */
 	struct nvmf_qpair *ctrlr_next;
 	struct strake_msg kill_msg;

@@ -366,6 +366,29 @@ TEST_F(Resv, PreemptAndAbortEndsWithTheOthersConnection)
 	EXPECT_TRUE(c.done);
 }
 
+TEST_F(Resv, PreemptAndAbortWaitsForOneWhoseConnectionWasLostBefore)
+{
+	Peer a = peer(1), b = peer(2);
+
+	ASSERT_EQ(0, reg(a, 1) | reg(b, 2));
+	disk->hold = disk->submitted = true;
+	Cmd &theirs = submit(*b.io, rw(NVME_IO_WRITE, 8, 1, 0), pattern(512));
+	turn(2);
+	fini(*b.io);
+	fini(*b.admin);
+	turn(5);
+	EXPECT_EQ(1u, identify(*a.admin, NVME_CNS_CTRLRS).as<nvme_ctrlr_list>()->n) << "main has forgotten it";
+	Cmd &c = submit(*a.io, resv_sqe(NVME_IO_RESV_ACQUIRE, NVME_RACQA_PREEMPT_ABORT | 1 << 8), keys(1, 2));
+	turn(50);
+	EXPECT_FALSE(c.done);
+	disk->hold = false;
+	strake_lcore_enter(1);
+	nvmf_mem_release(disk);
+	turn(5);
+	EXPECT_TRUE(theirs.done);
+	EXPECT_TRUE(c.done);
+}
+
 TEST_F(Resv, TwoHostsPreemptEachOther)
 {
 	Peer a = peer(1), b = peer(2);

@@ -222,6 +222,7 @@ class Rig : public World
 		snprintf(h.qp.local, sizeof(h.qp.local), "10.0.0.2");
 		snprintf(h.qp.peer, sizeof(h.qp.peer), "10.0.0.9");
 		h.qp.local_service = came_by != 0 ? came_by : 4420;
+		strake_lcore_enter(lcore);
 		nvmf_qpair_init(&h.qp);
 		return h;
 	}
