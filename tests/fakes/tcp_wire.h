@@ -101,7 +101,7 @@ class Wire
 	bool chance(double p);
 
 	End ends[2];
-	port_if_ops ops;
+	port_if_ops ops = {};
 	struct Poll {
 		strake_poller p; /* first */
 		Wire *wire;
