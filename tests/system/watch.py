@@ -148,8 +148,8 @@ class Watch(threading.Thread):
         gap = max(y["at"] - x["at"] for x, y in zip(good, good[1:]))
         return (f"in the last {secs:.0f} s the appliance ran {ran:.1f} s and waited {waited:.1f} s for a processor, "
                 f"hosts that lived through it {host[0]:.1f} and {host[1]:.1f} s; stolen {stolen:.1f} s, "
-                f"load {b['machine']['load']:.1f}, longest between two looks {gap:.1f} s; a durable write of 4 KiB beside the drives took up to "
-                f"{self.probe.longest():.1f} s")
+                f"load {b['machine']['load']:.1f}, longest between two looks {gap:.1f} s; "
+                f"a durable write of 4 KiB beside the drives took up to {self.probe.longest():.1f} s")
 
     def waits(self):
         """Commands that were there for many looks, and where."""
