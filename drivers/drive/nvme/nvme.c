@@ -13,12 +13,15 @@
 #include <rte_malloc.h>
 
 #include "nvme_drive.h"
+#include "nvme_helper.h"
 #include "nvme_ring.h"
 
-#define SYSFS "/sys"
+#define SYSFS	      "/sys"
+#define CLAIM_TRIES   20
+#define CLAIM_WAIT_US 20000
 
-enum access { ACCESS_AUTO, ACCESS_PASSTHROUGH, ACCESS_BLOCK };
-static const char *const access_words[] = {"auto", "passthrough", "block", NULL};
+enum access { ACCESS_AUTO, ACCESS_PASSTHROUGH, ACCESS_HELPER, ACCESS_BLOCK };
+static const char *const access_words[] = {"auto", "passthrough", "helper", "block", NULL};
 enum trim { TRIM_SAFE, TRIM_ALWAYS, TRIM_NEVER };
 static const char *const trim_words[] = {"safe", "always", "never", NULL};
 
@@ -110,16 +113,22 @@ err_free:
 	return ret;
 }
 
-/* Exclusively: the kernel then refuses to mount it, and refuses us what is mounted or held by a volume manager. */
+/* Exclusively: the kernel then refuses to mount it, and refuses us what is mounted or held by a volume manager. An
+ * io_uring of a process that has ended may hold it a moment longer. */
 static int
 claim(struct opening *o)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "/dev/%s", o->place.block);
-	o->claim_fd = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
-	if (o->claim_fd >= 0)
-		return 0;
+	for (unsigned int i = 0; i < CLAIM_TRIES; i++) {
+		o->claim_fd = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
+		if (o->claim_fd >= 0)
+			return 0;
+		if (errno != EBUSY)
+			break;
+		usleep(CLAIM_WAIT_US);
+	}
 	if (errno == EBUSY)
 		return FAIL(o, -EBUSY, "it is mounted or used by something else");
 	return FAIL(o, -errno, "%s: %s", path, strerror(errno));
@@ -146,6 +155,24 @@ attach(struct opening *o)
 	return ret < 0 ? FAIL(o, ret, "%s", why) : 0;
 }
 
+/* io_uring where the kernel can, else threads that wait. */
+static int
+choose_queue(struct opening *o)
+{
+	int ret = -EOPNOTSUPP;
+
+	if (o->access != ACCESS_HELPER)
+		ret = nvme_ring_probe(o->dev, o->drive->block_size, o->place.max_segments);
+	if (ret == 0)
+		return 0;
+	if (ret != -EOPNOTSUPP || o->access == ACCESS_PASSTHROUGH)
+		return FAIL(o, ret, "no passthrough by io_uring: %s", strerror(-ret));
+	if (o->access == ACCESS_AUTO)
+		snprintf(o->why, sizeof(o->why), "the kernel has no passthrough by io_uring");
+	ret = nvme_helper_start(o->dev);
+	return ret < 0 ? FAIL(o, ret, "helper threads: %s", strerror(-ret)) : 0;
+}
+
 static int
 open_passthrough(struct opening *o)
 {
@@ -160,13 +187,13 @@ open_passthrough(struct opening *o)
 	ret = attach(o);
 	if (ret < 0)
 		goto err_claim;
-	ret = nvme_ring_probe(o->dev, o->drive->block_size, o->place.max_segments);
+	slots[o->dev->slot] = true;
+	ret = choose_queue(o);
 	if (ret < 0) {
-		ret = FAIL(o, ret, "no passthrough: %s", strerror(-ret));
+		slots[o->dev->slot] = false;
 		rte_free(o->drive->priv);
 		goto err_claim;
 	}
-	slots[o->dev->slot] = true;
 	d = o->drive->priv;
 	d->place = o->place;
 	d->claim_fd = o->claim_fd;
@@ -211,8 +238,10 @@ open_block(struct opening *o)
 	o->drive->block_size = b->block_size;
 	o->drive->max_io = b->max_io;
 	o->drive->volatile_cache = b->volatile_cache;
-	snprintf(o->drive->serial, sizeof(o->drive->serial), "%s",
-		 o->place.serial[0] != '\0' ? o->place.serial : b->serial);
+	if (o->place.serial[0] != '\0')
+		nvme_drive_serial(o->drive, o->place.serial, o->place.nsid);
+	else
+		snprintf(o->drive->serial, sizeof(o->drive->serial), "%s", b->serial);
 	d->block = b;
 	d->place = o->place;
 	d->claim_fd = -1;

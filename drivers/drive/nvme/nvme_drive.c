@@ -12,6 +12,15 @@
 
 static const char *const end_name[] = {"no", "vanished", "isolated"};
 
+void
+nvme_drive_serial(struct strake_drive *drive, const char *serial, uint32_t nsid)
+{
+	if (nsid == 1)
+		snprintf(drive->serial, sizeof(drive->serial), "%s", serial);
+	else
+		snprintf(drive->serial, sizeof(drive->serial), "%s/%u", serial, nsid);
+}
+
 int
 nvme_drive_attach(struct strake_drive *drive, struct nvme_dev *dev, const struct nvme_kernel_view *kernel,
 		  const struct nvme_drive_opts *opts, char *why, size_t len)
@@ -38,7 +47,7 @@ nvme_drive_attach(struct strake_drive *drive, struct nvme_dev *dev, const struct
 	drive->block_size = 1u << g->lba_shift;
 	drive->max_io = STRAKE_BUF_PAGE_MAX;
 	drive->volatile_cache = g->cache_on;
-	snprintf(drive->serial, sizeof(drive->serial), "%s", g->serial);
+	nvme_drive_serial(drive, g->serial, g->nsid);
 	drive->priv = d;
 	return 0;
 }

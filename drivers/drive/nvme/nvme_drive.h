@@ -33,6 +33,10 @@ struct nvme_drive_opts {
 int nvme_drive_attach(struct strake_drive *drive, struct nvme_dev *dev, const struct nvme_kernel_view *kernel,
 		      const struct nvme_drive_opts *opts, char *why, size_t len);
 
+/** What tells a namespace from all others wherever it is plugged in: the serial number, and the namespace's but for the
+ * first. */
+void nvme_drive_serial(struct strake_drive *drive, const char *serial, uint32_t nsid);
+
 /** Of struct strake_drive_ops. */
 void nvme_drive_close(struct strake_drive *drive);
 int nvme_drive_lcore_init(struct strake_drive *drive);

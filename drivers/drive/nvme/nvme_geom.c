@@ -28,7 +28,7 @@
 #define WZSL_BYTE	     1 /* of Identify Controller for the NVM command set */
 
 #define LIE(why, len, ...)   (snprintf(why, len, __VA_ARGS__), -EBADMSG)
-#define UNFIT(why, len, ...) (snprintf(why, len, __VA_ARGS__), -ENOTSUP)
+#define UNFIT(why, len, ...) (snprintf(why, len, __VA_ARGS__), -EMEDIUMTYPE)
 
 /* A transfer that ended early left our bytes in place. */
 static int

@@ -407,7 +407,7 @@ failed(struct nvme_lane *lane, struct nvme_slot *s, int res)
 		nvme_lane_end(lane, NVME_VANISHED);
 	if (end_of(lane) != NVME_IN_USE)
 		settle(lane, s, -ENODEV);
-	else if (s->tries >= fate.tries || due - s->first > lane->sh->patience)
+	else if ((fate.tries != 0 && s->tries >= fate.tries) || due - s->first > lane->sh->patience)
 		settle(lane, s, fate.status);
 	else {
 		lane->stats.retried++;

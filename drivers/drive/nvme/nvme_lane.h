@@ -48,7 +48,8 @@ struct nvme_slot {
 	uint64_t first, due;	  /* ns: first try, next try */
 	uint32_t off, len;	  /* of the I/O */
 	uint32_t serial;	  /* of the present try */
-	uint8_t opcode, tries;
+	uint16_t tries;
+	uint8_t opcode;
 	bool out; /* with the drive */
 	struct iovec iov[NVME_IOVS];
 };

@@ -28,10 +28,10 @@ kernel_says(int err)
 	case EBADF:
 		return once(NVME_GONE, -ENODEV);
 	case EINTR: /* aborted after timeout_ms, or by a reset: the drive no longer has it */
-		return (struct nvme_fate){NVME_TROUBLE, -ETIMEDOUT, PATH_DELAY_MS, UINT8_MAX};
+		return (struct nvme_fate){NVME_TROUBLE, -ETIMEDOUT, PATH_DELAY_MS, 0};
 	case EAGAIN:
 	case ENOMEM:
-		return (struct nvme_fate){NVME_PATH, -ENOMEM, 1, UINT8_MAX};
+		return (struct nvme_fate){NVME_PATH, -ENOMEM, 1, 0};
 	case ENOSPC:
 		return once(NVME_REFUSED, -ENOSPC);
 	default:
@@ -52,12 +52,12 @@ generic(unsigned int sc)
 		return (struct nvme_fate){NVME_TROUBLE, -EIO, 10, 4};
 	case NVME_SC_ABORT_REQ:
 	case NVME_SC_ABORT_QUEUE:
-		return (struct nvme_fate){NVME_TROUBLE, -ETIMEDOUT, PATH_DELAY_MS, UINT8_MAX};
+		return (struct nvme_fate){NVME_TROUBLE, -ETIMEDOUT, PATH_DELAY_MS, 0};
 	case NVME_SC_NS_NOT_READY:
 	case NVME_SC_ADMIN_CMD_MEDIA_NOT_READY:
 	case NVME_SC_FORMAT_IN_PROGRESS:
 	case NVME_SC_SANITIZE_IN_PROGRESS:
-		return (struct nvme_fate){NVME_PATH, -EIO, 200, UINT8_MAX};
+		return (struct nvme_fate){NVME_PATH, -EIO, 200, 0};
 	case NVME_SC_INVALID_NS:
 		return once(NVME_GONE, -ENODEV);
 	case NVME_SC_CAP_EXCEEDED:
@@ -79,7 +79,7 @@ drive_says(unsigned int res)
 		/* The drive tried hard already; once more, because a few do not say so. */
 		return (struct nvme_fate){NVME_MEDIA, -EIO, 0, 2};
 	case NVME_SCT_PATH:
-		return (struct nvme_fate){NVME_PATH, -ETIMEDOUT, PATH_DELAY_MS, UINT8_MAX};
+		return (struct nvme_fate){NVME_PATH, -ETIMEDOUT, PATH_DELAY_MS, 0};
 	default:
 		return once(NVME_REFUSED, -EIO);
 	}

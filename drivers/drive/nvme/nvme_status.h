@@ -27,7 +27,7 @@ struct nvme_fate {
 	enum nvme_verdict verdict;
 	int status;	   /**< for the group, when it is not tried again */
 	uint32_t delay_ms; /**< before the next try */
-	uint8_t tries;	   /**< most tries in all; UINT8_MAX: as long as there is time */
+	uint8_t tries;	   /**< most tries in all; 0: as long as there is time */
 };
 
 /** @p res as in nvme_dev.h. */

@@ -32,6 +32,14 @@ listeners:
   - {port: kernel, address: 127.0.0.1}"
 }
 
+# Drives that hold nothing.
+blank()
+{
+	for d in /dev/nvme0n1 /dev/nvme0n2 /dev/nvme1n1; do
+		dd if=/dev/zero of=$d bs=1M count=4 conv=fsync 2>/dev/null
+	done
+}
+
 # serve [prefix...]: start on /tmp/conf
 serve()
 {
@@ -55,7 +63,7 @@ end()
 # refused TEXT: the appliance must not start, and say why
 refused()
 {
-	! timeout 20 strake /tmp/conf >/tmp/log 2>&1 || die "it started"
+	! timeout 20 strake /tmp/conf >/tmp/log 2>&1 || die "it started: $(grep kind: /tmp/conf) $(cat /tmp/log)"
 	grep -q "$1" /tmp/log || die "it said: $(cat /tmp/log)"
 }
 
@@ -103,4 +111,122 @@ by_passthrough()
 	end
 }
 
+by_helper()
+{
+	blank
+	conf 0 "device: ng0n1, access: helper" "device: ng1n1, access: helper" >/tmp/conf
+	serve
+	exercise 2
+	show d0
+	is access helper
+	is strangers 0
+	end
+}
+
+# Two namespaces of one controller, by its serial number, mirrored; with blocks of two sizes.
+by_serial()
+{
+	blank
+	conf 1 "device: \"serial:TESTDRIVE0/1\"" "device: \"serial:TESTDRIVE0/2\"" >/tmp/conf
+	serve
+	exercise 3
+	show d0
+	is device ng0n1
+	show d1
+	is device ng0n2
+	is nsid 2
+	is serial TESTDRIVE0/2
+	end
+}
+
+by_slot()
+{
+	blank
+	slot=$(cat /sys/class/nvme/nvme1/address)
+	conf 0 "device: \"$slot\"" >/tmp/conf
+	serve
+	exercise 4
+	show d0
+	is slot "$slot"
+	is serial TESTDRIVE1
+	end
+}
+
+by_block_device()
+{
+	blank
+	conf 0 "device: nvme0n1, access: block" "device: nvme1n1, access: block" >/tmp/conf
+	serve
+	exercise 5
+	show d0
+	is access block
+	is access_why "asked for"
+	is serial TESTDRIVE0
+	end
+}
+
+without_permission()
+{
+	blank
+	conf 0 "device: nvme0n1" "device: nvme1n1" >/tmp/conf
+	serve setpriv --bounding-set -sys_admin --inh-caps -sys_admin
+	exercise 6
+	show d0
+	is access block
+	is access_why "passthrough is not permitted"
+	end
+	conf 0 "device: nvme0n1, access: passthrough" >/tmp/conf
+	! setpriv --bounding-set -sys_admin --inh-caps -sys_admin timeout 20 strake /tmp/conf >/tmp/log 2>&1
+	grep -q "Permission denied" /tmp/log
+}
+
+refusals()
+{
+	conf 0 "device: ng2n1" >/tmp/conf
+	refused "8 bytes of metadata"
+	conf 0 "device: ng2n2" >/tmp/conf
+	refused "zoned namespace"
+	conf 0 "device: nvme7n1" >/tmp/conf
+	refused "there is no such namespace"
+	conf 0 "device: \"serial:TESTDRIVE0\"" >/tmp/conf
+	refused "has the namespaces 1, 2; say which\|has the namespaces 2, 1; say which"
+	conf 0 "device: \"serial:TESTDRIVE9\"" >/tmp/conf
+	refused "no controller has the serial TESTDRIVE9; there are"
+	conf 0 "device: nvme1n1" "device: ng1n1" >/tmp/conf
+	refused "mounted or used by something else"
+	mkfs.ext4 -q /dev/nvme1n1
+	mount -t ext4 /dev/nvme1n1 /mnt
+	conf 0 "device: nvme1n1" >/tmp/conf
+	refused "mounted or used by something else"
+	umount /mnt
+}
+
+# A controller that is reset under load: what it had is asked again, and no host sees an error.
+resets()
+{
+	blank
+	conf 0 "device: nvme0n1, timeout: 2s" "device: nvme1n1, timeout: 2s" >/tmp/conf
+	serve
+	strake-io bench --pattern randrw --bs 16384 --verify --size 32M --time 6s --depth 16 --json $HOST >/tmp/bench &
+	job=$!
+	for i in 1 2 3; do
+		sleep 1
+		nvme reset /dev/nvme0
+	done
+	wait $job || die "$(cat /tmp/bench /tmp/log)"
+	grep -q '"mismatches": *0' /tmp/bench || die "$(cat /tmp/bench)"
+	show d0
+	is strangers 0
+	is out_of_use no
+	say "resets: $(figure commands_retried) commands were asked again"
+	end
+}
+
 t by_passthrough
+t by_helper
+t by_serial
+t by_slot
+t by_block_device
+t without_permission
+t refusals
+t resets tolerant

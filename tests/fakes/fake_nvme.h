@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#ifndef FAKE_NVME_H
+#define FAKE_NVME_H
+
+/**
+ * @file
+ * An NVMe controller with one namespace in memory, behind the nvme room's own interface, for tests: it answers as told,
+ * wrongly where a test wants that. One lcore.
+ *
+ *     f = fake_nvme_new(12, 1024);
+ *     fake_nvme_ns(f)[26] = 1;                      ... Identify as it lies on the wire, to be spoilt ...
+ *     fake_nvme_open(&drive, f, NULL, err, sizeof(err));
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct strake_drive;
+struct fake_nvme;
+
+/** What a command was. */
+struct fake_nvme_cmd {
+	uint8_t opcode;
+	uint64_t slba;
+	uint32_t blocks, cdw11, cdw12;
+	uint32_t len;
+	unsigned int n_iov;
+};
+
+struct fake_nvme *fake_nvme_new(uint8_t lba_shift, uint64_t blocks);
+/** Its drive must be closed. */
+void fake_nvme_free(struct fake_nvme *f);
+/** The 4096 bytes of Identify Controller and Identify Namespace. */
+uint8_t *fake_nvme_ctrl(struct fake_nvme *f);
+uint8_t *fake_nvme_ns(struct fake_nvme *f);
+/** Identify transfers only this many bytes of each. */
+void fake_nvme_short_identify(struct fake_nvme *f, size_t bytes);
+/** The medium, the SMART log's 512 bytes. */
+uint8_t *fake_nvme_medium(struct fake_nvme *f);
+uint8_t *fake_nvme_smart(struct fake_nvme *f);
+
+/** What the kernel is said to know of it; 0: nothing. */
+void fake_nvme_kernel(struct fake_nvme *f, uint64_t bytes, const char *serial);
+/** Pieces of data that a command may have (1 to 8). */
+void fake_nvme_iovs(struct fake_nvme *f, uint16_t n);
+/** Open a drive on it. @p trim "safe", "always" or "never". @return as strake_drive_open(). */
+int fake_nvme_open(struct strake_drive **drive, struct fake_nvme *f, const char *trim, char *err, size_t len);
+
+/** Answer the next @p times commands of @p opcode (255: any) with @p res (as in nvme_dev.h), and do nothing. */
+void fake_nvme_fail(struct fake_nvme *f, uint8_t opcode, int res, unsigned int times);
+/** Take commands, answer none until told again. */
+void fake_nvme_hold(struct fake_nvme *f, bool hold);
+/** Answer what is held in the order last to first from now on. */
+void fake_nvme_backwards(struct fake_nvme *f);
+/** Take only this many commands, until told again; -1: all. */
+void fake_nvme_room(struct fake_nvme *f, int n);
+/** Answer the next command twice; answer a tag that nobody gave. */
+void fake_nvme_answer_twice(struct fake_nvme *f);
+void fake_nvme_stranger(struct fake_nvme *f, uint64_t tag);
+
+/** Commands so far, and the @p i-th. */
+unsigned int fake_nvme_count(const struct fake_nvme *f);
+const struct fake_nvme_cmd *fake_nvme_asked(const struct fake_nvme *f, unsigned int i);
+/** Commands taken and not answered. */
+unsigned int fake_nvme_pending(const struct fake_nvme *f);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* FAKE_NVME_H */

@@ -1,0 +1,637 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include <cerrno>
+
+#include "drive_rig.h"
+#include "fake_nvme.h"
+
+namespace
+{
+
+enum { FLUSH = 0, WRITE = 1, READ = 2, ZEROES = 8, DSM = 9, ANY = 255 };
+enum { DNR = 0x4000, INTERNAL = 0x06, ABORTED = 0x07, NO_NAMESPACE = 0x0b, FULL = 0x81, NOT_READY = 0x82 };
+enum { UNREADABLE = 0x281, HOST_PATH = 0x370 };
+
+constexpr uint64_t MS = 1000000;
+
+class NvmeDrive : public DriveRig
+{
+      protected:
+	fake_nvme *f = nullptr;
+	strake_drive *d = nullptr;
+	char err[512] = "";
+
+	void
+	make(uint8_t shift = 12, uint64_t blocks = 1024)
+	{
+		f = fake_nvme_new(shift, blocks);
+	}
+
+	int
+	try_open(const char *trim = nullptr)
+	{
+		return fake_nvme_open(&d, f, trim, err, sizeof(err));
+	}
+
+	void
+	open(const char *trim = nullptr)
+	{
+		if (f == nullptr)
+			make();
+		ASSERT_EQ(0, try_open(trim)) << err;
+		ASSERT_EQ(0, strake_drive_lcore_init(d));
+	}
+
+	void
+	refused(const char *word)
+	{
+		EXPECT_GT(0, try_open());
+		EXPECT_NE(nullptr, strstr(err, word)) << err;
+	}
+
+	void
+	TearDown() override
+	{
+		if (d != nullptr) {
+			strake_drive_lcore_fini(d);
+			strake_drive_close(d);
+		}
+		if (f != nullptr)
+			fake_nvme_free(f);
+		DriveRig::TearDown();
+	}
+
+	void
+	pass(uint64_t ms)
+	{
+		now += ms * MS;
+		turn();
+		turn();
+	}
+
+	const fake_nvme_cmd &
+	cmd(unsigned int i)
+	{
+		EXPECT_LT(i, fake_nvme_count(f));
+		return *fake_nvme_asked(f, i);
+	}
+
+	template <typename T>
+	static void
+	poke(uint8_t *at, T value)
+	{
+		memcpy(at, &value, sizeof(value));
+	}
+};
+
+/* --- what it says of itself ------------------------------------------------------------------------------------------
+ */
+
+TEST_F(NvmeDrive, TakesItsFormFromIdentify)
+{
+	make(9, 4096);
+	open();
+	EXPECT_EQ(512u, d->block_size);
+	EXPECT_EQ(2u << 20, d->bytes);
+	EXPECT_EQ(STRAKE_BUF_PAGE_MAX, d->max_io);
+	EXPECT_TRUE(d->volatile_cache);
+	EXPECT_STREQ("FAKE1", d->serial);
+}
+
+TEST_F(NvmeDrive, WithoutACacheIsDurableAtOnce)
+{
+	make();
+	fake_nvme_ctrl(f)[525] = 0;
+	open();
+	EXPECT_FALSE(d->volatile_cache);
+	ASSERT_EQ(0, write(d, 0, pattern(4096, 1), STRAKE_IO_FUA));
+	EXPECT_EQ(0u, cmd(0).cdw12 >> 30) << "FUA to a drive that has no cache";
+}
+
+TEST_F(NvmeDrive, RefusesMetadata)
+{
+	make(9);
+	poke<uint16_t>(fake_nvme_ns(f) + 128, 8);
+	refused("8 bytes of metadata");
+}
+
+TEST_F(NvmeDrive, RefusesProtectionInformation)
+{
+	make();
+	fake_nvme_ns(f)[29] = 1;
+	refused("protection information");
+}
+
+TEST_F(NvmeDrive, RefusesBlocksItCannotUse)
+{
+	make();
+	fake_nvme_ns(f)[130] = 13;
+	refused("8192 bytes; expected 512 or 4096");
+	fake_nvme_ns(f)[130] = 3;
+	refused("impossible LBA format");
+	fake_nvme_ns(f)[130] = 255;
+	refused("impossible LBA format");
+	fake_nvme_ns(f)[130] = 12;
+	fake_nvme_ns(f)[26] = 5;
+	refused("LBA format 5 of 1");
+	fake_nvme_ns(f)[25] = 200;
+	refused("LBA format");
+}
+
+TEST_F(NvmeDrive, RefusesSizesThatCannotBe)
+{
+	make();
+	poke<uint64_t>(fake_nvme_ns(f), 0);
+	refused("not there or not attached");
+	poke<uint64_t>(fake_nvme_ns(f), UINT64_MAX / 2);
+	refused("impossible size");
+	poke<uint64_t>(fake_nvme_ns(f), 512);
+	refused("contradict");
+}
+
+TEST_F(NvmeDrive, RefusesWhatTheKernelWasToldOtherwise)
+{
+	make();
+	fake_nvme_kernel(f, 4096, nullptr);
+	refused("the kernel was told 4096");
+	fake_nvme_kernel(f, 1024 * 4096, "OTHER");
+	refused("the kernel was told OTHER");
+	fake_nvme_kernel(f, 1024 * 4096, "FAKE1");
+	EXPECT_EQ(0, try_open()) << err;
+}
+
+TEST_F(NvmeDrive, RefusesAShortIdentify)
+{
+	make();
+	for (size_t n : {0, 1, 100, 512, 4000}) {
+		fake_nvme_short_identify(f, n);
+		refused("of its 4096 bytes");
+	}
+}
+
+TEST_F(NvmeDrive, RefusesANameThatIsNoText)
+{
+	make();
+	fake_nvme_ctrl(f)[6] = 0x1b;
+	refused("is no text");
+	memset(fake_nvme_ctrl(f) + 4, ' ', 20);
+	refused("no serial number");
+}
+
+TEST_F(NvmeDrive, RefusesControllersWithoutIo)
+{
+	make();
+	fake_nvme_ctrl(f)[111] = 3;
+	refused("does no I/O");
+	fake_nvme_ctrl(f)[111] = 0;
+	fake_nvme_ns(f)[99] = 1;
+	refused("write-protected");
+}
+
+/* --- I/O -------------------------------------------------------------------------------------------------------------
+ */
+
+TEST_F(NvmeDrive, KeepsBytes)
+{
+	bytes in = pattern(64 << 10, 3), out;
+
+	open();
+	ASSERT_EQ(0, write(d, 8192, in));
+	ASSERT_EQ(0, read(d, 8192, 64 << 10, out));
+	EXPECT_EQ(in, out);
+	EXPECT_EQ(0, memcmp(fake_nvme_medium(f) + 8192, in.data(), in.size()));
+	EXPECT_EQ(2u, cmd(0).slba);
+	EXPECT_EQ(16u, cmd(0).blocks);
+	EXPECT_EQ(0u, d->stats[0]->bytes_gathered);
+}
+
+TEST_F(NvmeDrive, CutsAtMdts)
+{
+	bytes in = pattern(128 << 10, 4), out;
+
+	make();
+	fake_nvme_ctrl(f)[77] = 2; /* 16 KiB */
+	open();
+	ASSERT_EQ(0, write(d, 4096, in));
+	EXPECT_EQ(8u, fake_nvme_count(f));
+	for (unsigned int i = 0; i < 8; i++) {
+		EXPECT_EQ(1 + 4 * i, cmd(i).slba);
+		EXPECT_EQ(16384u, cmd(i).len);
+	}
+	fake_nvme_backwards(f);
+	ASSERT_EQ(0, read(d, 4096, 128 << 10, out));
+	EXPECT_EQ(in, out);
+}
+
+TEST_F(NvmeDrive, CutsWritesWhereTheDriveLikesIt)
+{
+	make();
+	fake_nvme_ctrl(f)[77] = 2;
+	fake_nvme_ns(f)[24] = 0x10;		 /* NSFEAT: preferences are valid */
+	poke<uint16_t>(fake_nvme_ns(f) + 64, 1); /* NPWG: 2 blocks */
+	open();
+	ASSERT_EQ(0, write(d, 4096, pattern(32 << 10, 5)));
+	ASSERT_EQ(3u, fake_nvme_count(f));
+	EXPECT_EQ(3u, cmd(0).blocks) << "up to a multiple of 2";
+	EXPECT_EQ(4u, cmd(1).slba);
+	EXPECT_EQ(4u, cmd(1).blocks);
+	EXPECT_EQ(1u, cmd(2).blocks);
+}
+
+TEST_F(NvmeDrive, DoesNotCrossTheBoundaryItNames)
+{
+	make();
+	poke<uint16_t>(fake_nvme_ns(f) + 46, 8); /* NOIOB */
+	open();
+	bytes out;
+
+	ASSERT_EQ(0, read(d, 6 * 4096, 12 * 4096, out));
+	ASSERT_EQ(3u, fake_nvme_count(f));
+	EXPECT_EQ(2u, cmd(0).blocks);
+	EXPECT_EQ(8u, cmd(1).blocks);
+	EXPECT_EQ(2u, cmd(2).blocks);
+}
+
+TEST_F(NvmeDrive, TakesPiecesThatLeaveNoGap)
+{
+	bytes in = pattern(48 << 10, 6);
+	strake_buf *list = payload(in, 16 << 10, nullptr);
+	rig_io io(STRAKE_IO_WRITE, 0, 48 << 10, list);
+
+	open();
+	ASSERT_EQ(0, run(d, io));
+	strake_buf_put_list(list);
+	EXPECT_EQ(3u, cmd(0).n_iov);
+	EXPECT_EQ(0u, d->stats[0]->bytes_gathered);
+	EXPECT_EQ(0, memcmp(fake_nvme_medium(f), in.data(), in.size()));
+}
+
+TEST_F(NvmeDrive, GathersWhatTheKernelWouldCopy)
+{
+	bytes in = pattern(16 << 10, 7);
+	strake_buf *list = payload(in, 4096, nullptr, 64); /* each ends in the middle of a page */
+	rig_io io(STRAKE_IO_WRITE, 0, 16 << 10, list);
+
+	open();
+	ASSERT_EQ(0, run(d, io));
+	strake_buf_put_list(list);
+	EXPECT_EQ(1u, cmd(0).n_iov);
+	EXPECT_EQ(16u << 10, d->stats[0]->bytes_gathered);
+	EXPECT_EQ(0, memcmp(fake_nvme_medium(f), in.data(), in.size()));
+}
+
+TEST_F(NvmeDrive, TakesAnOddBeginningButNoOddAddress)
+{
+	bytes in = pattern(8192, 8);
+
+	open();
+	for (uint32_t skew : {64u, 2u}) {
+		strake_buf *list = payload(in, 0, nullptr, skew);
+		rig_io io(STRAKE_IO_WRITE, 0, 8192, list);
+
+		ASSERT_EQ(0, run(d, io));
+		strake_buf_put_list(list);
+		EXPECT_EQ(skew == 2 ? 8192u : 0u, d->stats[0]->bytes_gathered);
+		EXPECT_EQ(0, memcmp(fake_nvme_medium(f), in.data(), in.size()));
+	}
+}
+
+TEST_F(NvmeDrive, ReadsIntoMemoryThatIsGiven)
+{
+	bytes in = pattern(8192, 9), out(8192);
+
+	open();
+	memcpy(fake_nvme_medium(f), in.data(), in.size());
+	for (uint32_t piece : {4096u, 1000u}) {
+		strake_buf *list = payload(bytes(8192), piece, nullptr);
+		rig_io io(STRAKE_IO_READ, 0, 8192, list);
+
+		ASSERT_EQ(0, run(d, io));
+		strake_buf_copy_out(list, 0, out.data(), 8192);
+		EXPECT_EQ(in, out);
+		strake_buf_put_list(list);
+	}
+}
+
+TEST_F(NvmeDrive, FlushesAndForces)
+{
+	open();
+	ASSERT_EQ(0, simple(d, STRAKE_IO_FLUSH));
+	EXPECT_EQ(FLUSH, cmd(0).opcode);
+	ASSERT_EQ(0, write(d, 0, pattern(4096, 1), STRAKE_IO_FUA));
+	EXPECT_EQ(1u, cmd(1).cdw12 >> 30);
+	ASSERT_EQ(0, simple(d, STRAKE_IO_WRITE_ZEROES, 0, 4096, STRAKE_IO_FUA));
+	EXPECT_EQ(1u, cmd(2).cdw12 >> 30);
+}
+
+TEST_F(NvmeDrive, ZeroesAndDeallocates)
+{
+	open();
+	ASSERT_EQ(0, write(d, 0, pattern(64 << 10, 1)));
+	ASSERT_EQ(0, simple(d, STRAKE_IO_WRITE_ZEROES, 4096, 8192));
+	EXPECT_EQ(ZEROES, cmd(1).opcode);
+	EXPECT_EQ(0u, fake_nvme_medium(f)[4096]);
+	ASSERT_EQ(0, simple(d, STRAKE_IO_DEALLOCATE, 16384, 16384));
+	EXPECT_EQ(DSM, cmd(2).opcode);
+	EXPECT_EQ(4u, cmd(2).cdw11) << "the attribute that deallocates";
+	EXPECT_EQ(4u, cmd(2).slba);
+	EXPECT_EQ(4u, cmd(2).blocks);
+	EXPECT_EQ(4096u, cmd(2).len) << "drives exist that always fetch 256 ranges";
+}
+
+TEST_F(NvmeDrive, WritesZeroesWhereTheDriveCannot)
+{
+	make();
+	fake_nvme_ctrl(f)[520] = 0;
+	open();
+	ASSERT_EQ(0, write(d, 0, pattern(64 << 10, 1)));
+	ASSERT_EQ(0, simple(d, STRAKE_IO_WRITE_ZEROES, 0, 1 << 20));
+	EXPECT_EQ(WRITE, cmd(1).opcode);
+	for (unsigned int i = 0; i < 1 << 20; i++)
+		ASSERT_EQ(0u, fake_nvme_medium(f)[i]);
+	ASSERT_EQ(0, simple(d, STRAKE_IO_DEALLOCATE, 0, 4096)) << "never an error";
+}
+
+TEST_F(NvmeDrive, DeallocatesOnlyWhereZeroesAreRead)
+{
+	make();
+	fake_nvme_ns(f)[33] = 2; /* DLFEAT: ones */
+	open();
+	ASSERT_EQ(0, simple(d, STRAKE_IO_DEALLOCATE, 0, 4096));
+	EXPECT_EQ(0u, fake_nvme_count(f));
+}
+
+TEST_F(NvmeDrive, RefusesWhatIsBeyondTheEnd)
+{
+	open();
+	EXPECT_EQ(-ERANGE, simple(d, STRAKE_IO_READ, 1024 * 4096, 4096));
+	EXPECT_EQ(-ERANGE, simple(d, STRAKE_IO_WRITE_ZEROES, 1023 * 4096, 8192));
+	EXPECT_EQ(-ERANGE, simple(d, STRAKE_IO_READ, 100, 4096));
+	EXPECT_EQ(0u, fake_nvme_count(f));
+}
+
+/* --- full queues
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+TEST_F(NvmeDrive, GoesOnWhenThereIsRoomAgain)
+{
+	bytes in = pattern(128 << 10, 4), out;
+	strake_buf *list = payload(in, 0, nullptr);
+	rig_io a(STRAKE_IO_WRITE, 0, 128 << 10, list), b(STRAKE_IO_WRITE, 256 << 10, 128 << 10, list);
+
+	make();
+	fake_nvme_ctrl(f)[77] = 0;
+	fake_nvme_ctrl(f)[77] = 1; /* 8 KiB: 16 commands each */
+	open();
+	fake_nvme_room(f, 5);
+	submit(d, a);
+	submit(d, b);
+	for (int i = 0; i < 10; i++)
+		turn();
+	EXPECT_EQ(5u, fake_nvme_count(f));
+	EXPECT_EQ(0, a.done);
+	fake_nvme_room(f, -1);
+	EXPECT_EQ(0, wait(a));
+	EXPECT_EQ(0, wait(b));
+	strake_buf_put_list(list);
+	ASSERT_EQ(0, read(d, 0, 128 << 10, out));
+	EXPECT_EQ(in, out);
+	ASSERT_EQ(0, read(d, 256 << 10, 128 << 10, out));
+	EXPECT_EQ(in, out);
+}
+
+TEST_F(NvmeDrive, TakesMoreThanItHasCommands)
+{
+	std::vector<std::unique_ptr<rig_io>> ios;
+
+	open();
+	fake_nvme_hold(f, true);
+	for (unsigned int i = 0; i < 700; i++) {
+		ios.push_back(std::make_unique<rig_io>(STRAKE_IO_READ, i * 4096ull, 4096));
+		submit(d, *ios.back());
+	}
+	turn();
+	EXPECT_EQ(256u, fake_nvme_pending(f));
+	fake_nvme_hold(f, false);
+	for (auto &io : ios) {
+		EXPECT_EQ(0, wait(*io));
+		strake_buf_put_list(io->io.bufs);
+	}
+	EXPECT_EQ(700u, fake_nvme_count(f));
+}
+
+/* --- trouble ---------------------------------------------------------------------------------------------------------
+ */
+
+TEST_F(NvmeDrive, AsksAgainWhatWasAborted)
+{
+	bytes in = pattern(8192, 2);
+	strake_buf *list = payload(in, 0, nullptr);
+	rig_io io(STRAKE_IO_WRITE, 0, 8192, list);
+
+	open();
+	fake_nvme_fail(f, WRITE, -EINTR, 3);
+	submit(d, io);
+	for (int i = 0; i < 10; i++)
+		pass(60);
+	EXPECT_EQ(1, io.done);
+	EXPECT_EQ(0, io.io.status);
+	EXPECT_EQ(4u, fake_nvme_count(f));
+	EXPECT_EQ(0, memcmp(fake_nvme_medium(f), in.data(), in.size()));
+	strake_buf_put_list(list);
+}
+
+TEST_F(NvmeDrive, WaitsOutAReset)
+{
+	rig_io io(STRAKE_IO_FLUSH, 0, 0);
+
+	open();
+	fake_nvme_fail(f, ANY, HOST_PATH, 100);
+	submit(d, io);
+	for (int i = 0; i < 101; i++) {
+		EXPECT_EQ(0, io.done);
+		pass(60);
+	}
+	EXPECT_EQ(1, io.done);
+	EXPECT_EQ(0, io.io.status);
+}
+
+TEST_F(NvmeDrive, GivesUpInTime)
+{
+	rig_io io(STRAKE_IO_FLUSH, 0, 0);
+
+	open();
+	fake_nvme_fail(f, ANY, -EINTR, UINT32_MAX);
+	submit(d, io);
+	for (int i = 0; i < 400 && io.done == 0; i++)
+		pass(60);
+	EXPECT_EQ(1, io.done);
+	EXPECT_EQ(-ETIMEDOUT, io.io.status);
+	EXPECT_LT(now, 21000 * MS);
+	EXPECT_GT(now, 19000 * MS);
+}
+
+TEST_F(NvmeDrive, HonoursTheDelayItIsTold)
+{
+	rig_io io(STRAKE_IO_FLUSH, 0, 0);
+
+	make();
+	poke<uint16_t>(fake_nvme_ctrl(f) + 130, 30); /* CRDT2: 3 s */
+	open();
+	fake_nvme_fail(f, ANY, NOT_READY | 2 << 11, 1);
+	submit(d, io);
+	pass(0);
+	pass(2900);
+	EXPECT_EQ(1u, fake_nvme_count(f));
+	pass(200);
+	EXPECT_EQ(1, io.done);
+	EXPECT_EQ(0, io.io.status);
+}
+
+TEST_F(NvmeDrive, ReportsUnreadableBlocks)
+{
+	bytes out;
+
+	open();
+	fake_nvme_fail(f, READ, UNREADABLE | DNR, UINT32_MAX);
+	EXPECT_EQ(-EIO, read(d, 0, 4096, out));
+	EXPECT_EQ(1u, fake_nvme_count(f)) << "Do Not Retry";
+	fake_nvme_fail(f, READ, UNREADABLE, UINT32_MAX);
+	rig_io io(STRAKE_IO_READ, 0, 4096);
+	submit(d, io);
+	pass(1);
+	pass(1);
+	EXPECT_EQ(-EIO, io.io.status);
+	EXPECT_EQ(3u, fake_nvme_count(f));
+	/* The drive as such is well. */
+	fake_nvme_fail(f, READ, 0, 0);
+	EXPECT_EQ(0, read(d, 0, 4096, out));
+}
+
+TEST_F(NvmeDrive, ReportsAFullDrive)
+{
+	open();
+	fake_nvme_fail(f, WRITE, FULL | DNR, 1);
+	EXPECT_EQ(-ENOSPC, write(d, 0, pattern(4096, 1)));
+}
+
+TEST_F(NvmeDrive, FailsOnceWhateverPartsFail)
+{
+	bytes in = pattern(128 << 10, 4);
+	strake_buf *list = payload(in, 0, nullptr);
+	rig_io io(STRAKE_IO_WRITE, 0, 128 << 10, list);
+
+	make();
+	fake_nvme_ctrl(f)[77] = 1;
+	open();
+	fake_nvme_room(f, 6);
+	fake_nvme_hold(f, true);
+	submit(d, io);
+	turn();
+	fake_nvme_fail(f, WRITE, UNREADABLE | DNR, 2);
+	fake_nvme_hold(f, false);
+	EXPECT_EQ(-EIO, wait(io));
+	for (int i = 0; i < 10; i++)
+		turn();
+	EXPECT_EQ(1, io.done);
+	EXPECT_EQ(6u, fake_nvme_count(f)) << "a failed I/O is not continued";
+	strake_buf_put_list(list);
+}
+
+/* The memory of an I/O is the drive's until the last of its commands is answered, whatever became of the others. */
+TEST_F(NvmeDrive, IsNotDoneBeforeItsLastAnswer)
+{
+	rig_io io(STRAKE_IO_READ, 0, 16384);
+
+	make();
+	fake_nvme_ctrl(f)[77] = 1;
+	open();
+	fake_nvme_fail(f, READ, UNREADABLE | DNR, 1);
+	fake_nvme_hold(f, true);
+	submit(d, io);
+	turn();
+	ASSERT_EQ(2u, fake_nvme_pending(f));
+	pass(3600 * 1000);
+	EXPECT_EQ(0, io.done);
+	fake_nvme_hold(f, false);
+	EXPECT_EQ(-EIO, wait(io));
+}
+
+/* --- a drive that goes, or lies
+ * --------------------------------------------------------------------------------------- */
+
+TEST_F(NvmeDrive, EndsEverythingWhenItIsGone)
+{
+	rig_io a(STRAKE_IO_FLUSH, 0, 0), b(STRAKE_IO_READ, 0, 4096), c(STRAKE_IO_READ, 0, 4096);
+
+	open();
+	fake_nvme_fail(f, FLUSH, INTERNAL, 1);
+	submit(d, a);
+	pass(0); /* waits for its second try */
+	fake_nvme_fail(f, READ, -ENODEV, 1);
+	submit(d, b);
+	EXPECT_EQ(-ENODEV, wait(b));
+	pass(100);
+	EXPECT_EQ(-ENODEV, a.io.status);
+	unsigned int before_it = fake_nvme_count(f);
+	submit(d, c);
+	EXPECT_EQ(0, c.done) << "done from inside submit";
+	EXPECT_EQ(-ENODEV, wait(c));
+	EXPECT_EQ(before_it, fake_nvme_count(f)) << "it was asked though it is gone";
+}
+
+TEST_F(NvmeDrive, EndsWithItsNamespace)
+{
+	bytes out;
+
+	open();
+	fake_nvme_fail(f, READ, NO_NAMESPACE | DNR, 1);
+	EXPECT_EQ(-ENODEV, read(d, 0, 4096, out));
+	EXPECT_EQ(-ENODEV, read(d, 0, 4096, out));
+}
+
+TEST_F(NvmeDrive, IsIsolatedWhenItAnswersTwice)
+{
+	bytes out;
+	rig_io other(STRAKE_IO_READ, 8192, 4096);
+
+	open();
+	fake_nvme_answer_twice(f);
+	EXPECT_EQ(0, read(d, 0, 4096, out));
+	EXPECT_EQ(-ENODEV, simple(d, STRAKE_IO_FLUSH));
+}
+
+TEST_F(NvmeDrive, IsIsolatedWhenItAnswersWhatNobodyAsked)
+{
+	rig_io io(STRAKE_IO_READ, 0, 4096);
+
+	open();
+	fake_nvme_hold(f, true);
+	submit(d, io);
+	turn();
+	fake_nvme_stranger(f, 7ull << 48 | 0xffff);
+	fake_nvme_stranger(f, 7ull << 48 | 3);
+	EXPECT_EQ(0, io.done) << "it still has our memory";
+	fake_nvme_hold(f, false);
+	EXPECT_EQ(0, wait(io)) << "this answer is the right one";
+	strake_buf_put_list(io.io.bufs);
+	EXPECT_EQ(-ENODEV, simple(d, STRAKE_IO_FLUSH));
+}
+
+/* done() may submit at once, to the same drive, in every way an I/O can end. */
+TEST_F(NvmeDrive, MayBeUsedFromInsideDone)
+{
+	rig_io first(STRAKE_IO_READ, 1024 * 4096, 4096), second(STRAKE_IO_FLUSH, 0, 0), third(STRAKE_IO_READ, 1, 1);
+
+	open();
+	first.then = [&](rig_io *) { submit(d, second); };
+	second.then = [&](rig_io *) { submit(d, third); };
+	submit(d, first);
+	EXPECT_EQ(-ERANGE, wait(third));
+	EXPECT_EQ(0, second.io.status);
+}
+
+} // namespace
