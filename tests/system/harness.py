@@ -94,7 +94,7 @@ class Appliance:
         self.proc.wait(10)
 
     def ctl(self, *args):
-        r = subprocess.run([*self.prefix, STRAKECTL, *args, "--name", self.bench.name, "--json", "--control",
+        r = subprocess.run([*self.prefix, STRAKECTL, *args, "--name", self.bench.name, "--json", "--yes", "--control",
                             os.path.join(self.bench.folder, "ctl.sock")],
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False)
         check(r.returncode == 0, f"strakectl {' '.join(args)}: {r.stdout.decode()}")

@@ -15,7 +15,7 @@ HOST = "nqn.2014-08.org.nvmexpress:uuid:cccccccc-0000-0000-0000-00000000000"
 
 def refused(a, *args):
     """strakectl's reason, for a command that must fail."""
-    r = subprocess.run([STRAKECTL, *args, "--name", a.bench.name, "--control",
+    r = subprocess.run([STRAKECTL, *args, "--yes", "--name", a.bench.name, "--control",
                         os.path.join(a.bench.folder, "ctl.sock")],
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False)
     check(r.returncode != 0, f"strakectl {' '.join(args)} was carried out: {r.stdout.decode()}")

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "confirm.h"
 #include "link.h"
 #include "render.h"
 #include "top.h"
@@ -23,7 +25,7 @@ struct opts {
 	const char *name, *socket, *control;
 	const char *shrink;
 	uint32_t nsid;
-	bool json, wide;
+	bool json, wide, yes;
 	uint64_t every;
 	uint32_t sample, lcore;
 };
@@ -252,6 +254,21 @@ change(const struct opts *o, const char *line)
 	return show(o, v);
 }
 
+/* The same, of a change that takes something away. */
+__attribute__((format(printf, 3, 4))) static int
+change_sure(const struct opts *o, const char *line, const char *loss, ...)
+{
+	char text[768];
+	va_list ap;
+	int ret;
+
+	va_start(ap, loss);
+	vsnprintf(text, sizeof(text), loss, ap);
+	va_end(ap);
+	ret = confirm(o->yes, text, isatty(STDIN_FILENO) != 0, stdin, stderr);
+	return ret != CLI_OK ? ret : change(o, line);
+}
+
 static int
 cmd_drive(void *values, int argc, char **argv)
 {
@@ -266,6 +283,11 @@ cmd_drive(void *values, int argc, char **argv)
 	if (argc != 2 || !is_word(argv[1]))
 		return cli_fail(CLI_USAGE, "drive %s needs the name of a drive", words[what]);
 	snprintf(line, sizeof(line), "drive %s name=%s", words[what], argv[1]);
+	if (strcmp(words[what], "fail") == 0)
+		return change_sure(values, line,
+				   "drive %s is taken out of its group: its copy of the data ages from now on, and the "
+				   "group has one drive less to lose",
+				   argv[1]);
 	return change(values, line);
 }
 
@@ -302,6 +324,12 @@ change_subsystem(const struct opts *o, const char *what, const char *word, const
 	used = snprintf(line, sizeof(line), "%s %s subsystem=%s %s=%s", what, word, args[0], kind, args[1]);
 	if (nsid != 0)
 		snprintf(line + used, sizeof(line) - (size_t)used, " nsid=%u", nsid);
+	if (strcmp(word, "remove") == 0)
+		return change_sure(o, line, "hosts of %s lose volume %s at once, and what they have under way on it",
+				   args[0], args[1]);
+	if (strcmp(word, "deny") == 0)
+		return change_sure(o, line, "host %s loses %s at once, and what it has under way there", args[1],
+				   args[0]);
 	return change(o, line);
 }
 
@@ -467,7 +495,7 @@ cmd_class(void *values, int argc, char **argv)
 static int
 cmd_stop(void *values, int argc, char **argv)
 {
-	return change(values, "stop");
+	return change_sure(values, "stop", "every host loses its volumes until the appliance is started again");
 }
 
 static int
@@ -520,6 +548,7 @@ static const struct cli_opt common[] = {
 	{"control", "PATH", "its control socket", CLI_STR, AT(control), 0, 0},
 	{"json", NULL, "as JSON", CLI_FLAG, AT(json), 0, 0},
 	{"wide", NULL, "lists: every column", CLI_FLAG, AT(wide), 0, 0},
+	{"yes", NULL, "do not ask before something is taken away", CLI_FLAG, AT(yes), 0, 0},
 	{NULL},
 };
 static const struct cli_opt none[] = {{NULL}};

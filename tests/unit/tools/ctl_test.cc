@@ -16,6 +16,8 @@
 #include <gtest/gtest.h>
 
 extern "C" {
+#include "cli.h"
+#include "confirm.h"
 #include "link.h"
 #include "render.h"
 #include "top.h"
@@ -312,6 +314,45 @@ TEST(CtlTop, ShowsRatesBetweenTwoLooks)
 	free(text);
 	json_decref(a);
 	json_decref(b);
+}
+
+/* What the operator types, and what he is shown. */
+struct Operator {
+	explicit Operator(const char *types) : in(fmemopen((void *)types, strlen(types) + 1, "r"))
+	{
+	}
+	~Operator()
+	{
+		fclose(in);
+		fclose(out);
+		free(text);
+	}
+	char *text = nullptr;
+	size_t len = 0;
+	FILE *in, *out = open_memstream(&text, &len);
+};
+
+TEST(Confirm, AsksATerminalAndTakesOnlyAYes)
+{
+	for (const char *no : {"no\n", "\n", "y\n", "yess\n", "YES\n", "a long answer that is cut, yes\n"}) {
+		Operator o(no);
+
+		EXPECT_EQ(CLI_USAGE, confirm(false, "d0 is lost", true, o.in, o.out)) << no;
+		EXPECT_STREQ("d0 is lost. Go on? (yes/no) ", o.text);
+	}
+	Operator yes("yes\n");
+
+	EXPECT_EQ(CLI_OK, confirm(false, "d0 is lost", true, yes.in, yes.out));
+}
+
+TEST(Confirm, AProgramMustSayYesBeforehand)
+{
+	Operator o("yes\n");
+
+	EXPECT_EQ(CLI_USAGE, confirm(false, "d0 is lost", false, o.in, o.out));
+	EXPECT_EQ(CLI_OK, confirm(true, "d0 is lost", false, o.in, o.out));
+	fflush(o.out);
+	EXPECT_STREQ("", o.text) << "nobody is there to read it";
 }
 
 } // namespace
