@@ -35,7 +35,7 @@ def conf(b, mtu):
     """Two namespaces of 4096 and 512 bytes on a striped mirror, the first encrypted; and a second subsystem."""
     b.write("v0.key", KEY, 0o600)
     text = b.conf(drives=4, raid=10, kind="uring", size="352MiB", volume="192MiB",
-                  stages=", stages: [crypto: {key_file: v0.key}]",
+                  stages=", stages: [crypto: {key_file: v0.key}]", extra=f", state: {b.folder}/state",
                   more_volumes="  - {name: v1, group: g0, size: 352MiB, lba: 512}\n"
                                "  - {name: v2, group: g0, size: 64MiB}",
                   listener=f"  - {{port: p0, address: {OURS}}}\n  - {{port: p0, address: \"{OURS6}\"}}")
@@ -60,7 +60,7 @@ class Site:
         b.sh("ip", "-n", self.ns, "link", "set", TAP, "mtu", str(mtu), "arp", "off", "up")
         self.appliance = b.appliance(conf(b, mtu), netns=self.ns).start()
 
-    def do(self, what):
+    def do(self, what, *args):
         """What the guest asks for."""
         if what == "restart":
             self.appliance.stop()
@@ -80,6 +80,8 @@ class Site:
             self.bench.sh("ip", "-n", self.ns, "link", "set", TAP, "down")
         elif what == "mend":
             self.bench.sh("ip", "-n", self.ns, "link", "set", TAP, "up")
+        elif what == "ctl":
+            self.appliance.ctl(*args)
         else:
             raise AssertionError(f"the guest asks for {what}")
 
@@ -93,6 +95,10 @@ class Site:
 
 def case_linux_asks_everything_nvme_cli_can(b):
     Site(b).run("commands", 200)
+
+
+def case_changes_and_reservations_under_a_linux_host(b):
+    Site(b).run("change", 170)
 
 
 def case_bytes_through_a_linux_host(b):

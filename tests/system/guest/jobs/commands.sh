@@ -108,7 +108,7 @@ refused()
 	! nvme fw-download "$c" -f /lib.sh
 	! nvme create-ns "$c" -s 100 -c 100
 	! nvme sanitize "$c" -a 2
-	! nvme resv-report "$DEV"
+	nvme resv-report "$DEV" --eds
 	! nvme subsystem-reset "$c"
 	! nvme device-self-test "$c" -s 1
 	! nvme admin-passthru "$c" -O 0xc5
