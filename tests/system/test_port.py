@@ -162,7 +162,8 @@ def case_exception_path_on_two_lcores(b):
 
 def case_closed_port_is_refused_by_the_kernel(b):
     ns, _, a, c = one_card(b)
-    code = f"import socket\ntry: socket.create_connection(({OURS!r}, 23), 3)\nexcept ConnectionRefusedError: print('no')\n"
+    code = (f"import socket\ntry: socket.create_connection(({OURS!r}, 23), 3)\n"
+            "except ConnectionRefusedError: print('no')\n")
     r = subprocess.run(inside(ns, sys.executable, "-c", code), stdout=subprocess.PIPE, timeout=20, check=True)
     check(r.stdout == b"no\n", "the closed port was not refused")
     c.run("identify")
@@ -220,7 +221,7 @@ def case_bond_member_fails_and_io_goes_on(b):
     a = b.appliance(port_conf(b, BOND), netns=box).start()
     c = b.client(OURS, port=4420, netns=ns)
     check(a.ctl("port", "show", "p0")["active"] == "vb0", "the first member does not carry the frames")
-    load = c.begin("bench", "--pattern", "randrw", "--verify", "--size", "8M", "--time", "8s", "--depth", "16", "--json")
+    load = c.begin("bench", "--pattern", "randrw", "--verify", "--size", "8M", "--time", "8s", "--depth", "16")
     time.sleep(1.5)
     down = time.monotonic()
     b.sh("ip", "-n", ns, "link", "set", "va0", "down")

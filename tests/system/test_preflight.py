@@ -68,7 +68,8 @@ def case_somebody_elses_file_system_is_refused_until_named(b):
     check(len(bad) == 1 and "ext4 file system labelled 'payroll'" in bad[0]["text"], str(bad))
     status, said = b.appliance(conf).fails()
     last = said.strip().splitlines()[-1]
-    check(status == 3 and "drive d0: " in last and "holds other data, ext4 file system labelled 'payroll'" in last, said)
+    check(status == 3 and "drive d0: " in last and
+          "holds other data, ext4 file system labelled 'payroll'" in last, said)
     check(digest(path) == before, "it was changed all the same")
 
     name = re.search(r'`overwrite: "(ext4:[0-9a-f-]{36})"`', last).group(1)

@@ -55,9 +55,12 @@ member_plug(const struct conf_port *conf, struct bond_member *m, const char *dev
 {
 	const char *iface = strstr(device, "iface=");
 	char args[512];
+	size_t len;
 	int ret = 0;
 
-	snprintf(name, namelen, "%.*s", (int)strcspn(device, ","), device);
+	len = RTE_MIN(strcspn(device, ","), namelen - 1);
+	memcpy(name, device, len);
+	name[len] = '\0';
 	if (strncmp(device, "net_af_packet", 13) == 0 && iface != NULL)
 		snprintf(m->iface, sizeof(m->iface), "%.*s", (int)strcspn(iface + 6, ","), iface + 6);
 	if (rte_eth_dev_get_port_by_name(name, &m->id) != 0) {
