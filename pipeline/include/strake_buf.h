@@ -58,6 +58,9 @@ struct strake_backing {
 	/** Give the bytes back to whoever owns them. The descriptor itself is returned by the caller of this function.
 	 * Runs on the lcore that put the last reference; must not block. NULL: nothing to do. */
 	void (*release)(struct strake_buf *buf);
+	/** The one's-complement sum (strake_kernels::cksum) of bytes [off, off + len) of @p buf, folded to 16 bits and
+	 * not inverted, if it is known without reading them. Any lcore. @return false: read them. Optional. */
+	bool (*sum)(const struct strake_buf *buf, uint32_t off, uint32_t len, uint16_t *sum);
 };
 
 /** One run of bytes. Exactly one cache line. */
@@ -119,6 +122,13 @@ struct strake_buf *strake_buf_page(uint32_t len);
  * @return NULL when the pool is empty.
  */
 struct strake_buf *strake_buf_slice(struct strake_buf *buf, uint32_t off, uint32_t len);
+
+/** What the backing knows of the sum of bytes [off, off + len). @return false: nothing. */
+static inline bool
+strake_buf_sum(const struct strake_buf *buf, uint32_t off, uint32_t len, uint16_t *sum)
+{
+	return buf->backing->sum != NULL && buf->backing->sum(buf, off, len, sum);
+}
 
 /** Called by strake_buf_put() for the last reference; not for other callers. */
 void strake_buf_free(struct strake_buf *buf);

@@ -25,13 +25,12 @@ struct strake_kernels {
 	/** One's-complement sum (RFC 1071) of @p len bytes in memory order, added to @p sum, not folded to 16 bits nor
 	 * inverted. Any alignment; an odd last byte counts as if a zero followed. */
 	uint64_t (*cksum)(const void *data, size_t len, uint64_t sum);
-	/** The same while copying to @p dst. */
-	uint64_t (*cksum_copy)(void *dst, const void *src, size_t len, uint64_t sum);
-	/** Copy past the cache (non-temporal stores where the ISA has them); fenced. For bytes nobody reads soon. */
+	/** Copy past the cache (non-temporal stores where the ISA has them), for bytes nobody reads soon. Not fenced,
+	 * because a fence costs as much as the copy of a page: strake_kernel_fence() before another core or a device
+	 * may look. This core sees its own stores at once. */
 	void (*copy_nt)(void *dst, const void *src, size_t len);
-	/** The same without the fence, which costs as much as the copy of a page: for several copies in a row, and
-	 * strake_kernel_fence() before another core or a device may look. This core sees its own stores at once. */
-	void (*copy_nt_open)(void *dst, const void *src, size_t len);
+	/** cksum() of @p src and copy_nt() in one: @p dst at a multiple of 64 bytes, @p len a multiple of 256. */
+	uint64_t (*cksum_copy_nt)(void *dst, const void *src, size_t len, uint64_t sum);
 	/** CRC32C (Castagnoli, RFC 3720): @p crc is the value so far, 0 at first; inversion is done inside. */
 	uint32_t (*crc32c)(uint32_t crc, const void *data, size_t len);
 	/** True when all bytes are zero. */
@@ -44,7 +43,7 @@ extern const struct strake_kernels *strake_kernel;
 /** The @p i-th set this processor can run, plain C first, or NULL. */
 const struct strake_kernels *strake_kernel_nth(unsigned int i);
 
-/** Order everything copy_nt_open() stored before whatever is stored later. */
+/** Order everything copy_nt() stored before whatever is stored later. */
 static inline void
 strake_kernel_fence(void)
 {

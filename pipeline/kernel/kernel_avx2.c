@@ -48,30 +48,8 @@ avx2_cksum(const void *data, size_t len, uint64_t sum)
 	return kernel_add(sum, kernel_tail_sum(p, len));
 }
 
-static uint64_t
-avx2_cksum_copy(void *dst, const void *src, size_t len, uint64_t sum)
-{
-	struct avx2_acc a = {_mm256_setzero_si256(), _mm256_setzero_si256()}, b = a;
-	const uint8_t *p = src;
-	uint8_t *d = dst;
-
-	for (; len >= 64; p += 64, d += 64, len -= 64) {
-		__m256i v = _mm256_loadu_si256((const __m256i *)p);
-		__m256i w = _mm256_loadu_si256((const __m256i *)(p + 32));
-
-		_mm256_storeu_si256((__m256i *)d, v);
-		_mm256_storeu_si256((__m256i *)(d + 32), w);
-		avx2_add(&a, v);
-		avx2_add(&b, w);
-	}
-	sum = kernel_add(sum, avx2_fold(&a, &b));
-	sum = kernel_add(sum, kernel_tail_sum(p, len));
-	memcpy(d, p, len);
-	return sum;
-}
-
 static void
-avx2_copy_nt_open(void *dst, const void *src, size_t len)
+avx2_copy_nt(void *dst, const void *src, size_t len)
 {
 	const uint8_t *s = src;
 	uint8_t *d = dst;
@@ -96,19 +74,18 @@ avx2_copy_nt_open(void *dst, const void *src, size_t len)
 	memcpy(d, s, len);
 }
 
-static void
-avx2_copy_nt(void *dst, const void *src, size_t len)
+static uint64_t
+avx2_cksum_copy_nt(void *dst, const void *src, size_t len, uint64_t sum)
 {
-	avx2_copy_nt_open(dst, src, len);
-	_mm_sfence();
+	avx2_copy_nt(dst, src, len);
+	return avx2_cksum(src, len, sum);
 }
 
 const struct strake_kernels kernel_avx2 = {
 	.isa = "avx2",
 	.cksum = avx2_cksum,
-	.cksum_copy = avx2_cksum_copy,
 	.copy_nt = avx2_copy_nt,
-	.copy_nt_open = avx2_copy_nt_open,
+	.cksum_copy_nt = avx2_cksum_copy_nt,
 	.crc32c = kernel_crc32c,
 	.is_zero = kernel_is_zero,
 };

@@ -61,8 +61,8 @@ avx512_mask(size_t len)
 }
 
 /* Up to BLOCK registers' worth of bytes; the last, partial register is loaded under a mask. */
-static __rte_always_inline uint64_t
-avx512_block(uint8_t *d, const uint8_t *p, size_t len, const bool copy)
+static uint64_t
+avx512_block(const uint8_t *p, size_t len)
 {
 	struct avx512_acc acc;
 	int i;
@@ -70,29 +70,16 @@ avx512_block(uint8_t *d, const uint8_t *p, size_t len, const bool copy)
 	avx512_zero(&acc);
 	for (; len >= 256; p += 256, len -= 256) {
 #pragma GCC unroll 4
-		for (i = 0; i < 4; i++) {
-			__m512i v = _mm512_loadu_si512(p + 64 * i);
-
-			if (copy)
-				_mm512_storeu_si512(d + 64 * i, v);
-			avx512_add(&acc, i, v);
-		}
-		if (copy)
-			d += 256;
+		for (i = 0; i < 4; i++)
+			avx512_add(&acc, i, _mm512_loadu_si512(p + 64 * i));
 	}
 #pragma GCC unroll 4
 	for (i = 0; i < 4; i++) {
 		size_t n = len < 64 ? len : 64;
-		__m512i v;
 
 		if (n == 0)
 			break;
-		v = _mm512_maskz_loadu_epi8(avx512_mask(n), p);
-		if (copy) {
-			_mm512_mask_storeu_epi8(d, avx512_mask(n), v);
-			d += n;
-		}
-		avx512_add(&acc, i, v);
+		avx512_add(&acc, i, _mm512_maskz_loadu_epi8(avx512_mask(n), p));
 		p += n;
 		len -= n;
 	}
@@ -105,23 +92,12 @@ avx512_cksum(const void *data, size_t len, uint64_t sum)
 	const uint8_t *p = data;
 
 	for (; len > BLOCK * 64; p += BLOCK * 64, len -= BLOCK * 64)
-		sum = kernel_add(sum, avx512_block(NULL, p, BLOCK * 64, false));
-	return kernel_add(sum, avx512_block(NULL, p, len, false));
-}
-
-static uint64_t
-avx512_cksum_copy(void *dst, const void *src, size_t len, uint64_t sum)
-{
-	const uint8_t *p = src;
-	uint8_t *d = dst;
-
-	for (; len > BLOCK * 64; p += BLOCK * 64, d += BLOCK * 64, len -= BLOCK * 64)
-		sum = kernel_add(sum, avx512_block(d, p, BLOCK * 64, true));
-	return kernel_add(sum, avx512_block(d, p, len, true));
+		sum = kernel_add(sum, avx512_block(p, BLOCK * 64));
+	return kernel_add(sum, avx512_block(p, len));
 }
 
 static void
-avx512_copy_nt_open(void *dst, const void *src, size_t len)
+avx512_copy_nt(void *dst, const void *src, size_t len)
 {
 	const uint8_t *s = src;
 	uint8_t *d = dst;
@@ -149,19 +125,36 @@ avx512_copy_nt_open(void *dst, const void *src, size_t len)
 	_mm512_mask_storeu_epi8(d, avx512_mask(len), _mm512_maskz_loadu_epi8(avx512_mask(len), s));
 }
 
-static void
-avx512_copy_nt(void *dst, const void *src, size_t len)
+static uint64_t
+avx512_cksum_copy_nt(void *dst, const void *src, size_t len, uint64_t sum)
 {
-	avx512_copy_nt_open(dst, src, len);
-	_mm_sfence();
+	const uint8_t *p = src, *end = p + len;
+	uint8_t *d = dst;
+
+	while (p < end) {
+		const uint8_t *stop = (size_t)(end - p) > BLOCK * 64 ? p + BLOCK * 64 : end;
+		struct avx512_acc acc;
+
+		avx512_zero(&acc);
+		for (; p < stop; p += 256, d += 256) {
+#pragma GCC unroll 4
+			for (int i = 0; i < 4; i++) {
+				__m512i v = _mm512_loadu_si512(p + 64 * i);
+
+				_mm512_stream_si512((__m512i *)(d + 64 * i), v);
+				avx512_add(&acc, i, v);
+			}
+		}
+		sum = kernel_add(sum, avx512_fold(&acc));
+	}
+	return sum;
 }
 
 const struct strake_kernels kernel_avx512 = {
 	.isa = "avx512",
 	.cksum = avx512_cksum,
-	.cksum_copy = avx512_cksum_copy,
 	.copy_nt = avx512_copy_nt,
-	.copy_nt_open = avx512_copy_nt_open,
+	.cksum_copy_nt = avx512_cksum_copy_nt,
 	.crc32c = kernel_crc32c,
 	.is_zero = kernel_is_zero,
 };

@@ -24,30 +24,9 @@ generic_cksum(const void *data, size_t len, uint64_t sum)
 	return kernel_add(sum, kernel_tail_sum(p, len));
 }
 
-static uint64_t
-generic_cksum_copy(void *dst, const void *src, size_t len, uint64_t sum)
-{
-	const uint8_t *p = src;
-	uint8_t *d = dst;
-
-	for (; len >= 32; p += 32, d += 32, len -= 32) {
-		uint64_t w[4];
-
-		memcpy(w, p, sizeof(w));
-		memcpy(d, w, sizeof(w));
-		sum = kernel_add(sum, w[0]);
-		sum = kernel_add(sum, w[1]);
-		sum = kernel_add(sum, w[2]);
-		sum = kernel_add(sum, w[3]);
-	}
-	sum = kernel_add(sum, kernel_tail_sum(p, len));
-	memcpy(d, p, len);
-	return sum;
-}
-
 /* SSE2 is part of x86-64, so even the plain set has non-temporal stores. */
 static void
-generic_copy_nt_open(void *dst, const void *src, size_t len)
+generic_copy_nt(void *dst, const void *src, size_t len)
 {
 	const uint8_t *s = src;
 	uint8_t *d = dst;
@@ -75,19 +54,18 @@ generic_copy_nt_open(void *dst, const void *src, size_t len)
 	memcpy(d, s, len);
 }
 
-static void
-generic_copy_nt(void *dst, const void *src, size_t len)
+static uint64_t
+generic_cksum_copy_nt(void *dst, const void *src, size_t len, uint64_t sum)
 {
-	generic_copy_nt_open(dst, src, len);
-	_mm_sfence();
+	generic_copy_nt(dst, src, len);
+	return generic_cksum(src, len, sum);
 }
 
 const struct strake_kernels kernel_generic = {
 	.isa = "generic",
 	.cksum = generic_cksum,
-	.cksum_copy = generic_cksum_copy,
 	.copy_nt = generic_copy_nt,
-	.copy_nt_open = generic_copy_nt_open,
+	.cksum_copy_nt = generic_cksum_copy_nt,
 	.crc32c = kernel_crc32c,
 	.is_zero = kernel_is_zero,
 };

@@ -19,6 +19,9 @@
 /* Pages zeroed or forgotten at a time: some 10 µs. */
 #define CLEAR_BURST 4096
 
+/* What cksum_copy_nt() takes: multiples of it, as every block is. */
+#define SEAM 256u
+
 struct mem {
 	struct mem_pages pages;
 };
@@ -29,7 +32,7 @@ struct mem_lcore {
 	struct strake_poller poller;
 	struct strake_io *head, **tail;
 	unsigned int users;
-	uint8_t page[MEM_PAGE] __rte_cache_aligned;
+	uint8_t seam[SEAM] __rte_cache_aligned;
 };
 
 STRAKE_STEP(end_step, STRAKE_AT_END, "drives: ends of I/Os, back through the stripe")
@@ -79,42 +82,61 @@ source_next(struct source *s, uint32_t max, const uint8_t **addr)
 	return n;
 }
 
-/* Pieces of less than a page go through a page in the cache, because a line that is written by halves past the cache
- * costs more than the second copy. */
-static int
-write_pieces(struct mem_lcore *lc, uint8_t *dst, struct source *src, uint32_t len)
+/* The same in multiples of SEAM. @return 0: the current piece has less. */
+static inline uint32_t
+source_whole(struct source *s, uint32_t max, const uint8_t **addr)
 {
-	while (len > 0) {
-		uint32_t chunk = RTE_MIN(len, MEM_PAGE), have = 0;
+	struct source was = *s;
+	uint32_t n = source_next(s, max, addr), whole = n & ~(SEAM - 1);
 
-		while (have < chunk) {
-			const uint8_t *addr;
-			uint32_t n = source_next(src, chunk - have, &addr);
-
-			if (unlikely(n == 0))
-				return -ERANGE;
-			memcpy(lc->page + have, addr, n);
-			have += n;
-		}
-		strake_kernel->copy_nt_open(dst, lc->page, chunk);
-		dst += chunk;
-		len -= chunk;
-	}
-	return 0;
+	if (likely(whole == n))
+		return n;
+	if (whole == 0)
+		*s = was;
+	else
+		s->off -= n - whole;
+	return whole;
 }
 
-static inline int
-write_run(struct mem_lcore *lc, uint8_t *dst, struct source *src, uint32_t len)
+/* The next SEAM bytes, which lie in more than one piece, in one. @return false: the payload is too short. */
+static bool
+source_seam(struct source *s, uint8_t *seam)
 {
-	struct source was = *src;
-	const uint8_t *addr = NULL;
+	for (uint32_t have = 0; have < SEAM;) {
+		const uint8_t *addr;
+		uint32_t n = source_next(s, SEAM - have, &addr);
 
-	if (likely(source_next(src, len, &addr) == len)) {
-		strake_kernel->copy_nt_open(dst, addr, len);
-		return 0;
+		if (unlikely(n == 0))
+			return false;
+		memcpy(seam + have, addr, n);
+		have += n;
 	}
-	*src = was;
-	return write_pieces(lc, dst, src, len);
+	return true;
+}
+
+/* Up to a page, at a block's beginning and in whole blocks: past the cache, from where the payload lies. Only where its
+ * pieces meet it goes through the cache, because a line that is written by halves past it costs more. */
+static int
+write_page(struct mem_lcore *lc, struct mem_pages *m, uint8_t *dst, struct source *src, uint32_t len)
+{
+	uint64_t sum = 0;
+	uint32_t n;
+
+	for (uint32_t done = 0; done < len; done += n) {
+		const uint8_t *addr;
+
+		n = source_whole(src, len - done, &addr);
+		if (unlikely(n == 0)) {
+			if (!source_seam(src, lc->seam))
+				return -ERANGE;
+			addr = lc->seam;
+			n = SEAM;
+		}
+		sum = strake_kernel->cksum_copy_nt(dst + done, addr, n, sum);
+	}
+	if (likely(len == MEM_PAGE))
+		mem_pages_set_sum(m, dst, (uint16_t)~strake_cksum_fold(sum));
+	return 0;
 }
 
 /* @return 0, -EAGAIN (no spare page just now), -ERANGE. */
@@ -129,17 +151,11 @@ mem_write(struct mem_lcore *lc, struct mem_pages *m, const struct strake_io *io)
 		uint32_t in = (uint32_t)off & (MEM_PAGE - 1);
 		uint32_t n = (uint32_t)RTE_MIN(end - off, (uint64_t)MEM_PAGE - in);
 		uint8_t *dst = mem_pages_own(m, (uint32_t)(off >> MEM_PAGE_SHIFT), n == MEM_PAGE);
-		uint32_t run = n;
 
 		if (unlikely(dst == NULL))
 			return -EAGAIN;
-		/* Pages that lie in a row are written in one go. */
-		for (off += n; off < end; off += n, run += n) {
-			n = (uint32_t)RTE_MIN(end - off, (uint64_t)MEM_PAGE);
-			if (mem_pages_own(m, (uint32_t)(off >> MEM_PAGE_SHIFT), n == MEM_PAGE) != dst + in + run)
-				break;
-		}
-		ret = write_run(lc, dst + in, &src, run);
+		ret = write_page(lc, m, dst + in, &src, n);
+		off += n;
 	}
 	return ret;
 }
@@ -249,15 +265,10 @@ static void
 prefetch(const struct strake_drive *drive, struct strake_io **ios, uint16_t n)
 {
 	const struct mem *mem = drive->priv;
-	uint16_t i;
 
-	for (i = 0; i < n; i++) {
+	for (uint16_t i = 0; i < n; i++) {
 		if (ios[i]->off < drive->bytes)
-			mem_pages_prefetch_table(&mem->pages, ios[i]->off);
-	}
-	for (i = 0; i < n; i++) {
-		if (ios[i]->off < drive->bytes)
-			mem_pages_prefetch_refs(&mem->pages, ios[i]->off);
+			mem_pages_prefetch(&mem->pages, ios[i]->off);
 	}
 }
 

@@ -14,6 +14,8 @@
 #include <rte_malloc.h>
 #include <rte_ring_elem.h>
 
+#include "strake_kernel.h"
+
 /* An lcore's own count may be off by this much before it is added to the common one. */
 #define LENT_SLACK 16
 
@@ -33,12 +35,6 @@ mem_pages_footprint(uint64_t bytes)
 	uint64_t pages = (bytes + MEM_PAGE - 1) >> MEM_PAGE_SHIFT;
 
 	return (MEM_ZERO_PAGES + pages + spares_of(pages)) << MEM_PAGE_SHIFT;
-}
-
-static inline uint32_t
-home_of(uint32_t page)
-{
-	return MEM_ZERO_PAGES + page;
 }
 
 /* --- lending -------------------------------------------------------------------------------------------------------
@@ -67,7 +63,7 @@ static inline void
 drop(struct mem_pages *m, uint32_t number)
 {
 	/* Release: the reader is through with the bytes; pairs with the acquire of who finds the page free. */
-	if (__atomic_sub_fetch(&m->refs[number], 1, __ATOMIC_ACQ_REL) == 0 && unlikely(number >= m->first_spare))
+	if (__atomic_sub_fetch(&m->entry[number].refs, 1, __ATOMIC_ACQ_REL) == 0 && unlikely(number >= m->first_spare))
 		rte_ring_enqueue_elem(m->free, &number, sizeof(number));
 }
 
@@ -86,17 +82,39 @@ lent_release(struct strake_buf *buf)
 		drop(m, number + i);
 }
 
+/* Known for whole pages only. A lent page never changes, nor does its sum. */
+static bool
+lent_sum(const struct strake_buf *buf, uint32_t off, uint32_t len, uint16_t *sum)
+{
+	const struct mem_pages *m = container_of(buf->backing, struct mem_pages, backing);
+	uint64_t at = (uint64_t)(buf->addr + off - m->base);
+	uint32_t total = 0;
+
+	if (((at | len) & (MEM_PAGE - 1)) != 0)
+		return false;
+	for (; len > 0; at += MEM_PAGE, len -= MEM_PAGE) {
+		uint32_t s = m->entry[at >> MEM_PAGE_SHIFT].sum;
+
+		if (s == 0)
+			return false;
+		total += s & UINT16_MAX;
+	}
+	*sum = (uint16_t)~strake_cksum_fold(total);
+	return true;
+}
+
 /* Pages in a row from logical page @p page, at most @p max, that also lie in a row. */
 static inline uint32_t
 run_length(const struct mem_pages *m, uint32_t page, uint32_t max)
 {
-	uint32_t first = m->table[page], n = 1;
+	const struct mem_entry *entry = &m->entry[mem_pages_home(page)];
+	uint32_t first = entry->map, n = 1;
 
 	if (first == 0) {
-		while (n < max && m->table[page + n] == 0)
+		while (n < max && entry[n].map == 0)
 			n++;
 	} else {
-		while (n < max && m->table[page + n] == first + n)
+		while (n < max && entry[n].map == first + n)
 			n++;
 	}
 	return n;
@@ -113,7 +131,7 @@ mem_pages_lend(struct mem_pages *m, uint64_t off, uint32_t len, bool *full)
 	while (len > 0) {
 		uint32_t page = (uint32_t)(off >> MEM_PAGE_SHIFT), in = (uint32_t)off & (MEM_PAGE - 1);
 		uint32_t n = run_length(m, page, (in + len + MEM_PAGE - 1) >> MEM_PAGE_SHIFT);
-		uint32_t number = m->table[page], bytes = RTE_MIN(len, n * MEM_PAGE - in);
+		uint32_t number = m->entry[mem_pages_home(page)].map, bytes = RTE_MIN(len, n * MEM_PAGE - in);
 		struct strake_buf *buf;
 
 		buf = strake_buf_wrap(mem_pages_addr(m, number) + in, bytes, &m->backing,
@@ -124,7 +142,7 @@ mem_pages_lend(struct mem_pages *m, uint64_t off, uint32_t len, bool *full)
 		}
 		if (number != 0) {
 			for (uint32_t i = 0; i < n; i++)
-				__atomic_fetch_add(&m->refs[number + i], 1, __ATOMIC_RELAXED);
+				__atomic_fetch_add(&m->entry[number + i].refs, 1, __ATOMIC_RELAXED);
 			lent_add(m, n);
 		}
 		*tail = buf;
@@ -141,7 +159,7 @@ mem_pages_lend(struct mem_pages *m, uint64_t off, uint32_t len, bool *full)
 static inline bool
 is_lent(const struct mem_pages *m, uint32_t number)
 {
-	return __atomic_load_n(&m->refs[number], __ATOMIC_ACQUIRE) > (number >= m->first_spare ? 1u : 0u);
+	return __atomic_load_n(&m->entry[number].refs, __ATOMIC_ACQUIRE) > (number >= m->first_spare ? 1u : 0u);
 }
 
 /* @return page number, or 0. */
@@ -152,14 +170,14 @@ spare_take(struct mem_pages *m)
 
 	if (unlikely(rte_ring_dequeue_elem(m->free, &number, sizeof(number)) < 0))
 		return 0;
-	__atomic_store_n(&m->refs[number], 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&m->entry[number].refs, 1, __ATOMIC_RELAXED);
 	return number;
 }
 
 uint8_t *
 mem_pages_own(struct mem_pages *m, uint32_t page, bool whole)
 {
-	uint32_t old = m->table[page], home = home_of(page), number;
+	uint32_t home = mem_pages_home(page), old = m->entry[home].map, number;
 
 	/* Home is best even from a spare that nobody borrowed: the spare is then free again. */
 	if (likely(!is_lent(m, home)))
@@ -168,13 +186,14 @@ mem_pages_own(struct mem_pages *m, uint32_t page, bool whole)
 		number = old;
 	else
 		number = spare_take(m);
-	if (number == old)
-		return mem_pages_addr(m, number);
 	if (unlikely(number == 0))
 		return NULL;
+	m->entry[number].sum = 0;
+	if (number == old)
+		return mem_pages_addr(m, number);
 	if (!whole)
 		memcpy(mem_pages_addr(m, number), mem_pages_addr(m, old), MEM_PAGE);
-	m->table[page] = number;
+	m->entry[home].map = number;
 	if (old >= m->first_spare)
 		drop(m, old);
 	return mem_pages_addr(m, number);
@@ -183,9 +202,9 @@ mem_pages_own(struct mem_pages *m, uint32_t page, bool whole)
 void
 mem_pages_clear(struct mem_pages *m, uint32_t page)
 {
-	uint32_t old = m->table[page];
+	uint32_t old = m->entry[mem_pages_home(page)].map;
 
-	m->table[page] = 0;
+	m->entry[mem_pages_home(page)].map = 0;
 	if (unlikely(old >= m->first_spare))
 		drop(m, old);
 }
@@ -227,20 +246,21 @@ mem_pages_init(struct mem_pages *m, uint64_t bytes, int socket)
 	uint64_t total = mem_pages_footprint(bytes) >> MEM_PAGE_SHIFT;
 
 	memset(m, 0, sizeof(*m));
-	m->backing = (struct strake_backing){.name = "mem_drive", .release = lent_release};
+	m->backing = (struct strake_backing){.name = "mem_drive", .release = lent_release, .sum = lent_sum};
 	m->pages = (uint32_t)((bytes + MEM_PAGE - 1) >> MEM_PAGE_SHIFT);
-	m->first_spare = home_of(m->pages);
+	m->first_spare = mem_pages_home(m->pages);
 	m->spares = (uint32_t)total - m->first_spare;
 	m->lend_max = m->spares - SPARES_KEPT;
 	m->base = rte_malloc_socket("mem_drive", total << MEM_PAGE_SHIFT, MEM_PAGE, socket);
-	m->table = rte_zmalloc_socket("mem_table", m->pages * sizeof(m->table[0]), RTE_CACHE_LINE_SIZE, socket);
-	m->refs = rte_zmalloc_socket("mem_refs", total * sizeof(m->refs[0]), RTE_CACHE_LINE_SIZE, socket);
-	if (m->base == NULL || m->table == NULL || m->refs == NULL || free_ring_init(m, socket) < 0) {
+	m->entry = rte_zmalloc_socket("mem_entries", total * sizeof(m->entry[0]), RTE_CACHE_LINE_SIZE, socket);
+	if (m->base == NULL || m->entry == NULL || free_ring_init(m, socket) < 0) {
 		mem_pages_fini(m);
 		return -ENOMEM;
 	}
 	populate(m->base, total << MEM_PAGE_SHIFT);
 	memset(m->base, 0, (uint64_t)MEM_ZERO_PAGES << MEM_PAGE_SHIFT);
+	for (uint32_t i = 0; i < MEM_ZERO_PAGES; i++)
+		m->entry[i].sum = MEM_SUM_KNOWN;
 	return 0;
 }
 
@@ -248,7 +268,6 @@ void
 mem_pages_fini(struct mem_pages *m)
 {
 	rte_ring_free(m->free);
-	rte_free(m->refs);
-	rte_free(m->table);
+	rte_free(m->entry);
 	rte_free(m->base);
 }
