@@ -103,6 +103,11 @@ Wire::send(port_dst *dst, rte_mbuf *m, uint8_t tos)
 		w->linear_violations++;
 	for (rte_mbuf *s = m; s != nullptr; s = s->next) {
 		memcpy(&bytes[at], rte_pktmbuf_mtod(s, void *), s->data_len);
+		if (s != m && s->packet_type == PORT_SUM_KNOWN) {
+			w->sums_known++;
+			w->sums_wrong += s->hash.usr !=
+					 (uint16_t)~strake_cksum_fold(strake_kernel->cksum(&bytes[at], s->data_len, 0));
+		}
 		at += s->data_len;
 	}
 	if (at != m->pkt_len)

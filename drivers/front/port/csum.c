@@ -18,9 +18,10 @@ fold(uint64_t sum)
 	return (uint16_t)~strake_cksum_fold(sum);
 }
 
-uint64_t
-port_csum_chain(const struct rte_mbuf *m, uint32_t off, uint32_t len, uint64_t sum)
+static inline uint64_t
+sum_chain(const struct rte_mbuf *m, uint32_t off, uint32_t len, uint64_t sum, const bool ours)
 {
+	const struct rte_mbuf *first = m;
 	bool odd = false;
 
 	for (; len != 0; m = m->next) {
@@ -32,7 +33,10 @@ port_csum_chain(const struct rte_mbuf *m, uint32_t off, uint32_t len, uint64_t s
 			continue;
 		}
 		run = RTE_MIN(len, m->data_len - off);
-		s = strake_kernel->cksum(rte_pktmbuf_mtod_offset(m, const void *, off), run, 0);
+		if (ours && m != first && m->packet_type == PORT_SUM_KNOWN)
+			s = m->hash.usr;
+		else
+			s = strake_kernel->cksum(rte_pktmbuf_mtod_offset(m, const void *, off), run, 0);
 		/* A run that begins at an odd place has its bytes in the other halves of the 16-bit words: section 2(B)
 		 * of the RFC lets us swap its sum instead of its bytes. */
 		sum += odd ? rte_bswap16(fold(s)) : (s & UINT32_MAX) + (s >> 32);
@@ -41,6 +45,18 @@ port_csum_chain(const struct rte_mbuf *m, uint32_t off, uint32_t len, uint64_t s
 		off = 0;
 	}
 	return sum;
+}
+
+uint64_t
+port_csum_chain(const struct rte_mbuf *m, uint32_t off, uint32_t len, uint64_t sum)
+{
+	return sum_chain(m, off, len, sum, false);
+}
+
+uint64_t
+port_csum_ours(const struct rte_mbuf *m, uint32_t len, uint64_t sum)
+{
+	return sum_chain(m, 0, len, sum, true);
 }
 
 uint64_t

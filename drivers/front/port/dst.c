@@ -193,7 +193,7 @@ put_cksum(const struct port_way *w, struct rte_mbuf *m, struct rte_tcp_hdr *tcp,
 	bool v4 = w->ip_len == sizeof(struct rte_ipv4_hdr);
 
 	if (!port->tx_tcp_cksum) {
-		tcp->cksum = strake_cksum_fold(port_csum_chain(m, 0, l4_len, w->pseudo_sum + rte_cpu_to_be_16(l4_len)));
+		tcp->cksum = strake_cksum_fold(port_csum_ours(m, l4_len, w->pseudo_sum + rte_cpu_to_be_16(l4_len)));
 		return;
 	}
 	/* The device completes the sum over the pseudo header; when it cuts segments it also adds their lengths. */

@@ -327,6 +327,8 @@ port_hash_owner(const struct port *port, uint32_t hash)
 /* csum.c */
 /** One's-complement sum of chain bytes [off, off + len) added to @p sum; the chain has them. */
 uint64_t port_csum_chain(const struct rte_mbuf *m, uint32_t off, uint32_t len, uint64_t sum);
+/** The same of a whole packet of ours, whose mbufs may say what they know (port_sum_known()). */
+uint64_t port_csum_ours(const struct rte_mbuf *m, uint32_t len, uint64_t sum);
 /** Sum of a pseudo header (RFC 9293 section 3.1, RFC 8200 section 8.1) without its length. */
 uint64_t port_csum_pseudo(const struct port_addr *src, const struct port_addr *dst, uint8_t proto);
 /** True when the transport checksum over pseudo header and packet is right. */

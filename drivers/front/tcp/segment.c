@@ -12,6 +12,8 @@
 
 /* Pieces up to this are copied into the header's mbuf: dearer as an mbuf of their own than as a copy. */
 #define INLINE_MAX 192
+/* Bytes for which backings know sums: a page. */
+#define SUM_UNIT 4096u
 
 /* Bytes we are ready to take, told or not. */
 static uint32_t
@@ -185,6 +187,20 @@ append_mbuf(struct tcp_conn *c, struct rte_mbuf *m, struct rte_mbuf *last, struc
 	return x;
 }
 
+/* How much of the current piece goes into a segment with room for @p left of @p len bytes. A piece whose sums are known
+ * by the page is not cut elsewhere if the segment is nearly full without: what is cut must be read for its checksum.
+ * @return 0: the segment ends here. */
+static inline uint32_t
+piece(const struct tcp_cursor *cur, uint32_t left, uint32_t len)
+{
+	uint32_t have = cur->buf->len - cur->off, n = RTE_MIN(have, left), over;
+
+	if (n == have || cur->buf->backing->sum == NULL)
+		return n;
+	over = (uint32_t)((uintptr_t)cur->buf->addr + cur->off + n) & (SUM_UNIT - 1);
+	return over <= n && left - n + over <= len / 4 ? n - over : n;
+}
+
 /* Payload of @p len bytes from a cursor. @return bytes placed: fewer when the chain is as long as the port takes, or
  * mbufs ran out. */
 static uint32_t
@@ -194,11 +210,14 @@ fill(struct tcp_conn *c, struct rte_mbuf *m, struct tcp_cursor *cur, uint32_t le
 	bool linear = ifp->tx_segs_max <= 1, copied_much = false;
 	struct rte_mbuf *last = m;
 	uint32_t left = len;
+	uint16_t sum;
 
 	while (left > 0) {
-		uint32_t n = RTE_MIN(cur->buf->len - cur->off, left);
+		uint32_t n = linear ? RTE_MIN(cur->buf->len - cur->off, left) : piece(cur, left, len);
 		bool small = n <= INLINE_MAX || linear;
 
+		if (n == 0)
+			break;
 		rte_prefetch0(cur->buf->next);
 		if (small && RTE_MBUF_DIRECT(last) && rte_pktmbuf_tailroom(last) > 0) {
 			copied_much |= n > INLINE_MAX;
@@ -216,6 +235,8 @@ fill(struct tcp_conn *c, struct rte_mbuf *m, struct tcp_cursor *cur, uint32_t le
 				continue;
 			n = RTE_MIN(n, (uint32_t)UINT16_MAX);
 			strake_buf_mbuf_attach(x, cur->buf, cur->off, (uint16_t)n);
+			if (strake_buf_sum(cur->buf, cur->off, n, &sum))
+				port_sum_known(x, sum);
 			m->pkt_len += n;
 		}
 		tcp_cursor_step(cur, n);

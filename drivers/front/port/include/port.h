@@ -56,6 +56,18 @@ port_pkt(struct rte_mbuf *m)
 	return (struct port_pkt *)rte_mbuf_to_priv(m);
 }
 
+/** In the packet_type of an mbuf that is not the first of its packet: port_sum_known(). */
+#define PORT_SUM_KNOWN 0x4d555300u
+
+/** Before port_if_ops::send: the sum of all bytes of @p m, folded to 16 bits and not inverted, is @p sum, so that they
+ * need not be read for the checksum. Not for the first mbuf of a packet. */
+static inline void
+port_sum_known(struct rte_mbuf *m, uint16_t sum)
+{
+	m->packet_type = PORT_SUM_KNOWN;
+	m->hash.usr = sum;
+}
+
 /* port_if::caps */
 #define PORT_CAP_TSO 0x01 /**< frames larger than the MTU may be sent, with tso_segsz set */
 #define PORT_CAP_LRO 0x02 /**< received packets may be several segments joined */

@@ -280,3 +280,45 @@ TEST_F(Raw, RetransmitsIntoASillyWindow)
 	send(TCP_ACK, seq, ack + 150, "", {}, 65535);
 	EXPECT_EQ(1000u, conn()->snd_max - conn()->snd_una);
 }
+
+/* Pages of a payload whose sums are known are sent without being read, so segments end with a page if that costs less
+ * than a quarter of them. */
+TEST_F(Raw, EndsSegmentsWherePagesEndIfTheirSumsAreKnown)
+{
+	static std::vector<uint8_t> room((1 << 20) + 4096);
+	static uint8_t *base = room.data() + (-(uintptr_t)room.data() & 4095);
+	static strake_backing backing = {
+		"pages", nullptr, [](const strake_buf *b, uint32_t off, uint32_t len, uint16_t *sum) {
+			if ((((uintptr_t)b->addr + off) | len) % 4096 != 0)
+				return false;
+			*sum = (uint16_t)~strake_cksum_fold(strake_kernel->cksum(b->addr + off, len, 0));
+			return true;
+		}};
+	WireConf wc;
+
+	wc.mtu = 9000;
+	build(wc, conf());
+	establish({2, 4, 0x22, 0xf4}); /* MSS 8948 */
+	for (size_t i = 0; i < 32768; i++)
+		base[i] = (uint8_t)(i * 7 + i / 4096);
+	/* A header of 24 bytes before one page, another before three. */
+	strake_buf *h0 = strdup_buf(numbers(24)), *h1 = strdup_buf(numbers(24));
+	h0->next = strake_buf_wrap(base, 4096, &backing, nullptr, STRAKE_BUF_STABLE);
+	h0->next->next = h1;
+	h1->next = strake_buf_wrap(base + 4096, 12288, &backing, nullptr, STRAKE_BUF_STABLE);
+	out.clear();
+	strake_stream_send(user.s, h0, 2 * 24 + 4 * 4096);
+	w->turn(1000);
+	std::string want = numbers(24) + std::string((char *)base, 4096) + numbers(24) +
+			   std::string((char *)base + 4096, 12288),
+		    got;
+	for (const Reply &r : out)
+		got += r.data;
+	EXPECT_TRUE(want == got);
+	ASSERT_EQ(2u, out.size());
+	EXPECT_EQ(2 * (24 + 4096), (int)out[0].data.size());
+	EXPECT_EQ(8192u, out[1].data.size());
+	EXPECT_EQ(3u, w->wire->sums_known);
+	EXPECT_EQ(0u, w->wire->sums_wrong);
+	EXPECT_TRUE(out[1].flags & TCP_PSH);
+}
