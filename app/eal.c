@@ -161,6 +161,17 @@ add_device(struct args *args, const char *device)
 	return true;
 }
 
+/* A memif client without copies. */
+static bool
+lends_memory(const struct conf *conf)
+{
+	for (unsigned int i = 0; i < conf->n_ports; i++)
+		if (strncmp(conf->ports[i].device, "net_memif", 9) == 0 &&
+		    strstr(conf->ports[i].device, "zero-copy=yes") != NULL)
+			return true;
+	return false;
+}
+
 static void
 add_devices(struct args *args, const struct conf *conf)
 {
@@ -171,6 +182,8 @@ add_devices(struct args *args, const struct conf *conf)
 		for (unsigned int m = 0; m < conf->ports[i].n_members; m++)
 			pci = add_device(args, conf->ports[i].members[m]) || pci;
 	}
+	if (lends_memory(conf))
+		add(args, "--single-file-segments"); /* the peer maps memory by file */
 	if (pci)
 		return;
 	add(args, "--no-pci");

@@ -87,10 +87,10 @@ push_rx(void *user, const void *data, size_t len)
 
 /* Connection, ICReq, ICResp. */
 static int
-link_open(struct host *h, struct link *l, uint16_t depth)
+link_try(struct host *h, struct link *l, uint16_t depth, uint64_t end)
 {
 	struct qp_conf qc = {.depth = depth, .hdgst = h->conf.hdgst, .ddgst = h->conf.ddgst, .rx_bytes = 4096};
-	uint64_t now = ticks_now(), end = now + h->timeout;
+	uint64_t now = ticks_now();
 	int ret = ctcp_open(&l->tcp, h->conf.net, h->conf.service, now);
 
 	if (ret < 0)
@@ -119,6 +119,19 @@ link_open(struct host *h, struct link *l, uint16_t depth)
 		return ret;
 	}
 	return 0;
+}
+
+/* A target that has just come up has a link before it listens. */
+static int
+link_open(struct host *h, struct link *l, uint16_t depth)
+{
+	uint64_t end = ticks_now() + h->timeout;
+	int ret;
+
+	do
+		ret = link_try(h, l, depth, end);
+	while (ret == -ECONNREFUSED && ticks_now() < end);
+	return ret;
 }
 
 static void

@@ -96,14 +96,17 @@ session_open(struct session *s, const struct opts *o)
 	if (ret == CLI_OK)
 		ret = address(o->addr, "addr", &nc.peer);
 	if (ret == CLI_OK)
-		ret = target_start(s, o);
-	if (ret == CLI_OK)
 		ret = eal_start(o);
 	s->eal = ret == CLI_OK;
 	if (ret != CLI_OK)
 		goto err;
 	ticks_per_ns();
 	ret = net_open(&s->net, &nc, s->err);
+	/* With the link, the target is there: it may be what this end waited for. */
+	if (ret == 0 && target_start(s, o) != CLI_OK) {
+		ret = CLI_UNREACHABLE;
+		goto err;
+	}
 	if (ret == 0) {
 		hc.net = s->net;
 		ret = host_open(&s->host, &hc, s->err);
