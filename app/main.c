@@ -63,9 +63,12 @@ static int
 parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{"check", no_argument, NULL, 'c'},     {"no-huge", no_argument, NULL, 'n'},
-		{"reference", no_argument, NULL, 'r'}, {"version", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},      {"json", no_argument, NULL, 'j'},
+		{"check", no_argument, NULL, 'c'},
+		{"no-huge", no_argument, NULL, 'n'},
+		{"reference", no_argument, NULL, 'r'},
+		{"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{"json", no_argument, NULL, 'j'},
 		{NULL, 0, NULL, 0},
 	};
 	int opt;
