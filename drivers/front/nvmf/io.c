@@ -65,9 +65,7 @@ nvmf_io_check(struct nvmf_cmd *cmd)
 		return NVME_SC_INVALID_NS;
 	if (unlikely(cmd->qp->ana_sc != 0))
 		return cmd->qp->ana_sc;
-	if (unlikely(nvmf_resv_opcode(cmd->sqe.opc)))
-		return nvmf_resv_check(cmd);
-	if (unlikely(ns->resv != NULL) && nvmf_io_forbidden(cmd, ns))
+	if (unlikely(ns->resv != NULL) && !nvmf_resv_opcode(cmd->sqe.opc) && nvmf_io_forbidden(cmd, ns))
 		return NVME_SC_RESV_CONFLICT;
 	switch (cmd->sqe.opc) {
 	case NVME_IO_READ:
@@ -92,6 +90,11 @@ nvmf_io_check(struct nvmf_cmd *cmd)
 		return sc != 0 ? sc : check_range(&cmd->sqe, ns);
 	case NVME_IO_DSM:
 		return nvmf_dsm_check(cmd);
+	case NVME_IO_RESV_REGISTER:
+	case NVME_IO_RESV_REPORT:
+	case NVME_IO_RESV_ACQUIRE:
+	case NVME_IO_RESV_RELEASE:
+		return nvmf_resv_check(cmd);
 	default:
 		return NVME_SC_INVALID_OPCODE;
 	}
@@ -178,11 +181,13 @@ nvmf_io_start(struct nvmf_cmd *cmd, struct strake_req **out)
 
 	if (unlikely((cmd->sqe.flags & NVME_CMD_FUSE_MASK) != 0))
 		return nvmf_fused_start(cmd, out);
-	if (cmd->sqe.opc == NVME_IO_DSM)
-		return nvmf_dsm_start(cmd);
-	if (unlikely(nvmf_resv_opcode(cmd->sqe.opc))) {
-		nvmf_admin_send(cmd);
-		return true;
+	if (unlikely(cmd->sqe.opc >= NVME_IO_DSM)) {
+		if (cmd->sqe.opc == NVME_IO_DSM)
+			return nvmf_dsm_start(cmd);
+		if (nvmf_resv_opcode(cmd->sqe.opc)) {
+			nvmf_admin_send(cmd);
+			return true;
+		}
 	}
 	ns = nvmf_ns_of(cmd->qp->ns->array, cmd->sqe.nsid);
 	/* The namespace may have gone, or become another, while the payload was on its way. */
