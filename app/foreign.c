@@ -205,24 +205,45 @@ foreign_path(const struct conf_drive *drive)
 {
 	const struct strake_drive_ops *ops = strake_drive_find(drive->kind);
 	static char block[256];
-	const char *path;
 
-	if (ops == NULL || !has_key(ops->keys, "path"))
-		return NULL;
-	path = conf_str(drive->values, "path");
-	/* The character device of a namespace has its block device beside it: /dev/ng0n1, /dev/nvme0n1. */
-	if (path == NULL || strncmp(path, "/dev/ng", 7) != 0)
-		return path;
-	snprintf(block, sizeof(block), "/dev/nvme%s", path + 7);
-	return block;
+	if (ops != NULL && has_key(ops->keys, "path"))
+		return conf_str(drive->values, "path");
+	if (strcmp(drive->kind, "nvme") == 0 && ops != NULL && has_key(ops->keys, "device") &&
+	    foreign_nvme_block("/sys", conf_str(drive->values, "device"), block, sizeof(block)))
+		return block;
+	return NULL;
+}
+
+int
+foreign_claim(const char *path)
+{
+	struct stat st;
+	int fd;
+
+	if (stat(path, &st) < 0 || !S_ISBLK(st.st_mode))
+		return 0;
+	/* For reading: the end of an opening for writing would make udev look at it anew. */
+	fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
 }
 
 static int
 drive_check(struct appliance *a, const struct conf_drive *d, const char *path)
 {
 	struct foreign f;
-	int ret = foreign_probe(path, &f);
+	int ret;
 
+	/* A driver that goes by the character device beside it would not notice. */
+	if (foreign_claim(path) == -EBUSY) {
+		snprintf(a->err, sizeof(a->err),
+			 "drive %.63s: %.120s is mounted or used by something else; `strake preflight` says by what",
+			 d->name, path);
+		return -EBUSY;
+	}
+	ret = foreign_probe(path, &f);
 	/* What cannot be opened the driver will refuse, and it knows more about the reason. */
 	if (ret <= 0)
 		return 0;

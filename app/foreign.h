@@ -30,8 +30,16 @@ int foreign_probe(const char *path, struct foreign *out);
 /** Destroy what foreign_probe() finds, and blank both ends. A device in use is refused. @return 0 or -errno. */
 int foreign_wipe(const char *path);
 
+/** Is a block device nobody's? @return 0, also for a file; -EBUSY: mounted, swap space, held by a RAID or LVM; -errno.
+ */
+int foreign_claim(const char *path);
+
 /** The file or block device of a drive, or NULL: it has none. Lives until the next call. */
 const char *foreign_path(const struct conf_drive *drive);
+
+/** Block device of an NVMe namespace: @p device as the configuration names it (/dev/ng0n1, nvme0n1, serial:S[/NSID],
+ * 0000:01:00.0[/NSID]). @p sys is where sysfs is mounted. @return false: there is none. */
+bool foreign_nvme_block(const char *sys, const char *device, char *out, size_t len);
 
 /** Bring-up: refuse drives with foreign data, wipe those whose `overwrite:` names it. */
 int foreign_up(struct appliance *a);

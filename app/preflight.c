@@ -142,17 +142,6 @@ try_uring(void)
 	return ret;
 }
 
-static int
-try_claim(const char *path)
-{
-	int fd = open(path, O_RDWR | O_EXCL | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
-}
-
 static int64_t
 device_of(const char *path)
 {
@@ -173,7 +162,7 @@ preflight_main(const struct conf *conf, bool no_huge, bool json)
 		.no_huge = no_huge,
 		.uring = try_uring,
 		.foreign = foreign_probe,
-		.claim = try_claim,
+		.claim = foreign_claim,
 		.device = device_of,
 	};
 	int ret;

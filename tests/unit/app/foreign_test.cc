@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -204,6 +206,45 @@ TEST_F(Foreign, DrivesWithoutAPathAndPathsWithoutAFileAreLeftToTheirDriver)
 	conf_values_free(mem.values);
 	unlink(path.c_str());
 	EXPECT_EQ(0, up(nullptr));
+}
+
+TEST(ForeignNvme, ABlockDeviceIsFoundByEveryNameADriveCanHave)
+{
+	std::string sys = "/tmp/strake-foreign-sys-" + std::to_string(getpid());
+	char out[64];
+
+	auto file = [&sys](const std::string &path, const char *text) {
+		std::filesystem::create_directories(std::filesystem::path(sys + "/class/nvme/" + path).parent_path());
+		std::ofstream(sys + "/class/nvme/" + path) << text;
+	};
+	file("nvme0/serial", "ABC 1          \n");
+	file("nvme0/address", "0000:01:00.0\n");
+	file("nvme0/nvme0n1/nsid", "1\n");
+	file("nvme0/nvme0n3/nsid", "7\n");
+	/* Multipath: the controller shows a path, and the subsystem has the namespace. */
+	file("nvme1/serial", "ABC 2\n");
+	file("nvme1/nvme4c1n2/nsid", "2\n");
+	struct {
+		const char *device, *block;
+	} cases[] = {
+		{"/dev/ng0n1", "/dev/nvme0n1"},
+		{"ng12n3", "/dev/nvme12n3"},
+		{"nvme0n1", "/dev/nvme0n1"},
+		{"/dev/nvme0n1", "/dev/nvme0n1"},
+		{"serial:ABC 1/7", "/dev/nvme0n3"},
+		{"0000:01:00.0/1", "/dev/nvme0n1"},
+		{"serial:ABC 2", "/dev/nvme4n2"},
+		{"serial:ABC 1/9", nullptr},
+		{"serial:ABC", nullptr},
+		{"0000:02:00.0", nullptr},
+	};
+	for (auto &c : cases) {
+		bool found = foreign_nvme_block(sys.c_str(), c.device, out, sizeof(out));
+
+		EXPECT_STREQ(c.block, found ? out : nullptr) << c.device;
+	}
+	EXPECT_FALSE(foreign_nvme_block("/nonexistent", "serial:ABC 1", out, sizeof(out)));
+	std::filesystem::remove_all(sys);
 }
 
 } // namespace
