@@ -234,6 +234,9 @@ command(Input &in)
 	} else if (sqe.opc == NVME_IO_DSM && h->qp.qid != 0) {
 		for (unsigned int n = 0; n < 4; n++)
 			head = head + bytes_of(nvme_dsm_range{0, in.u8(), in.u8()});
+	} else if (h->qp.qid != 0 && (sqe.opc == NVME_IO_RESV_REGISTER || sqe.opc == NVME_IO_RESV_ACQUIRE ||
+				      sqe.opc == NVME_IO_RESV_RELEASE)) {
+		head = bytes_of(nvme_resv_keys{in.u8() & 3u, in.u8() & 3u});
 	} else {
 		head = in.bytes(in.u8() & 15);
 	}

@@ -106,10 +106,10 @@ class FuzzTarget
 			nvmf_ns_add(nqn, how >> 3 & 7, &disk[how >> 6 & 1]->vol);
 			break;
 		case 1:
-			nvmf_ns_remove(nqn, how >> 3 & 7);
+			nvmf_ns_remove(nqn, how >> 3 & 7, nullptr, nullptr);
 			break;
 		default:
-			nvmf_ns_resized(&disk[how >> 3 & 1]->vol);
+			nvmf_ns_resized(&disk[how >> 3 & 1]->vol, nullptr, nullptr);
 		}
 		strake_lcore_enter(self);
 	}
@@ -168,7 +168,7 @@ fuzz_connect_data(uint8_t how, uint16_t cntlid)
 						 "nqn.2026-01.org.example:no"};
 	nvme_connect_data d = {};
 
-	memset(d.hostid, 0x5a, sizeof(d.hostid));
+	memset(d.hostid, how & 4 ? 0x6b : 0x5a, sizeof(d.hostid));
 	d.cntlid = cntlid;
 	snprintf(d.subnqn, sizeof(d.subnqn), "%s", subsystems[how & 3]);
 	snprintf(d.hostnqn, sizeof(d.hostnqn), "%s", how & 4 ? FuzzTarget::kHostB : FuzzTarget::kHostA);
@@ -201,6 +201,8 @@ fuzz_sqe(Input &in, bool admin)
 					    NVME_ADMIN_KEEP_ALIVE,   NVME_OPC_FABRICS};
 	static const uint8_t io_ops[] = {NVME_IO_WRITE, NVME_IO_READ,	NVME_IO_COMPARE, NVME_IO_WRITE_ZEROES,
 					 NVME_IO_DSM,	NVME_IO_VERIFY, NVME_IO_FLUSH,	 NVME_OPC_FABRICS};
+	static const uint8_t resv_ops[] = {NVME_IO_RESV_REGISTER, NVME_IO_RESV_ACQUIRE, NVME_IO_RESV_RELEASE,
+					   NVME_IO_RESV_REPORT};
 	static const uint8_t fctypes[] = {NVME_FCTYPE_PROPERTY_GET, NVME_FCTYPE_PROPERTY_SET, NVME_FCTYPE_CONNECT,
 					  NVME_FCTYPE_DISCONNECT};
 	static const uint32_t nsids[] = {1, 3, 0, NVME_NSID_ALL};
@@ -209,6 +211,8 @@ fuzz_sqe(Input &in, bool admin)
 	nvme_cmd c = {};
 
 	c.opc = what & 8 ? in.u8() : admin ? admin_ops[what & 7] : io_ops[what & 7];
+	if (!admin && (what & 8) != 0 && c.opc < 64)
+		c.opc = resv_ops[c.opc & 3];
 	c.flags = (uint8_t)(NVME_CMD_PSDT_SGL | (how & 3 ? 0 : what >> 4 & 3));
 	c.sgl.type = how & 4 ? NVME_SGL_IN_CAPSULE : NVME_SGL_TRANSPORT_DATA;
 	if (c.opc == NVME_OPC_FABRICS) {
@@ -245,6 +249,13 @@ fuzz_sqe(Input &in, bool admin)
 			c.sgl.len = (c.cdw10 + 1) * (uint32_t)sizeof(nvme_dsm_range);
 		} else if (c.opc == NVME_IO_FLUSH || c.opc == NVME_IO_WRITE_ZEROES || c.opc == NVME_IO_VERIFY) {
 			c.sgl.len = 0;
+		} else if (c.opc == resv_ops[0] || c.opc == resv_ops[1] || c.opc == resv_ops[2]) {
+			c.cdw10 = (in.u16() & 0x70f) | (uint32_t)(in.u8() & 3) << 30;
+			c.sgl.len = c.opc == NVME_IO_RESV_RELEASE ? 8 : 16;
+		} else if (c.opc == NVME_IO_RESV_REPORT) {
+			c.cdw10 = in.u8();
+			c.cdw11 = how & 8 ? 0 : NVME_RESV_EDS;
+			c.sgl.len = (c.cdw10 + 1) * 4;
 		}
 		if (how & 16)
 			c.control = in.u16();
