@@ -72,8 +72,8 @@ bool group_volatile_cache(const struct group *g);
 int group_extent(struct group *g, const char *name, uint64_t bytes, const uint8_t *uuid, struct group_extent *out,
 		 char *err, size_t errlen);
 
-/** Give a volume's extent another size in its place; what grows needs free room behind it. Durable on return. Main: runs
- * turns. @return 0; -ENOENT; -ENOSPC; -EIO, with one line in @p err. */
+/** Give a volume's extent another size in its place; what grows needs free room behind it. Durable on return. Main:
+ * runs turns. @return 0; -ENOENT; -ENOSPC; -EIO, with one line in @p err. */
 int group_extent_resize(struct group *g, const char *name, uint64_t bytes, char *err, size_t errlen);
 
 /** Operator's words, main: take a member out of service; bring a drive back or put a new one in its place (resyncs). */
