@@ -370,3 +370,51 @@ TEST_F(Raw, KeepsTheMarksOfTheNewestPacket)
 	w->turn(1000);
 	EXPECT_EQ(0x20, user.s->tos);
 }
+
+/* A port with an exception path: the host's kernel has the other ports. */
+class RawForeign : public RawAdmit
+{
+      protected:
+	void
+	SetUp() override
+	{
+		RawAdmit::SetUp();
+		allow = true;
+		port_if *ifp = w->wire->side(1);
+
+		ops = *ifp->ops;
+		ops.foreign = [](port_if *, rte_mbuf *m) {
+			taken++;
+			rte_pktmbuf_free(m);
+			return true;
+		};
+		ifp->ops = &ops;
+		taken = 0;
+	}
+	port_if_ops ops = {};
+	static int taken;
+};
+int RawForeign::taken;
+
+TEST_F(RawForeign, GivesAwayWhatIsForNoListenerWhoeverSentIt)
+{
+	allow = false; /* the kernel has its own mind about who may connect */
+	dport = 22;
+	for (uint8_t f : {TCP_SYN, TCP_ACK, TCP_RST, TCP_FIN | TCP_ACK, TCP_SYN | TCP_ACK})
+		send(f, 1000, 7, "ssh");
+	EXPECT_EQ(5, taken);
+	EXPECT_TRUE(out.empty());
+	EXPECT_EQ(0, asked);
+	EXPECT_EQ(0u, n().tx_resets);
+}
+
+TEST_F(RawForeign, KeepsWhatIsForAListenerOrAConnectionAlsoWhenItIsWrong)
+{
+	send(TCP_ACK, 1000, 77); /* no connection, but our port: ours to reset */
+	EXPECT_EQ(TCP_RST, out.at(0).flags);
+	send(TCP_RST, 1000, 77);
+	establish();
+	send(TCP_ACK, seq, ack, "bytes");
+	EXPECT_EQ("bytes", user.rx);
+	EXPECT_EQ(0, taken);
+}
