@@ -26,13 +26,28 @@ def sh(*cmd, **kw):
     return subprocess.run(cmd, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kw).stdout
 
 
+def begun(*cmd):
+    """A client, under way."""
+    return subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            preexec_fn=favoured)
+
+
+def ended(client, timeout=600):
+    """What a client said at its end."""
+    try:
+        out, err = client.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        client.kill()
+        client.communicate()
+        raise
+    if client.returncode != 0:
+        raise RuntimeError(f"{' '.join(client.args)}: status {client.returncode}\n{err}{out[-500:]}")
+    return out
+
+
 def measured(*cmd):
     """Run a client to its end; its JSON."""
-    r = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                       preexec_fn=favoured, timeout=600, check=False)
-    if r.returncode != 0:
-        raise RuntimeError(f"{' '.join(cmd)}: status {r.returncode}\n{r.stderr}{r.stdout[-500:]}")
-    return json.loads(r.stdout)
+    return json.loads(ended(begun(*cmd)))
 
 
 class Telemetry:
@@ -139,10 +154,16 @@ listeners:
         return (used() - before) / (time.monotonic() - began)
 
 
-def memif_port(folder):
+def memif(folder, role):
+    """Devargs. The client is the side that can do without copies: what it sends and receives lies in its own memory."""
+    more = "rsize=11" if role == "server" else "rsize=8,zero-copy=yes"
+    return f"net_memif0,role={role},socket={folder}/memif,socket-abstract=no,bsize=9216,{more}"
+
+
+def memif_port(folder, role="server"):
     return f"""ports:
   - name: p0
-    device: "net_memif0,role=server,socket={folder}/memif,socket-abstract=no,bsize=9216,rsize=11"
+    device: "{memif(folder, role)}"
     mtu: 9000
     addresses: [10.78.0.2/24]"""
 
@@ -172,10 +193,26 @@ def veth():
         subprocess.run(["ip", "netns", "del", ns], check=False)
 
 
-def bench_command(o, folder, command, *args):
-    device = f"net_memif0,role=client,socket={folder}/memif,socket-abstract=no,bsize=9216,rsize=8,zero-copy=yes"
-    return [f"{o.build}/tools/load/strake-bench", command, *(["--huge"] if o.huge else []), "--device", device,
-            "--cpu", str(o.client_cpu), "--target", NAME, *args]
+def bench_command(o, folder, command, *args, role="client"):
+    return [f"{o.build}/tools/load/strake-bench", command, *(["--huge"] if o.huge else []), "--memory", "768M",
+            "--device", memif(folder, role), "--cpu", str(o.client_cpu), "--target", NAME, *args]
+
+
+@contextlib.contextmanager
+def server_client(o, folder, command, *args):
+    """A strake-bench that waits for a target to call it: the target is memif's client, and calls when it starts."""
+    client = begun(*bench_command(o, folder, command, "--timeout", "30s", *args, role="server"))
+    try:
+        for _ in range(100):
+            if os.path.exists(f"{folder}/memif") or client.poll() is not None:
+                break
+            time.sleep(0.1)
+        time.sleep(0.5)
+        yield client
+    finally:
+        if client.poll() is None:
+            client.kill()
+            client.communicate()
 
 
 def io_command(o, prefix, addr, port):

@@ -11,6 +11,7 @@ namespaces, and a scheduling group of its own for each process, so that other wo
 
 import argparse
 import contextlib
+import json
 import os
 import platform
 import shutil
@@ -21,20 +22,26 @@ import sys
 import tempfile
 import time
 
-from appliance import (NAME, Appliance, bench_command, favoured, io_command, measured, memif_port, packet_port, sh,
-                       veth)
+from appliance import (Appliance, NAME, begun, bench_command, ended, favoured, io_command, measured, memif_port,
+                       packet_port, server_client, sh, veth)
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 HUGE = "/proc/sys/vm/nr_hugepages"
 
 # section, figure, what it is held against: (kind, value); kinds: cycles, us and iops and gbs are at most or at least
 TARGETS = {
+    ("lent", "4 KiB random read, depth 1"): ("us", 5.0),
+    ("lent", "4 KiB random read, depth 128"): ("cycles", 1900),
+    ("lent", "4 KiB random write, depth 128"): ("cycles", 2400),
+    ("lent", "128 KiB sequential read, depth 16"): ("gbs", 6.0),
+    ("lent", "128 KiB sequential write, depth 16"): ("gbs", 5.0),
     ("memif", "4 KiB random read, depth 1"): ("us", 5.0),
     ("memif", "4 KiB random read, depth 128"): ("cycles", 1900),
     ("memif", "4 KiB random write, depth 128"): ("cycles", 2400),
     ("memif", "128 KiB sequential read, depth 16"): ("gbs", 6.0),
     ("memif", "128 KiB sequential write, depth 16"): ("gbs", 5.0),
     ("xts", "4 KiB random read, depth 128"): ("iops", 600e3),
+    ("xts-kernel", "4 KiB random read, depth 127"): ("iops", 563e3),
     ("kernel", "4 KiB random read, depth 1"): ("us", 9.1),
     ("kernel", "4 KiB random read, depth 32"): ("iops", 702e3),
     ("kernel", "4 KiB random read, depth 127"): ("iops", 788e3),
@@ -57,6 +64,7 @@ TARGETS = {
 LOADS = {
     "kernel": [("randread", "4K", 1), ("randread", "4K", 32), ("randread", "4K", 127), ("randwrite", "4K", 127),
                ("read", "128K", 16), ("write", "128K", 16)],
+    "xts-kernel": [("randread", "4K", 127), ("randwrite", "4K", 127), ("read", "128K", 16), ("write", "128K", 16)],
     "veth": [("randread", "4K", 32), ("randwrite", "4K", 32), ("read", "128K", 16), ("write", "128K", 16)],
     # 128 KiB is the longest command there is
     "uring": [("randread", "4K", 128), ("randread", "4K", 32), ("randread", "4K", 1), ("read", "128K", 16),
@@ -71,21 +79,43 @@ def row(section, name, **figures):
             "client": 0, "ratio": None} | figures
 
 
+def suite_rows(section, text):
+    return [row(section, r["name"], iops=r["iops"], low=r["iops_low"], high=r["iops_high"], bps=r["bytes_per_second"],
+                p50=r["p50_ns"], p99=r["p99_ns"], cycles=r["target_cycles_per_io"], client=r["client_cycles_per_io"])
+            for r in json.loads(text)]
+
+
 def suite(o, folder, section, notes, stages=""):
-    rows = []
+    """The target copies what it sends into the client's buffers, and what it receives out of them."""
+    args = ["--runs", str(o.runs), "--time", f"{o.time}s", "--warm-up", "200ms", "--json"]
     with Appliance(o, folder, "{port: p0, address: 10.78.0.2}", memif_port(folder), stages):
-        cmd = bench_command(o, folder, "suite", "--runs", str(o.runs), "--time", f"{o.time}s", "--warm-up", "200ms")
-        for r in measured(*cmd, "--json"):
-            rows.append(row(section, r["name"], iops=r["iops"], low=r["iops_low"], high=r["iops_high"],
-                            bps=r["bytes_per_second"], p50=r["p50_ns"], p99=r["p99_ns"],
-                            cycles=r["target_cycles_per_io"], client=r["client_cycles_per_io"]))
-        for pattern, size in (("randread", "960M"), ("randwrite", "960M"),
-                              ("randread", "512K")) if section == "memif" else ():
-            cmd = bench_command(o, folder, "breakdown", "--pattern", pattern, "--size", size, "--time", f"{o.time}s")
-            r = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=favoured,
-                               check=True, timeout=120)
-            notes.append((f"Where the cycles go: {WORDS[pattern]}, 4 KiB, depth 128, {size}B", r.stdout))
+        return suite_rows(section, ended(begun(*bench_command(o, folder, "suite", *args))))
+
+
+def lent_suite(o, folder, section, notes, stages=""):
+    """The target lends the client its memory: the copies are the client's, as they would be a card's."""
+    where = ("{port: p0, address: 10.78.0.2}", memif_port(folder, "client"), stages)
+    args = ["--runs", str(o.runs), "--time", f"{o.time}s", "--warm-up", "200ms", "--json"]
+    with server_client(o, folder, "suite", *args) as client, Appliance(o, folder, *where):
+        rows = suite_rows(section, ended(client))
+    for pattern in ("randread", "randwrite") if section == "lent" else ():
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{folder}/memif")
+        args = ["--fill", "--pattern", pattern, "--time", f"{max(o.time, 1)}s"]
+        with server_client(o, folder, "breakdown", *args) as client, Appliance(o, folder, *where):
+            notes.append((f"Where the cycles go: {WORDS[pattern]}, 4 KiB, depth 128, the whole volume", ended(client)))
     return rows
+
+
+def key_stage(folder):
+    key = os.path.join(folder, "key")
+    with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as f:
+        f.write(os.urandom(64))
+    return f", stages: [{{crypto: {{key_file: {key}}}}}]"
+
+
+def lent(o, folder, notes):
+    return lent_suite(o, folder, "lent", notes)
 
 
 def memif(o, folder, notes):
@@ -93,10 +123,7 @@ def memif(o, folder, notes):
 
 
 def xts(o, folder, notes):
-    key = os.path.join(folder, "key")
-    with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as f:
-        f.write(os.urandom(64))
-    return suite(o, folder, "xts", notes, f", stages: [{{crypto: {{key_file: {key}}}}}]")
+    return lent_suite(o, folder, "xts", notes, key_stage(folder))
 
 
 def load_name(pattern, bs, depth, more=""):
@@ -129,6 +156,11 @@ def io_loads(o, a, section, common):
 def kernel(o, folder, notes):
     with Appliance(o, folder, "{port: kernel, address: 127.0.0.1, service: 14420}") as a:
         return io_loads(o, a, "kernel", io_command(o, [], "127.0.0.1", 14420))
+
+
+def xts_kernel(o, folder, notes):
+    with Appliance(o, folder, "{port: kernel, address: 127.0.0.1, service: 14420}", stages=key_stage(folder)) as a:
+        return io_loads(o, a, "xts-kernel", io_command(o, [], "127.0.0.1", 14420))
 
 
 def own_tcp(o, folder, notes):
@@ -279,8 +311,10 @@ def wake(o, folder, notes):
     return rows
 
 
-SECTIONS = {"memif": (memif, "Own path: memif, client without copies"),
-            "xts": (xts, "Own path with AES-256-XTS"),
+SECTIONS = {"lent": (lent, "Own path: memif, the appliance lends its memory and the client copies"),
+            "memif": (memif, "Own path: memif, the client lends its memory and the appliance copies"),
+            "xts": (xts, "Own path with AES-256-XTS, the appliance lends its memory"),
+            "xts-kernel": (xts_kernel, "AES-256-XTS over kernel sockets on loopback, `strake-io bench`"),
             "kernel": (kernel, "Kernel-socket stream over loopback, `strake-io bench`"),
             "veth": (own_tcp, "Own TCP over veth by `net_af_packet`, MTU 9000, offloads off, `strake-io bench`"),
             "copy": (copy, "One stream of reads against the kernel's own over the same veth"),
