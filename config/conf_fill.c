@@ -132,12 +132,8 @@ static const cyaml_schema_field_t class_fields[] = {
 };
 
 static const cyaml_schema_field_t listener_fields[] = {
-	STR(conf_listener, transport),
-	STR(conf_listener, address),
-	UINT(conf_listener, service),
-	ENUM(conf_listener, ana, anas),
-	UINT(conf_listener, line),
-	CYAML_FIELD_END,
+	STR(conf_listener, transport),	STR(conf_listener, address), UINT(conf_listener, service),
+	ENUM(conf_listener, ana, anas), UINT(conf_listener, line),   CYAML_FIELD_END,
 };
 
 #define ENTRY(name)                                                                                                    \

@@ -37,7 +37,7 @@ def conf():
             yield f.read()
     yield CONF.encode()
     yield from (CONF.replace(a, b).encode() for a, b in
-                ((", ", ",  "), ("raid: 1", "raid: 10"), ("[d0, d1]", "[d0, d0]"), ("64MiB", "0x40"), ("name", "nmae")))
+                ((", ", ",  "), ("raid: 1", "raid: 10"), ("[d0, d1]", "[d0, d0]"), ("64MiB", "0x40"), ("name", "label")))
 
 
 def programs(rnd, count, longest):

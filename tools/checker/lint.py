@@ -17,6 +17,7 @@ ARROWS = [
     ("stages/crypto", ["config", "pipeline"]),
     ("drivers/drive/mem", ["config", "pipeline"]),
     ("drivers/drive/uring", ["config", "pipeline"]),
+    ("drivers/drive/nvme", ["config", "pipeline"]),
     ("drivers/front/port", ["config", "pipeline"]),
     ("drivers/front/tcp", ["config", "pipeline", "drivers/front/port"]),
     ("drivers/front/sock", ["config", "pipeline"]),

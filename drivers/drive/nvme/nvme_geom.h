@@ -47,8 +47,8 @@ struct nvme_geom {
 	uint8_t nguid[16], eui64[8];
 };
 
-/** Ask @p dev and check. May wait. @return 0, -errno of the kernel, or -EBADMSG (it lies) or -EMEDIUMTYPE (it is not for
- * us) with the reason in @p why. */
+/** Ask @p dev and check. May wait. @return 0, -errno of the kernel, or -EBADMSG (it lies) or -EMEDIUMTYPE (it is not
+ * for us) with the reason in @p why. */
 int nvme_geom_ask(struct nvme_geom *g, struct nvme_dev *dev, const struct nvme_kernel_view *kernel, char *why,
 		  size_t len);
 /** The same namespace of the same drive, unchanged in form? */
