@@ -19,6 +19,7 @@
 extern "C" {
 #endif
 
+struct strake_advice;
 struct strake_volume;
 
 struct strake_req {
@@ -33,6 +34,7 @@ struct strake_req {
 	void (*join_end)(struct strake_req *parent);
 	uint64_t cut;		      /**< first block not given to a child yet; of one that crosses slabs */
 	void *front;		      /**< the front's: its command */
+	struct strake_advice *advice; /**< the dedup stage's, see strake_advice.h; or NULL */
 	struct strake_req *olap_next; /**< the overlap order's */
 	struct strake_req *olap_wait; /**< the overlap order's */
 	uint8_t ctx[STRAKE_UNIT_CTX] __rte_aligned(8);
