@@ -119,6 +119,8 @@ class FuzzTarget
 	{
 		FuzzLcores::turns(3);
 		strake_lcore_enter(0);
+		for (int i = 0; i < 16 && !nvmf_drain(); i++)
+			FuzzLcores::turn();
 		FUZZ_CHECK(nvmf_drain());
 		strake_lcore_enter(1);
 		nvmf_lcore_fini();

@@ -76,6 +76,7 @@ let_go(struct strake_msg *msg)
 {
 	struct nvmf_ns_copy *copy = container_of(msg, struct nvmf_ns_copy, msg);
 
+	nvmf_target->rounds--;
 	nvmf_ns_array_put((struct nvmf_ns_array *)(uintptr_t)copy->array);
 	if (copy->barrier != NULL)
 		nvmf_barrier_drop(copy->barrier);
@@ -156,6 +157,7 @@ nvmf_ns_commit(struct nvmf_publication *p, struct nvmf_barrier *b)
 		if (b != NULL)
 			nvmf_barrier_hold(b);
 		*copy = (struct nvmf_ns_copy){.msg.fn = take, .sub = sub, .array = p->array, .barrier = b, .lcore = i};
+		nvmf_target->rounds++;
 		strake_msg_send(i, &copy->msg);
 	}
 	sub->ns = p->array;

@@ -62,6 +62,7 @@ back(struct strake_msg *msg)
 {
 	struct nvmf_sweep *s = container_of(msg, struct nvmf_sweep, msg);
 
+	nvmf_target->rounds--;
 	nvmf_barrier_drop(s->barrier);
 	free(s);
 }
@@ -147,6 +148,7 @@ nvmf_sweep(struct nvmf_subsystem *sub, uint32_t nsid, const uint8_t *hostid, enu
 			memcpy(s->hostid, hostid, sizeof(s->hostid));
 		s->barrier = b;
 		nvmf_barrier_hold(b);
+		nvmf_target->rounds++;
 		strake_msg_send(i, &s->msg);
 	}
 }

@@ -234,5 +234,5 @@ nvmf_drain(void)
 	for (struct nvmf_subsystem *sub = nvmf_target->subsystems; sub != NULL; sub = sub->next)
 		for (struct nvmf_ctrlr *c = sub->ctrlrs; c != NULL; c = c->next)
 			nvmf_ctrlr_kill(c);
-	return nvmf_target->ctrlrs == 0;
+	return nvmf_target->ctrlrs == 0 && nvmf_target->rounds == 0;
 }

@@ -60,6 +60,7 @@ struct nvmf_target {
 	uint32_t ctrlrs;
 	uint64_t ka_expired; /**< controllers lost to the keep-alive timer */
 	uint64_t t_start;
+	uint32_t rounds; /**< messages about namespaces sent to data lcores and not back yet */
 	bool draining;
 	uint32_t lcores;	      /**< bitmap of data lcores that run; atomic */
 	struct nvmf_classes *classes; /**< the newest */

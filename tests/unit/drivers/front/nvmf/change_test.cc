@@ -230,6 +230,20 @@ TEST_F(Change, ARemovalWaitsForWhatIsUnderWay)
 	EXPECT_EQ(0, read_one(a));
 }
 
+/* A message that came to an lcore after the target had left it was read with what was not there any more. */
+TEST_F(Change, ShutdownWaitsForChangesUnderWay)
+{
+	int done = 0;
+
+	strake_lcore_enter(0);
+	ASSERT_EQ(0, nvmf_ns_remove(SUB_OPEN, 1, count, &done));
+	EXPECT_FALSE(nvmf_drain());
+	turn(4);
+	EXPECT_EQ(1, done);
+	strake_lcore_enter(0);
+	EXPECT_TRUE(nvmf_drain());
+}
+
 TEST_F(Change, ARemovalWithNothingUnderWayIsSoonOver)
 {
 	int done = 0;
