@@ -19,11 +19,13 @@
 
 RTE_LOG_REGISTER(foreign_log, strake.foreign, INFO)
 
-#define OURS	   "STRAKEGR" /* begins both copies of a group's superblock */
-#define OURS_LEN   8
-#define OURS_APART 65536
-#define EDGE_BYTES (1u << 20) /* what groups look at at both ends before they take a drive for blank */
-#define SIGNATURES 64	      /* removed at most; more is a device that does not keep what is written */
+#define OURS	      "STRAKEGR" /* begins both copies of a group's superblock */
+#define OURS_LEN      8
+#define OURS_APART    65536
+#define EDGE_BYTES    (1u << 20) /* what groups look at at both ends before they take a drive for blank */
+#define SIGNATURES    64	 /* removed at most; more is a device that does not keep what is written */
+#define CLAIM_TRIES   50
+#define CLAIM_WAIT_US 20000
 
 /* --- looking -------------------------------------------------------------------------------------------------------
  */
@@ -218,12 +220,18 @@ int
 foreign_claim(const char *path)
 {
 	struct stat st;
-	int fd;
+	int fd = -1;
 
 	if (stat(path, &st) < 0 || !S_ISBLK(st.st_mode))
 		return 0;
-	/* For reading: the end of an opening for writing would make udev look at it anew. */
-	fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
+	/* For reading: the end of an opening for writing would make udev look at it anew. The io_uring of a process
+	 * that has ended may hold it a moment longer. */
+	for (unsigned int i = 0; i < CLAIM_TRIES; i++) {
+		fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
+		if (fd >= 0 || errno != EBUSY)
+			break;
+		usleep(CLAIM_WAIT_US);
+	}
 	if (fd < 0)
 		return -errno;
 	close(fd);

@@ -50,13 +50,26 @@ def run(b, job, seconds):
     plugins = glob.glob("/usr/lib/*/dpdk/pmds-*/librte_mempool_ring.so*")  # DPDK's pools are a plug-in
     guest = Machine(b, need(), memory=1024, devices=devices(b), files=plugins,
                     programs=[p for p in (STRAKE, STRAKE_IO, STRAKECTL, NVME_LOAD) if os.path.exists(p)])
-    path = os.path.join(os.path.dirname(os.path.realpath(__file__)), "guest", "jobs", job + ".sh")
-    failed = guest.run(path, lambda *_: None, seconds, lambda line: print(line, flush=True))
+    folder, text = os.path.join(os.path.dirname(os.path.realpath(__file__)), "guest", "jobs"), ""
+    for name in ("drives_common", job):
+        with open(os.path.join(folder, name + ".sh"), encoding="ascii") as f:
+            text += f.read()
+    failed = guest.run(b.write("job.sh", text), lambda *_: None, seconds, lambda line: print(line, flush=True))
     check(failed == 0, f"{failed} tests of {job} failed")
 
 
-def case_nvme_drives_by_passthrough(b):
-    run(b, "drives", 170)
+def case_nvme_drives_by_every_way(b):
+    run(b, "drives", 300)
+
+
+def case_nvme_drives_in_trouble(b):
+    run(b, "drives_trouble", 300)
+
+
+def case_cost_of_passthrough_against_fio(b):
+    if not os.path.exists(NVME_LOAD):
+        raise Skip("nvme-load is not built")
+    run(b, "drives_load", 300)
 
 
 if __name__ == "__main__":

@@ -19,18 +19,19 @@ def script(path, timeout, *args):
 
 
 # A guest's processor is emulated: what it does for minutes is for --long.
-GUEST = "tests/system/test_guest.py"
-GUEST_SHORT = ["linux_asks_everything_nvme_cli_can", "changes_and_reservations_under_a_linux_host"]
+GUEST = {"tests/system/test_guest.py": ["linux_asks_everything_nvme_cli_can", "changes_and_reservations_under_a_linux_host"],
+         "tests/system/test_drives.py": ["nvme_drives_by_every_way", "nvme_drives_in_trouble"]}
 
 
 def run():
     for path in sorted(files("tests/system/test_*")):
         if os.access(os.path.join(ROOT, path), os.X_OK):
-            yield from script(path, 600, *(GUEST_SHORT if path == GUEST else []))
+            yield from script(path, 600, *GUEST.get(path, []))
 
 
 def guest():
-    yield from script(GUEST, 1800)
+    for path in GUEST:
+        yield from script(path, 1800)
 
 
 def soak():

@@ -15,9 +15,10 @@
 #include "nvme_drive.h"
 #include "nvme_helper.h"
 #include "nvme_ring.h"
+#include "nvme_watch.h"
 
 #define SYSFS	      "/sys"
-#define CLAIM_TRIES   20
+#define CLAIM_TRIES   50
 #define CLAIM_WAIT_US 20000
 
 enum access { ACCESS_AUTO, ACCESS_PASSTHROUGH, ACCESS_HELPER, ACCESS_BLOCK };
@@ -50,6 +51,12 @@ static const struct conf_key nvme_keys[] = {
 	 .choices = trim_words,
 	 .def = "safe",
 	 .help = "Whether to deallocate; safe: if the drive promises that zeroes are read afterwards."},
+	{.name = "health",
+	 .type = CONF_DURATION,
+	 .min = 1000000000ULL,
+	 .max = 86400000000000ULL,
+	 .def = "1min",
+	 .help = "How often its temperature, wear and errors are looked at."},
 	{.name = NULL},
 };
 
@@ -197,7 +204,14 @@ open_passthrough(struct opening *o)
 	d = o->drive->priv;
 	d->place = o->place;
 	d->claim_fd = o->claim_fd;
-	return 0;
+	ret = nvme_watch_start(&d->watch, o->drive, conf_u64(o->conf, "health"));
+	if (ret == 0)
+		return 0;
+	ret = FAIL(o, ret, "no thread to watch it: %s", strerror(-ret));
+	slots[o->dev->slot] = false;
+	nvme_drive_close(o->drive);
+	rte_free(o->dev);
+	return ret;
 
 err_claim:
 	close(o->claim_fd);

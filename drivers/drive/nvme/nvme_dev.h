@@ -46,6 +46,8 @@ struct nvme_dev_ops {
 	/** Hand over a command; its answer comes by nvme_lane_answer() on this lcore, never from inside.
 	 * @return false when there is no room now. */
 	bool (*submit)(struct nvme_lane *lane, const struct nvme_cmd *cmd);
+	/** dev->fd is another one now: use it on this lcore. @return 0 or -errno. Optional. */
+	int (*adopt)(struct nvme_dev *dev, struct nvme_lane *lane);
 	/** Figures of one lane for telemetry: system calls made, and the most in one turn. Optional. */
 	void (*figures)(const struct nvme_lane *lane, uint64_t *enters, uint64_t *most);
 	/** Give everything back; no lcore uses it. */

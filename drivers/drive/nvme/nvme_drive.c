@@ -10,6 +10,8 @@
 
 #include <rte_malloc.h>
 
+#include "nvme_watch.h"
+
 static const char *const end_name[] = {"no", "vanished", "isolated"};
 
 void
@@ -57,6 +59,7 @@ nvme_drive_close(struct strake_drive *drive)
 {
 	struct nvme_drive *d = drive->priv;
 
+	nvme_watch_stop(d->watch);
 	if (d->block != NULL) {
 		d->block->ops->close(d->block);
 		rte_free(d->block);
@@ -141,6 +144,28 @@ add_stats(const struct strake_drive *drive, struct rte_tel_data *dict)
 	rte_tel_data_add_dict_u64(dict, "ring_enters_most_in_a_turn", most);
 }
 
+static void
+add_health(struct nvme_watch *w, struct rte_tel_data *dict)
+{
+	struct nvme_health h;
+
+	nvme_watch_health(w, &h);
+	if (!h.known)
+		return;
+	rte_tel_data_add_dict_u64(dict, "critical_warning", h.warning);
+	rte_tel_data_add_dict_int(dict, "celsius", (int)h.temperature - 273);
+	rte_tel_data_add_dict_u64(dict, "spare_percent", h.spare);
+	rte_tel_data_add_dict_u64(dict, "spare_threshold_percent", h.spare_at);
+	rte_tel_data_add_dict_u64(dict, "life_used_percent", h.used);
+	rte_tel_data_add_dict_u64(dict, "smart_media_errors", h.media_errors);
+	rte_tel_data_add_dict_u64(dict, "error_log_entries", h.error_entries);
+	rte_tel_data_add_dict_u64(dict, "unsafe_shutdowns", h.unsafe_shutdowns);
+	rte_tel_data_add_dict_u64(dict, "power_on_hours", h.power_on_hours);
+	rte_tel_data_add_dict_u64(dict, "power_cycles", h.power_cycles);
+	rte_tel_data_add_dict_u64(dict, "media_bytes_read", h.bytes_read);
+	rte_tel_data_add_dict_u64(dict, "media_bytes_written", h.bytes_written);
+}
+
 void
 nvme_drive_telemetry(struct strake_drive *drive, struct rte_tel_data *dict)
 {
@@ -168,4 +193,6 @@ nvme_drive_telemetry(struct strake_drive *drive, struct rte_tel_data *dict)
 	rte_tel_data_add_dict_int(dict, "deallocates", d->sh.trim);
 	rte_tel_data_add_dict_int(dict, "write_zeroes", g->zeroes);
 	add_stats(drive, dict);
+	if (d->watch != NULL)
+		add_health(d->watch, dict);
 }

@@ -13,12 +13,15 @@
 #include "nvme_lane.h"
 #include "nvme_place.h"
 
+struct nvme_watch;
+
 struct nvme_drive {
 	struct nvme_shared sh;
 	struct nvme_dev *dev;
 	struct nvme_place place;
 	int claim_fd;		    /* of the block device, held so that nobody mounts it; -1: none */
 	struct strake_drive *block; /* the way by the block device, in place of all above; or NULL */
+	struct nvme_watch *watch;   /* or NULL */
 	char access_why[128];	    /* why it is reached this way */
 };
 

@@ -439,6 +439,16 @@ nvme_lane_answer(struct nvme_lane *lane, uint64_t tag, int res)
 		list(lane);
 }
 
+bool
+nvme_lane_busy(const struct nvme_lane *lane)
+{
+	for (unsigned int i = 0; i < NVME_LANE_SLOTS; i++) {
+		if (lane->slots[i].out)
+			return true;
+	}
+	return lane->later != NULL || lane->waiting != NULL;
+}
+
 /* --- the next turn ---------------------------------------------------------------------------------------------------
  */
 

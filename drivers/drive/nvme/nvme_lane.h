@@ -89,6 +89,9 @@ void nvme_lane_answer(struct nvme_lane *lane, uint64_t tag, int res);
 /** The drive is not to be used any more: what is not with it ends with -ENODEV. Any lcore. */
 void nvme_lane_end(struct nvme_lane *lane, enum nvme_end why);
 
+/** Has the drive a command of this lane? On its lcore. */
+bool nvme_lane_busy(const struct nvme_lane *lane);
+
 /** The drive's slot that a tag names, for devices that serve several drives by one queue. */
 static inline uint16_t
 nvme_tag_drive(uint64_t tag)

@@ -17,7 +17,7 @@
 
 #include "nvme_lane.h"
 
-RTE_LOG_REGISTER_DEFAULT(nvme_ring_logtype, NOTICE)
+RTE_LOG_REGISTER(nvme_ring_logtype, strake.nvme.ring, INFO)
 
 #define SQES	    512
 #define CQES	    4096
@@ -313,6 +313,15 @@ ring_lcore_init(struct nvme_dev *dev, struct nvme_lane *lane)
 	return 0;
 }
 
+static int
+ring_adopt(struct nvme_dev *dev, struct nvme_lane *lane)
+{
+	struct nvme_ring *r = lane->queue;
+	int ret = r->fixed_files ? io_uring_register_files_update(&r->ring, dev->slot, &dev->fd, 1) : 0;
+
+	return ret < 0 ? ret : 0;
+}
+
 static void
 ring_lcore_fini(struct nvme_dev *dev, struct nvme_lane *lane)
 {
@@ -417,6 +426,7 @@ const struct nvme_dev_ops nvme_ring_ops = {
 	.lcore_init = ring_lcore_init,
 	.lcore_fini = ring_lcore_fini,
 	.submit = ring_submit,
+	.adopt = ring_adopt,
 	.figures = ring_figures,
 	.close = ring_close,
 };

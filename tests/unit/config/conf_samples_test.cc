@@ -39,9 +39,9 @@ stage_keys(const char *stage, bool *found)
 const char *
 drive_kind(unsigned int i)
 {
-	static const char *const kinds[] = {"mem", "uring"};
+	static const char *const kinds[] = {"mem", "nvme", "uring"};
 
-	return i < 2 ? kinds[i] : nullptr;
+	return i < 3 ? kinds[i] : nullptr;
 }
 
 const char *

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include "nvme_watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_log.h>
+
+RTE_LOG_REGISTER(nvme_watch_logtype, strake.nvme, INFO)
+
+#define SYSFS	     "/sys"
+#define LID_SMART    2
+#define TICK_NS	     (500 * STRAKE_NS_PER_MS) /* how soon the end of a drive is told */
+#define RETURN_EVERY 4			      /* ticks between searches for a drive that vanished */
+
+struct nvme_watch {
+	struct strake_drive *drive;
+	uint64_t interval;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool stop;
+	struct nvme_health health;
+	enum nvme_end told;
+	int failed;    /* of the last look, told once */
+	char why[256]; /* it is not back, told once */
+};
+
+#define TELL(w, level, fmt, ...)                                                                                       \
+	rte_log(RTE_LOG_##level, nvme_watch_logtype, "drive %s (%s): " fmt "\n", (w)->drive->name, (w)->drive->serial, \
+		##__VA_ARGS__)
+
+/* --- health ----------------------------------------------------------------------------------------------------------
+ */
+
+static void
+look(struct nvme_watch *w)
+{
+	struct nvme_drive *d = w->drive->priv;
+	struct nvme_health now, was;
+	uint8_t log[NVME_SMART_BYTES] __rte_aligned(4096);
+	char text[128];
+	bool worse;
+	int ret;
+
+	memset(log, 0xff, sizeof(log));
+	ret = d->dev->ops->log(d->dev, LID_SMART, log, sizeof(log));
+	if (ret == 0)
+		ret = nvme_health_parse(&now, log);
+	if (ret != 0) {
+		if (w->failed == 0)
+			TELL(w, WARNING, "its health cannot be read (%s)",
+			     ret < 0 ? strerror(-ret) : "the drive refuses");
+		w->failed = ret;
+		return;
+	}
+	w->failed = 0;
+	pthread_mutex_lock(&w->lock);
+	was = w->health;
+	w->health = now;
+	pthread_mutex_unlock(&w->lock);
+	for (unsigned int i = 0; nvme_health_event(&was, &now, &d->sh.geom, i, &worse, text, sizeof(text)); i++) {
+		if (worse)
+			TELL(w, WARNING, "%s", text);
+		else
+			TELL(w, NOTICE, "%s", text);
+	}
+}
+
+/* --- coming back -----------------------------------------------------------------------------------------------------
+ */
+
+static int
+adopt_here(void *arg)
+{
+	const struct strake_drive *drive = arg;
+	const struct nvme_drive *d = drive->priv;
+	struct nvme_lane *lane = drive->lc[strake_self_index()];
+
+	if (lane == NULL)
+		return 0;
+	if (nvme_lane_busy(lane))
+		return -EBUSY;
+	return d->dev->ops->adopt != NULL ? d->dev->ops->adopt(d->dev, lane) : 0;
+}
+
+/* The same namespace, unchanged in form, now at @p fd? */
+static int
+is_same(struct nvme_watch *w, int fd, const struct nvme_place *place, char *why, size_t len)
+{
+	const struct nvme_drive *d = w->drive->priv;
+	struct nvme_dev dev = {.ops = d->dev->ops, .fd = fd, .nsid = place->nsid};
+	struct nvme_kernel_view view = {.bytes = place->bytes,
+					.max_xfer = place->max_xfer,
+					.max_segments = place->max_segments,
+					.max_zeroes = place->max_zeroes};
+	struct nvme_geom g;
+	int ret = nvme_geom_ask(&g, &dev, &view, why, len);
+
+	/* Lanes go on with the limits they know. */
+	if (ret < 0 || (nvme_geom_same(&g, &d->sh.geom) && g.max_xfer >= d->sh.geom.max_xfer))
+		return ret;
+	snprintf(why, len, "%s has its name, but another form", place->generic);
+	return -EMEDIUMTYPE;
+}
+
+/* Everything of before is answered on each lcore, then each uses the new descriptor. */
+static int
+adopt(struct nvme_watch *w, int fd)
+{
+	struct nvme_drive *d = w->drive->priv;
+	int old = d->dev->fd, ret = 0;
+
+	d->dev->fd = fd;
+	for (uint16_t i = 0; ret == 0 && i < strake_lcore_count(); i++)
+		ret = strake_msg_call(i, adopt_here, w->drive);
+	if (ret < 0) {
+		d->dev->fd = old;
+		return ret;
+	}
+	close(old);
+	return 0;
+}
+
+/* @return 0, or -errno and the reason in @p why. */
+static int
+take_back(struct nvme_watch *w, char *why, size_t len)
+{
+	struct nvme_drive *d = w->drive->priv;
+	struct nvme_place place;
+	int fd, claim = -1, ret;
+	char name[64], path[64];
+
+	snprintf(name, sizeof(name), "serial:%s/%u", d->sh.geom.serial, d->sh.geom.nsid);
+	ret = nvme_place_find(&place, SYSFS, name, why, len);
+	if (ret < 0)
+		return ret;
+	snprintf(path, sizeof(path), "/dev/%s", place.generic);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	ret = fd < 0 ? -errno : is_same(w, fd, &place, why, len);
+	if (ret < 0)
+		goto err;
+	snprintf(path, sizeof(path), "/dev/%s", place.block);
+	claim = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
+	ret = claim < 0 ? -errno : adopt(w, fd);
+	if (ret < 0) {
+		snprintf(why, len, "%s: %s", place.generic, strerror(-ret));
+		goto err;
+	}
+	close(d->claim_fd);
+	d->claim_fd = claim;
+	d->place = place;
+	return 0;
+
+err:
+	if (fd >= 0)
+		close(fd);
+	if (claim >= 0)
+		close(claim);
+	return ret;
+}
+
+static void
+seek(struct nvme_watch *w)
+{
+	struct nvme_drive *d = w->drive->priv;
+	char why[sizeof(w->why)] = "its device cannot be opened";
+
+	if (take_back(w, why, sizeof(why)) == 0) {
+		w->told = NVME_IN_USE;
+		w->why[0] = '\0';
+		__atomic_store_n(&d->sh.end, NVME_IN_USE, __ATOMIC_RELEASE);
+		TELL(w, NOTICE, "is back, as %s in slot %s", d->place.generic, d->place.address);
+	} else if (strcmp(why, w->why) != 0) {
+		TELL(w, NOTICE, "is not back: %s", why);
+		snprintf(w->why, sizeof(w->why), "%s", why);
+	}
+}
+
+/* --- the thread ------------------------------------------------------------------------------------------------------
+ */
+
+static void
+tick(struct nvme_watch *w, uint64_t ticks)
+{
+	const struct nvme_drive *d = w->drive->priv;
+	enum nvme_end end = __atomic_load_n(&d->sh.end, __ATOMIC_RELAXED);
+
+	if (end != w->told) {
+		w->told = end;
+		if (end == NVME_VANISHED)
+			TELL(w, ERR, "has vanished; it is looked for");
+		else if (end == NVME_LIED)
+			TELL(w, ERR, "answered what it was not asked, and is isolated");
+	}
+	if (end == NVME_IN_USE && ticks % RTE_MAX(w->interval / TICK_NS, 1ULL) == 0)
+		look(w);
+	else if (end == NVME_VANISHED && ticks % RETURN_EVERY == 0)
+		seek(w);
+}
+
+static void *
+watch_thread(void *arg)
+{
+	struct nvme_watch *w = arg;
+
+	for (uint64_t ticks = 0;; ticks++) {
+		struct timespec until;
+
+		tick(w, ticks);
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += TICK_NS;
+		until.tv_sec += until.tv_nsec / (long)STRAKE_NS_PER_SEC;
+		until.tv_nsec %= (long)STRAKE_NS_PER_SEC;
+		pthread_mutex_lock(&w->lock);
+		while (!w->stop && pthread_cond_timedwait(&w->wake, &w->lock, &until) == 0)
+			;
+		if (w->stop) {
+			pthread_mutex_unlock(&w->lock);
+			return NULL;
+		}
+		pthread_mutex_unlock(&w->lock);
+	}
+}
+
+int
+nvme_watch_start(struct nvme_watch **out, struct strake_drive *drive, uint64_t interval)
+{
+	struct nvme_watch *w = calloc(1, sizeof(*w));
+	pthread_condattr_t attr;
+	int ret;
+
+	if (w == NULL)
+		return -ENOMEM;
+	w->drive = drive;
+	w->interval = interval;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	ret = pthread_create(&w->thread, NULL, watch_thread, w);
+	if (ret != 0) {
+		free(w);
+		return -ret;
+	}
+	pthread_setname_np(w->thread, "nvme-watch");
+	*out = w;
+	return 0;
+}
+
+void
+nvme_watch_stop(struct nvme_watch *w)
+{
+	if (w == NULL)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->stop = true;
+	pthread_cond_signal(&w->wake);
+	pthread_mutex_unlock(&w->lock);
+	pthread_join(w->thread, NULL);
+	pthread_cond_destroy(&w->wake);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+void
+nvme_watch_health(struct nvme_watch *w, struct nvme_health *h)
+{
+	pthread_mutex_lock(&w->lock);
+	*h = w->health;
+	pthread_mutex_unlock(&w->lock);
+}
