@@ -173,8 +173,9 @@ conf_check_device_rules(struct conf_check *ck)
 		else if (conf_node_get(port, "members") != NULL)
 			conf_err_value(ck->errs, conf_node_get(port, "members"),
 				       "only a bond has members: `device: \"net_bonding0,mode=1\"`");
-		if (begins(device, "net_virtio_user") || begins(device, "virtio_user"))
+		if ((begins(device, "net_virtio_user") || begins(device, "virtio_user")) &&
+		    argument(device, "path") == NULL)
 			conf_err_value(ck->errs, conf_node_get(port, "device"),
-				       "virtio-user needs the host's vhost and is not taken; `exception:` makes a tap");
+				       "it needs path=, the vhost-user socket of a virtual switch, or /dev/vhost-net");
 	}
 }

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from harness import Skip, check, main, root_only
+from harness import Skip, check, main, root_only, until
 
 OURS, HOST = "10.99.0.2", "10.99.0.1"
 OURS6, HOST6 = "fd99::2", "fd99::1"
@@ -134,6 +134,25 @@ def case_flows_are_handed_to_their_owner_on_two_lcores(b):
     check(out["verify"]["checked"] > 0, "nothing was read")
     handed = a.ctl("port", "show", "p0")
     check(handed["rx_handed"] > 0 and handed["rx_drop_handover"] == 0, str(handed))
+    a.stop()
+
+
+def case_virtio_user_behind_a_switch(b):
+    """A vhost-user peer, as a virtual switch is one: here DPDK's testpmd, which passes frames to a veth."""
+    need("ip", "ethtool", "dpdk-testpmd")
+    ns, path = b.netns("u"), os.path.join(b.folder, "vhost.sock")
+    veth(b, ns, 1500)
+    switch = subprocess.Popen(
+        ["ip", "netns", "exec", ns, "dpdk-testpmd", "--no-huge", "-m", "512", "--no-pci", "--no-telemetry", "-l", "0,1",
+         "--file-prefix", f"{b.name}s", "--vdev", f"net_vhost0,iface={path},queues=1", "--vdev",
+         "net_af_packet0,iface=vb", "--", "--forward-mode=io", "--auto-start", "--total-num-mbufs=8192",
+         "--stats-period=60"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    b.procs.append(switch)
+    until(lambda: os.path.exists(path), 20, "the switch's socket")
+    a = b.appliance(port_conf(b, f"net_virtio_user0,path={path},queues=1,queue_size=256", 1500), netns=ns).start()
+    ping(b, ns, OURS, 1472)
+    works(b.client(OURS, port=4420, netns=ns))
     a.stop()
 
 

@@ -93,7 +93,7 @@ TEST(ConfDevice, ExceptionPathHasATapOfItsOwn)
 
 TEST(ConfDevice, VirtioUserIsRefusedWithTheWayOut)
 {
-	EXPECT_ERROR(port("device: 'net_virtio_user0,path=/dev/vhost-net'"), 1, "`exception:` makes a tap");
+	EXPECT_ERROR(port("device: 'net_virtio_user0,queues=1'"), 1, "the vhost-user socket of a virtual switch");
 }
 
 TEST(ConfDevice, ADriveNamesWhatMayBeLostOnIt)
