@@ -15,6 +15,7 @@ ARROWS = [
     ("stages/volume", ["config", "pipeline"]),
     ("stages/stripe", ["config", "pipeline"]),
     ("stages/crypto", ["config", "pipeline"]),
+    ("stages/dedup", ["config", "pipeline"]),
     ("drivers/drive/mem", ["config", "pipeline"]),
     ("drivers/drive/uring", ["config", "pipeline"]),
     ("drivers/drive/nvme", ["config", "pipeline"]),
