@@ -21,6 +21,7 @@ main(int argc, char **argv)
 	const char *mem = getenv("STRAKE_TEST_MEM_MB");
 	std::vector<std::string> args = {argv[0],
 					 "--no-huge",
+					 "--single-file-segments", /* what a memif without copies asks for */
 					 "--no-pci",
 					 "--no-shconf",
 					 "--no-telemetry",

@@ -44,6 +44,19 @@ passes_more(const struct port *port)
 	return is_driver(port, "net_memif") || is_driver(port, "net_af_packet");
 }
 
+/**
+ * A memif without copies takes four frames at a time without looking whether the ring has room for them, unless it is
+ * given no more than four: DPDK's memif_tx_zc() counts on one slot a frame, and frames of several pieces may use up the
+ * ring within the four. It would then overwrite what the peer has not read, and lose track of whose mbufs are whose.
+ */
+static uint16_t
+burst_max(const struct port *port, const struct conf_port *conf)
+{
+	bool lends = is_driver(port, "net_memif") && strstr(conf->device, "zero-copy=yes") != NULL;
+
+	return lends ? 4 : UINT16_MAX;
+}
+
 /** Name of the device in devargs: what stands before the first comma. */
 static void
 device_name(const char *devargs, char *name, size_t len)
@@ -63,7 +76,9 @@ packet_frame(unsigned int mtu)
 }
 
 /**
- * af_packet cuts frames to its ring's frame size, 2048 bytes unless told otherwise: give it one that holds the MTU.
+ * af_packet cuts frames to its ring's frame size, 2048 bytes unless told otherwise: give it one that holds the MTU. So
+ * does memif's client with its buffers: a frame over several of them passes, but the driver then takes one slot more
+ * than a nearly full ring has, and overwrites what the peer has not read.
  */
 void
 port_complete_devargs(const char *device, unsigned int mtu, char *args, size_t len)
@@ -71,6 +86,8 @@ port_complete_devargs(const char *device, unsigned int mtu, char *args, size_t l
 	unsigned int size = packet_frame(mtu), block = RTE_MAX(size, 65536u);
 
 	snprintf(args, len, "%s", device);
+	if (strncmp(args, "net_memif", 9) == 0 && strstr(args, "bsize=") == NULL && mtu + PORT_ETH_MAX > 2048)
+		snprintf(args, len, "%s,bsize=%u", device, RTE_ALIGN_CEIL(mtu + PORT_ETH_MAX, RTE_CACHE_LINE_SIZE));
 	if (strncmp(args, "net_af_packet", 13) != 0 || strstr(args, "framesz=") != NULL || strstr(args, "blocksz="))
 		return;
 	if (size > 2048)
@@ -373,6 +390,7 @@ port_device_start(struct port *port, const struct conf_port *conf, char *err, si
 	port->below = info.driver_name;
 	if (port->bond != NULL && rte_eth_dev_info_get(port->bond->member[0].id, &below) == 0)
 		port->below = below.driver_name;
+	port->tx_burst_max = burst_max(port, conf);
 	choose_offloads(port, &info, &ec);
 	choose_queues(port, conf, &info, &ec);
 	ret = choose_mtu(port, conf, &info, &ec, err, errlen);

@@ -58,6 +58,7 @@ struct port {
 	uint16_t mtu;
 	uint16_t vlan; /* 0: none */
 	uint16_t tx_segs_max;
+	uint16_t tx_burst_max; /* frames the device may be given at once */
 	uint32_t tso_max;
 	bool plugged; /* by us, so unplugged by us */
 	bool started;

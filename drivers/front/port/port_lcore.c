@@ -43,7 +43,8 @@ tx_push(struct port_lcore *lc)
 
 	if (lc->tx_owner == lc->index) {
 		do {
-			k = rte_eth_tx_burst(port->id, lc->tx_queue, &lc->tx[sent], lc->n_tx - sent);
+			k = rte_eth_tx_burst(port->id, lc->tx_queue, &lc->tx[sent],
+					     (uint16_t)RTE_MIN(lc->n_tx - sent, port->tx_burst_max));
 			sent += k;
 		} while (k != 0 && sent < lc->n_tx);
 	} else {

@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <random>
+
 #include "rig.h"
 
 /** libxdp keeps 80 bytes of each umem; under the leak sanitizer this is not our failure. */
@@ -157,56 +159,136 @@ TEST_F(PortDevice, LoopsThroughARingPort)
 	EXPECT_EQ(0u, Stats().addr_conflict) << "and they are no conflict";
 }
 
-/** Two ports of one process joined by memif: frames of the MTU asked for pass, though the driver announces less. */
-TEST_F(PortDevice, PassesJumboFramesThroughMemif)
+/** Two ports of one process joined by memif: `port` is the server, `other` the client. */
+class PortMemif : public PortDevice
 {
-	std::string path = "/tmp/strake-port-test-" + std::to_string(getpid()) + ".sock";
-	std::string args = "net_memif8,role=server,socket=" + path + ",socket-abstract=no";
-	std::string peer = "net_memif9,role=client,socket=" + path + ",socket-abstract=no";
-	const char *ours[] = {"10.0.0.2/24"}, *theirs[] = {"10.0.0.1/24"};
+      protected:
+	void
+	Join(const std::string &more = "")
+	{
+		static const char *const ours[] = {"10.0.0.2/24"}, *const theirs[] = {"10.0.0.1/24"};
+		char err[256] = "";
+
+		path = "/tmp/strake-port-test-" + std::to_string(getpid()) + ".sock";
+		args = "net_memif8,role=server,socket=" + path + ",socket-abstract=no";
+		peer = "net_memif9,role=client,socket=" + path + ",socket-abstract=no" + more;
+		conf.device = args.c_str();
+		conf.addresses = const_cast<const char **>(ours);
+		conf.n_addresses = 1;
+		ASSERT_EQ(0, port_open(&port, &conf, 1, err, sizeof(err))) << err;
+		conf_port c = conf;
+		c.name = "p1";
+		c.device = peer.c_str();
+		c.addresses = const_cast<const char **>(theirs);
+		ASSERT_EQ(0, port_open(&other, &c, 1, err, sizeof(err))) << err;
+		Lcores(1);
+		far = port_lcore_init(other);
+		ASSERT_NE(nullptr, far);
+		port_addr us = addr("10.0.0.2"), them = addr("10.0.0.1");
+		dst = far->ops->route(far, &them, &us);
+		ASSERT_NE(nullptr, dst);
+		for (unsigned i = 0; i < 3000 && segments.empty();
+		     i++) { /* they shake hands on a thread of their own */
+			if (i % 100 == 0)
+				Send(0, Bytes(8, 0x77), {});
+			Turn(STRAKE_NS_PER_MS);
+			usleep(1000);
+		}
+		ASSERT_FALSE(segments.empty());
+		segments.clear();
+	}
+
+	/** A segment from the client: @p text after a header with the sequence number @p seq. */
+	void
+	Send(uint32_t seq, const Bytes &text, const std::vector<uint16_t> &pieces)
+	{
+		Bytes head = Bytes(4, 0x50) + be32(seq) + Bytes(8, 0x50) + be16(0) + be16(0);
+
+		far->ops->send(dst, Outgoing(head + text, pieces), 0);
+	}
+
+	/** Rounds of @p n frames at once, with @p len bytes of text each; all come, in order. */
+	template <typename F>
+	void
+	Flood(unsigned n, size_t len, F pieces)
+	{
+		uint32_t sent = 0, came = 0;
+
+		for (unsigned round = 0; round < 60; round++) {
+			for (unsigned i = 0; i < n; i++, sent++)
+				Send(sent, Bytes(len, (uint8_t)sent), pieces());
+			for (unsigned i = 0; i < 40; i++)
+				Turn(STRAKE_NS_PER_MS);
+			for (const Segment &s : segments) {
+				ASSERT_EQ(came, get32(s.bytes, 4)) << "round " << round;
+				ASSERT_EQ(Bytes(len, (uint8_t)came), slice(s.bytes, 20)) << came;
+				came++;
+			}
+			ASSERT_EQ(sent, came);
+			segments.clear();
+		}
+		EXPECT_EQ(0u, Stats().rx_drop_l4_cksum);
+	}
+
+	void
+	TearDown() override
+	{
+		if (dst != nullptr)
+			far->ops->unroute(dst);
+		if (far != nullptr)
+			port_lcore_fini(other);
+		port_close(other);
+		/* The driver takes note of a lost peer on a thread of its own, and does not bear being closed
+		 * meanwhile. */
+		struct rte_eth_link link = {};
+		for (unsigned i = 0; port != nullptr && i < 1000; i++) {
+			rte_eth_link_get_nowait(port->id, &link);
+			usleep(link.link_status != 0 ? 1000 : 50);
+		}
+		PortTest::TearDown();
+		unlink(path.c_str());
+	}
+
+	std::string path, args, peer;
 	struct port *other = nullptr;
 	port_if *far = nullptr;
-	char err[256] = "";
+	port_dst *dst = nullptr;
+};
 
+/** Frames of the MTU asked for pass, though the driver announces less. */
+TEST_F(PortMemif, PassesJumboFrames)
+{
 	conf.mtu = 9000;
-	conf.device = args.c_str();
-	conf.addresses = ours;
-	conf.n_addresses = 1;
-	ASSERT_EQ(0, port_open(&port, &conf, 1, err, sizeof(err))) << err;
-	conf_port c = conf;
-	c.name = "p1";
-	c.device = peer.c_str();
-	c.addresses = theirs;
-	ASSERT_EQ(0, port_open(&other, &c, 1, err, sizeof(err))) << err;
-	Lcores(1);
-	far = port_lcore_init(other);
-	ASSERT_NE(nullptr, far);
-	port_addr us = addr("10.0.0.2"), them = addr("10.0.0.1");
-	port_dst *d = far->ops->route(far, &them, &us);
-	for (unsigned i = 0; i < 3000 && segments.empty(); i++) { /* the two shake hands on a thread of their own */
-		if (i % 100 == 0) {
-			rte_mbuf *m = Outgoing(Bytes(20, 0x50) + Bytes(8940, 0x77));
-
-			memset(rte_pktmbuf_mtod_offset(m, char *, 16), 0, 2);
-			far->ops->send(d, m, 0);
-		}
-		Turn(STRAKE_NS_PER_MS);
-		usleep(1000);
-	}
-	ASSERT_FALSE(segments.empty());
+	ASSERT_NO_FATAL_FAILURE(Join());
+	Send(7, Bytes(8940, 0x77), {});
+	Turn(STRAKE_NS_PER_MS);
+	ASSERT_EQ(1u, segments.size());
 	EXPECT_EQ(8960u, segments[0].bytes.size());
 	EXPECT_EQ(Bytes(8940, 0x77), slice(segments[0].bytes, 20));
 	EXPECT_EQ(-1, port->lcores[1]->poller.fd) << "memif has nothing to sleep on";
-	far->ops->unroute(d);
-	port_lcore_fini(other);
-	port_close(other);
-	/* The driver takes note of a lost peer on a thread of its own, and does not bear being closed meanwhile. */
-	struct rte_eth_link link = {};
-	for (unsigned i = 0; i < 1000; i++) {
-		rte_eth_link_get_nowait(port->id, &link);
-		usleep(link.link_status != 0 ? 1000 : 50);
-	}
-	unlink(path.c_str());
+}
+
+/** Without copies every piece of a frame takes a slot of the ring, which is full at any of them. */
+TEST_F(PortMemif, LosesNothingWhenTheRingIsFullOfPieces)
+{
+	std::mt19937 rng(3);
+
+	ASSERT_NO_FATAL_FAILURE(Join(",zero-copy=yes,rsize=8"));
+	Flood(200, 120, [&] {
+		std::vector<uint16_t> pieces = {20};
+
+		for (unsigned k = rng() % 4; k > 0; k--)
+			pieces.push_back(30);
+		return pieces;
+	});
+}
+
+/** A buffer of the ring holds a whole frame, for the driver miscounts what is left of a ring when it must chain. */
+TEST_F(PortMemif, LosesNothingWhenTheRingIsFullOfJumboFrames)
+{
+	conf.mtu = 9000;
+	ASSERT_NO_FATAL_FAILURE(Join(",rsize=5"));
+	Flood(70, 8900, [] { return std::vector<uint16_t>(); });
 }
 
 /** A port in a network namespace of its own, with the kernel at the other end. */
