@@ -42,6 +42,7 @@ struct ctcp {
 	uint16_t mss;
 	uint8_t dupacks, tries;
 	bool ack_due, recovering;
+	uint64_t now;		/* of the last frame or tick */
 	uint64_t rto, deadline; /* deadline 0: nothing waits */
 	uint32_t pseudo;
 	uint8_t head[NET_HDR];
@@ -198,7 +199,7 @@ ctcp_send(struct xport *x, const struct iovec *iov, int n)
 	c->stats.bytes_out += (uint64_t)sent;
 	/* Also when the window is shut: the timeout then probes it. */
 	if (c->deadline == 0)
-		c->deadline = ticks_now() + c->rto;
+		c->deadline = c->now + c->rto;
 	return sent;
 }
 
@@ -366,6 +367,7 @@ ctcp_input(struct ctcp *c, struct rte_mbuf *m, uint64_t now)
 	uint32_t hlen = (uint32_t)(tcp->data_off >> 4) * 4;
 	uint32_t total = rte_be_to_cpu_16(ip->total_length), len;
 
+	c->now = now;
 	c->stats.segs_in++;
 	if (c->state == ENDED || hlen < sizeof(*tcp) || total < sizeof(*ip) + hlen ||
 	    total + RTE_ETHER_HDR_LEN > m->data_len)
@@ -406,6 +408,7 @@ ctcp_finish(struct ctcp *c)
 void
 ctcp_tick(struct ctcp *c, uint64_t now)
 {
+	c->now = now;
 	if (c->deadline == 0 || now < c->deadline || c->state == ENDED)
 		return;
 	if (++c->tries > TRIES) {
@@ -462,6 +465,7 @@ ctcp_open(struct ctcp **out, struct net *n, uint16_t port, uint64_t now)
 		next_port = (uint16_t)(49152 + (now >> 12) % 8192);
 	c->x.ops = &ctcp_ops;
 	c->net = n;
+	c->now = now;
 	c->mss = net_mss(n);
 	c->window = net_ring(n) / 2 * c->mss;
 	if (c->window > WINDOW_MAX)

@@ -12,6 +12,7 @@
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_ip.h>
+#include <rte_string_fns.h>
 #include <rte_tcp.h>
 
 #include "csum.h"
@@ -262,15 +263,17 @@ static int
 plug(struct net *n, const struct net_conf *conf, char *err)
 {
 	const char *device = conf->device;
-	char name[RTE_ETH_NAME_MAX_LEN], args[512];
+	char name[RTE_ETH_NAME_MAX_LEN], args[512], more[32] = "";
 	int ret;
 
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(device, ","), device);
+	rte_strlcpy(name, device, sizeof(name));
+	name[strcspn(name, ",")] = '\0';
 	if (rte_eth_dev_get_port_by_name(name, &n->id) == 0)
 		return 0;
-	snprintf(args, sizeof(args), "%s", device);
 	if (strncmp(device, "net_memif", 9) == 0 && strstr(device, "bsize=") == NULL)
-		snprintf(args, sizeof(args), "%s,bsize=%u", device, RTE_ALIGN_CEIL(conf->mtu + 64u, 64u));
+		snprintf(more, sizeof(more), ",bsize=%u", RTE_ALIGN_CEIL(conf->mtu + 64u, 64u));
+	rte_strlcpy(args, device, sizeof(args));
+	rte_strlcat(args, more, sizeof(args));
 	ret = rte_dev_probe(args);
 	if (ret == 0)
 		ret = rte_eth_dev_get_port_by_name(name, &n->id);
