@@ -21,6 +21,8 @@
 #include <rte_errno.h>
 #include <rte_pci.h>
 
+#include "strake_stage.h"
+
 #define ARGS_MAX 64
 #define MIB	 ((uint64_t)1024 * 1024)
 
@@ -161,6 +163,33 @@ add_device(struct args *args, const char *device)
 	return true;
 }
 
+/* The engine that a stage works with, or NULL. */
+static const char *
+engine_of(const struct conf_stage *stage)
+{
+	const struct strake_stage_ops *ops = strake_stage_find(stage->name);
+
+	for (const struct conf_key *key = ops != NULL ? ops->keys : NULL; key != NULL && key->name != NULL; key++)
+		if (strcmp(key->name, "device") == 0)
+			return conf_str(stage->values, "device");
+	return NULL;
+}
+
+/* @return true: one of them is on the PCI bus. Virtual ones are made by their stage. */
+static bool
+add_engines(struct args *args, const struct conf *conf)
+{
+	bool pci = false;
+
+	for (unsigned int v = 0; v < conf->n_volumes; v++)
+		for (unsigned int s = 0; s < conf->volumes[v].n_stages; s++) {
+			const char *device = engine_of(&conf->volumes[v].stages[s]);
+
+			pci = (device != NULL && add_device(args, device)) || pci;
+		}
+	return pci;
+}
+
 /* A memif client without copies. */
 static bool
 lends_memory(const struct conf *conf)
@@ -175,7 +204,7 @@ lends_memory(const struct conf *conf)
 static void
 add_devices(struct args *args, const struct conf *conf)
 {
-	bool pci = false;
+	bool pci = add_engines(args, conf);
 
 	for (unsigned int i = 0; i < conf->n_ports; i++) {
 		pci = add_device(args, conf->ports[i].device) || pci;

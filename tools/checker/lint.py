@@ -14,6 +14,7 @@ ARROWS = [
     ("pipeline", ["config"]),
     ("stages/volume", ["config", "pipeline"]),
     ("stages/stripe", ["config", "pipeline"]),
+    ("stages/compress", ["config", "pipeline"]),
     ("stages/crypto", ["config", "pipeline"]),
     ("stages/dedup", ["config", "pipeline"]),
     ("drivers/drive/mem", ["config", "pipeline"]),
