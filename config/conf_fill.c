@@ -34,6 +34,8 @@ static const cyaml_strval_t anas[] = {{"optimized", CONF_ANA_OPTIMIZED},
 				      {"inaccessible", CONF_ANA_INACCESSIBLE}};
 static const cyaml_strval_t raids[] = {{"0", CONF_RAID0}, {"1", CONF_RAID1}, {"10", CONF_RAID10}};
 
+static const cyaml_strval_t styles[] = {{"plain", CONF_STYLE_PLAIN}, {"log", CONF_STYLE_LOG}};
+
 static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
 static const cyaml_schema_value_t uint_entry = {CYAML_VALUE_UINT(CYAML_FLAG_DEFAULT, unsigned int)};
 
@@ -85,8 +87,9 @@ static const cyaml_schema_field_t drive_fields[] = {
 };
 
 static const cyaml_schema_field_t group_fields[] = {
-	STR(conf_group, name),	  ENUM(conf_group, raid, raids), UINT(conf_group, chunk), UINT(conf_group, region),
-	BOOL(conf_group, create), UINT(conf_group, line),	 CYAML_FIELD_END,
+	STR(conf_group, name),	  ENUM(conf_group, raid, raids),   UINT(conf_group, chunk), UINT(conf_group, region),
+	BOOL(conf_group, create), ENUM(conf_group, style, styles), UINT(conf_group, data),  UINT(conf_group, parity),
+	UINT(conf_group, unit),	  UINT(conf_group, segment),	   UINT(conf_group, line),  CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t volume_fields[] = {

@@ -261,6 +261,36 @@ group_members(struct conf_check *ck, struct conf_node *group, struct conf_node *
 		}
 }
 
+/* Which keys a group of its style needs, and whether its drives are enough for a row. */
+static void
+group_style(struct conf_check *ck, struct conf_node *g)
+{
+	struct conf_node *list = conf_node_get(g, "drives"), *raid = conf_node_get(g, "raid");
+	const char *style = conf_node_text(g, "style");
+	uint64_t data = number(g, "data", 0), parity = number(g, "parity", 0);
+	uint64_t segment = number(g, "segment", 0), unit = number(g, "unit", 0);
+
+	if (style == NULL)
+		return;
+	if (strcmp(style, "plain") == 0) {
+		if (raid == NULL)
+			conf_err_value(ck->errs, g, "\"raid\" is missing (a plain group needs it: 0, 1 or 10)");
+		return;
+	}
+	if (raid != NULL)
+		conf_err_value(ck->errs, raid, "is of plain groups; a log group has `data:` and `parity:`");
+	if (list != NULL && list->kind == CONF_NODE_LIST && list->n < (data == 0 ? 1 : data) + parity)
+		conf_err_value(ck->errs, list,
+			       "%u drives; %" PRIu64 " data and %" PRIu64 " parity need at least %" PRIu64, list->n,
+			       (data == 0 ? 1 : data), parity, (data == 0 ? 1 : data) + parity);
+	if (segment != 0 && segment < unit)
+		conf_err_value(ck->errs, conf_node_get(g, "segment"), "is less than a unit of %" PRIu64 " bytes", unit);
+	if (segment * data > 64 << 20)
+		conf_err_value(ck->errs, conf_node_get(g, "segment"),
+			       "on %" PRIu64 " data drives is more than 64MiB; expected at most %" PRIu64 " bytes",
+			       data, (uint64_t)(64 << 20) / data);
+}
+
 static void
 group_rules(struct conf_check *ck)
 {
@@ -273,6 +303,7 @@ group_rules(struct conf_check *ck)
 			conf_err_value(ck->errs, list, "%u drives; a group has at most %u", list->n,
 				       CONF_GROUP_DRIVES_MAX);
 		group_members(ck, g, list);
+		group_style(ck, g);
 	}
 }
 

@@ -164,8 +164,17 @@ save_group(FILE *out, const struct conf_group *g)
 	static const char *const raids[] = {[CONF_RAID0] = "0", [CONF_RAID1] = "1", [CONF_RAID10] = "10"};
 
 	put(out, "  - ", "name", g->name);
-	put(out, "    ", "raid", raids[g->raid]);
-	put_size(out, "    ", "chunk", g->chunk);
+	if (g->style == CONF_STYLE_LOG) {
+		put(out, "    ", "style", "log");
+		put_uint(out, "    ", "data", g->data);
+		put_uint(out, "    ", "parity", g->parity);
+		put_size(out, "    ", "unit", g->unit);
+		if (g->segment != 0)
+			put_size(out, "    ", "segment", g->segment);
+	} else {
+		put(out, "    ", "raid", raids[g->raid]);
+		put_size(out, "    ", "chunk", g->chunk);
+	}
 	fputs("    drives: [", out);
 	for (unsigned int i = 0; i < g->n_drives; i++) {
 		if (i != 0)
@@ -173,7 +182,8 @@ save_group(FILE *out, const struct conf_group *g)
 		put_text(out, g->drives[i]->name);
 	}
 	fputs("]\n", out);
-	put_size(out, "    ", "region", g->region);
+	if (g->style == CONF_STYLE_PLAIN)
+		put_size(out, "    ", "region", g->region);
 	put_bool(out, "    ", "create", g->create);
 }
 

@@ -10,6 +10,7 @@
 
 static const char *const idles[] = {"adaptive", "spin", NULL};
 static const char *const raids[] = {"0", "1", "10", NULL};
+static const char *const styles[] = {"plain", "log", NULL};
 static const char *const lbas[] = {"512", "4096", NULL};
 static const char *const congestions[] = {"cubic", "newreno", NULL};
 static const char *const transports[] = {"nvme_tcp", NULL};
@@ -121,8 +122,14 @@ static const struct conf_field drive_fields[] = {
 static const struct conf_field group_fields[] = {
 	{.key = {"name", CONF_STRING, .required = true, .min = 1, .max = NAME_MAX_BYTES, .help = "Name of the group."},
 	 .form = conf_form_name},
-	{.key = {"raid", CONF_CHOICE, .required = true, .choices = raids,
-		 .help = "0: striped over all drives; 1: mirrored on all; 10: striped over pairs of mirrors."}},
+	{.key = {"style", CONF_CHOICE, .choices = styles, .def = "plain",
+		 .help = "plain: volumes lie on the drives as they are; log: its volumes share one store that writes "
+			 "full "
+			 "rows with parity."}},
+	{.key = {"raid", CONF_CHOICE, .choices = raids,
+		 .help = "Of a plain group, required there. 0: striped over all drives; 1: mirrored on all; 10: "
+			 "striped "
+			 "over pairs of mirrors."}},
 	{.key = {"chunk", CONF_SIZE, .power_of_two = true, .min = 4096, .max = 1ULL << 20, .def = "64KiB",
 		 .help = "Bytes on one drive before the next one's turn."}},
 	{.key = {"drives", CONF_STRING, .required = true, .help = "Names of its drives, each in one group only."},
@@ -132,6 +139,17 @@ static const struct conf_field group_fields[] = {
 	{.key = {"region", CONF_SIZE, .power_of_two = true, .min = 1ULL << 20, .max = 1ULL << 40, .def = "64MiB",
 		 .help = "What is resynchronised as one after an unclean stop."}},
 	{.key = {"create", CONF_BOOL, .def = "true", .help = "Whether blank drives may be made members."}},
+	{.key = {"data", CONF_UINT, .max = 24, .def = "0",
+		 .help = "Of a log group: drives of a row that hold data; 0: all drives less `parity`, when it is "
+			 "made."}},
+	{.key = {"parity", CONF_UINT, .max = 3, .def = "1",
+		 .help = "Of a log group: drives of a row that hold parity, which is how many may be lost."}},
+	{.key = {"unit", CONF_SIZE, .power_of_two = true, .min = 4096, .max = 131072, .def = "64KiB",
+		 .help = "Of a log group: bytes of a row on one drive."}},
+	{.key = {"segment", CONF_SIZE, .power_of_two = true, .min = 4096, .max = 64ULL << 20,
+		 .help = "Of a log group: bytes of a segment, what is cleaned as one, on one drive; without it, it "
+			 "suits "
+			 "the drives."}},
 	{},
 };
 

@@ -82,6 +82,8 @@ struct conf_drive {
 };
 
 enum conf_raid { CONF_RAID0, CONF_RAID1, CONF_RAID10 };
+/** What a group is for: plain volumes, or one store of log volumes. */
+enum conf_style { CONF_STYLE_PLAIN, CONF_STYLE_LOG };
 
 /** Most drives of a group. */
 #define CONF_GROUP_DRIVES_MAX 32u
@@ -89,12 +91,17 @@ enum conf_raid { CONF_RAID0, CONF_RAID1, CONF_RAID10 };
 /** One of `groups:` */
 struct conf_group {
 	const char *name;
-	enum conf_raid raid;	    /**< `raid: 0 | 1 | 10` */
+	enum conf_style style;	    /**< `style: plain | log` */
+	enum conf_raid raid;	    /**< plain: `raid: 0 | 1 | 10` */
 	uint64_t chunk;		    /**< bytes, power of two, 4KiB to 1MiB; default 64KiB */
 	struct conf_drive **drives; /**< `drives: [names]` */
 	unsigned int n_drives;
 	uint64_t region; /**< size of a dirty region, bytes; default 64MiB */
 	bool create;	 /**< blank drives may be made members; default true */
+	/* log: */
+	unsigned int data, parity; /**< columns of a row; data 0 (default): all drives less parity; parity default 1 */
+	uint64_t unit;		   /**< bytes of a row on one drive; default 64KiB */
+	uint64_t segment;	   /**< bytes of a segment on one drive; 0 (default): to suit the drives */
 	unsigned int line;
 };
 

@@ -57,8 +57,8 @@ group_refuse(const struct group_boot *boot, int ret, const char *fmt, ...)
 /* --- looking at one drive ------------------------------------------------------------------------------------------
  */
 
-static int
-blank_check(const struct group_boot *boot, struct strake_drive *d, struct strake_buf *page)
+int
+group_blank_check(const struct group_boot *boot, struct strake_drive *d, struct strake_buf *page)
 {
 	uint64_t offs[2] = {0, d->bytes - EDGE_BYTES};
 	const char *what;
@@ -128,7 +128,7 @@ probe(const struct group_boot *boot, struct found *f, struct strake_buf *page)
 				return group_refuse(boot, -ENOMEM, "out of memory");
 		}
 	}
-	ret = f->s == NULL && !f->marked ? blank_check(boot, f->drive, page) : 0;
+	ret = f->s == NULL && !f->marked ? group_blank_check(boot, f->drive, page) : 0;
 out:
 	free(s);
 	return ret;
@@ -137,8 +137,8 @@ out:
 /* --- a new group ---------------------------------------------------------------------------------------------------
  */
 
-static int
-random_uuid(uint8_t *uuid)
+int
+group_random_uuid(uint8_t *uuid)
 {
 	return getrandom(uuid, 16, 0) == 16 ? 0 : -EIO;
 }
@@ -174,7 +174,7 @@ create(struct group *g, const struct group_boot *boot)
 			  RTE_ALIGN_FLOOR(bytes, RESYNC_WINDOW)) < 0)
 		return group_refuse(boot, -EINVAL, "%u drives and chunks of %lu bytes do not make a RAID %u", boot->n,
 				    boot->conf->chunk, raid_of(boot->conf));
-	if (random_uuid(g->s.uuid) < 0)
+	if (group_random_uuid(g->s.uuid) < 0)
 		return group_refuse(boot, -EIO, "no random numbers");
 	snprintf(g->s.name, sizeof(g->s.name), "%s", boot->conf->name);
 	g->s.raid = raid_of(boot->conf);
@@ -184,7 +184,7 @@ create(struct group *g, const struct group_boot *boot)
 	g->s.member_bytes = g->geo.member_bytes;
 	g->s.clean = true;
 	for (unsigned int i = 0; i < boot->n; i++) {
-		if (random_uuid(g->s.member[i].uuid) < 0)
+		if (group_random_uuid(g->s.member[i].uuid) < 0)
 			return group_refuse(boot, -EIO, "no random numbers");
 		take(g, i, boot->drives[i]);
 		g->m[i].forming = true;
@@ -274,7 +274,7 @@ place_blank(struct group *g, const struct group_boot *boot, struct strake_drive 
 			take(g, i, d);
 			g->m[i].state = GROUP_MEMBER_STALE;
 			g->m[i].forming = true;
-			return random_uuid(g->s.member[i].uuid);
+			return group_random_uuid(g->s.member[i].uuid);
 		}
 	}
 	return group_refuse(boot, -EEXIST, "drive \"%s\" is blank, and no member's place is free for it", d->name);

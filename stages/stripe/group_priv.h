@@ -378,6 +378,10 @@ int group_assemble(struct group *g, const struct group_boot *boot);
 /** Refuse in one line. @return @p ret. */
 int group_refuse(const struct group_boot *boot, int ret, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/** Refuse a drive whose first or last MiB holds something. @p page has STRAKE_BUF_PAGE_MAX bytes. */
+int group_blank_check(const struct group_boot *boot, struct strake_drive *d, struct strake_buf *page);
+int group_random_uuid(uint8_t *uuid);
+
 /* stripe.c, stripe_lcore.c */
 extern const struct strake_stage_ops stripe_stage_ops;
 int stripe_lcore_create(struct stripe_lcore **out, struct group *g);

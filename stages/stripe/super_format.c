@@ -12,7 +12,7 @@
 #include <rte_byteorder.h>
 #include <rte_common.h>
 
-#include "strake_kernel.h"
+#include "head_format.h"
 
 #define VERSION	   1
 
@@ -83,8 +83,6 @@ super_encode(const struct super *s, void *page)
 	struct disk_super *d = page;
 
 	memset(d, 0, sizeof(*d));
-	memcpy(d->magic, super_magic, sizeof(d->magic));
-	d->version = rte_cpu_to_le_32(VERSION);
 	d->seq = rte_cpu_to_le_64(s->seq);
 	d->generation = rte_cpu_to_le_64(s->generation);
 	memcpy(d->uuid, s->uuid, sizeof(d->uuid));
@@ -109,34 +107,7 @@ super_encode(const struct super *s, void *page)
 		d->extent[i].place = rte_cpu_to_le_64(s->extent[i].place);
 		d->extent[i].bytes = rte_cpu_to_le_64(s->extent[i].bytes);
 	}
-	d->crc = rte_cpu_to_le_32(strake_kernel->crc32c(0, d, sizeof(*d)));
-}
-
-/* Magic, then version, then CRC: @p crc_off is where both formats keep it. */
-static int
-check_head(const void *page, const uint8_t *magic, size_t len)
-{
-	static const uint8_t zero[4];
-	const uint8_t *p = page;
-	rte_le32_t version, crc;
-	uint32_t sum;
-
-	if (memcmp(p, magic, 8) != 0)
-		return -ENOENT;
-	memcpy(&version, p + 8, sizeof(version));
-	memcpy(&crc, p + 12, sizeof(crc));
-	sum = strake_kernel->crc32c(0, p, 12);
-	sum = strake_kernel->crc32c(sum, zero, 4);
-	sum = strake_kernel->crc32c(sum, p + 16, len - 16);
-	if (sum != rte_le_to_cpu_32(crc))
-		return -EBADMSG;
-	return version == rte_cpu_to_le_32(VERSION) ? 0 : -EPROTO;
-}
-
-static bool
-named(const char *text, size_t len)
-{
-	return text[0] != '\0' && memchr(text, 0, len) != NULL;
+	head_seal(d, super_magic, VERSION, sizeof(*d));
 }
 
 /* What a group of these numbers can hold; 0: there is none such. */
@@ -184,7 +155,8 @@ extents_sane(const struct super *s, uint64_t area)
 	for (uint32_t i = 0; i < s->extents; i++) {
 		const struct super_extent *e = &s->extent[i];
 
-		if (!named(e->name, sizeof(e->name)) || e->bytes == 0 || e->place >= area || e->bytes > area - e->place)
+		if (!head_named(e->name, sizeof(e->name)) || e->bytes == 0 || e->place >= area ||
+		    e->bytes > area - e->place)
 			return false;
 		for (uint32_t o = 0; o < i; o++) {
 			const struct super_extent *other = &s->extent[o];
@@ -203,7 +175,7 @@ super_sane(const struct super *s)
 {
 	uint64_t area = area_bytes(s);
 
-	return area != 0 && s->extents <= SUPER_EXTENTS && named(s->name, sizeof(s->name)) && s->seq < COUNT_MAX &&
+	return area != 0 && s->extents <= SUPER_EXTENTS && head_named(s->name, sizeof(s->name)) && s->seq < COUNT_MAX &&
 	       s->generation < COUNT_MAX && members_sane(s) && extents_sane(s, area);
 }
 
@@ -211,7 +183,7 @@ int
 super_decode(struct super *s, const void *page)
 {
 	const struct disk_super *d = page;
-	int ret = check_head(page, super_magic, SUPER_BYTES);
+	int ret = head_check(page, super_magic, VERSION, SUPER_BYTES);
 
 	if (ret < 0)
 		return ret;
@@ -259,24 +231,22 @@ mark_encode(const struct super_mark *m, void *page)
 	struct disk_mark *d = page;
 
 	memset(page, 0, DIRTY_BYTES);
-	memcpy(d->magic, mark_magic, sizeof(d->magic));
-	d->version = rte_cpu_to_le_32(VERSION);
 	memcpy(d->uuid, m->uuid, sizeof(d->uuid));
 	memcpy(d->name, m->name, sizeof(d->name));
-	d->crc = rte_cpu_to_le_32(strake_kernel->crc32c(0, d, sizeof(*d)));
+	head_seal(d, mark_magic, VERSION, sizeof(*d));
 }
 
 int
 mark_decode(struct super_mark *m, const void *page)
 {
 	const struct disk_mark *d = page;
-	int ret = check_head(page, mark_magic, MARK_BYTES);
+	int ret = head_check(page, mark_magic, VERSION, MARK_BYTES);
 
 	if (ret < 0)
 		return ret;
 	memcpy(m->uuid, d->uuid, sizeof(m->uuid));
 	memcpy(m->name, d->name, sizeof(m->name));
-	return named(m->name, sizeof(m->name)) ? 0 : -EBADMSG;
+	return head_named(m->name, sizeof(m->name)) ? 0 : -EBADMSG;
 }
 
 void
@@ -285,20 +255,18 @@ dirty_encode(const struct dirty_block *b, const uint8_t *bits, void *page)
 	struct disk_dirty *d = page;
 
 	memset(d, 0, sizeof(*d));
-	memcpy(d->magic, dirty_magic, sizeof(d->magic));
-	d->version = rte_cpu_to_le_32(VERSION);
 	d->seq = rte_cpu_to_le_64(b->seq);
 	memcpy(d->uuid, b->uuid, sizeof(d->uuid));
 	d->index = rte_cpu_to_le_32(b->index);
 	memcpy(d->bits, bits, sizeof(d->bits));
-	d->crc = rte_cpu_to_le_32(strake_kernel->crc32c(0, d, sizeof(*d)));
+	head_seal(d, dirty_magic, VERSION, sizeof(*d));
 }
 
 int
 dirty_decode(struct dirty_block *b, uint8_t *bits, const void *page)
 {
 	const struct disk_dirty *d = page;
-	int ret = check_head(page, dirty_magic, DIRTY_BYTES);
+	int ret = head_check(page, dirty_magic, VERSION, DIRTY_BYTES);
 
 	if (ret < 0)
 		return ret;
@@ -318,6 +286,7 @@ super_foreign(const uint8_t *head, uint32_t len)
 		const char *bytes, *what;
 	} known[] = {
 		{0, 8, "STRAKEGR", "a damaged Strake group"},
+		{0, 8, "STRAKELG", "a Strake log group"},
 		{512, 8, "EFI PART", "a GPT partition table"},
 		{4096, 8, "EFI PART", "a GPT partition table"},
 		{0, 6, "LUKS\xba\xbe", "LUKS"},

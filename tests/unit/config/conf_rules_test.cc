@@ -310,3 +310,29 @@ TEST(ConfRules, Listeners)
 	EXPECT_ERROR(valid_with("listeners", "listeners: [{transport: nvme_rdma, port: p0, address: 10.0.0.2}]\n"), 1,
 		     "is not known; expected nvme_tcp");
 }
+
+TEST(ConfRules, LogGroupsHaveDataAndParityAndPlainOnesARaid)
+{
+	const std::string drives = "drives: [d0, d1]";
+
+	for (const char *good : {"style: log", "style: log, data: 1, parity: 1", "style: log, data: 2, parity: 0",
+				 "style: log, data: 1, segment: 64MiB, unit: 4KiB"}) {
+		Loaded l(valid_with("groups", "groups: [{name: g0, " + std::string(good) + ", " + drives + "}]\n"));
+
+		EXPECT_NE(nullptr, l.c) << good << l.said;
+	}
+	EXPECT_ERROR(valid_with("groups", "groups: [{name: g0, " + drives + "}]\n"), 1, "\"raid\" is missing");
+	EXPECT_ERROR(valid_with("groups", "groups: [{name: g0, style: log, raid: 1, " + drives + "}]\n"), 1,
+		     "is of plain groups");
+	EXPECT_ERROR(valid_with("groups", "groups: [{name: g0, style: log, data: 2, parity: 1, " + drives + "}]\n"), 1,
+		     "2 drives; 2 data and 1 parity need at least 3");
+	EXPECT_ERROR(valid_with("groups", "groups: [{name: g0, style: log, parity: 2, " + drives + "}]\n"), 1,
+		     "need at least 3");
+	EXPECT_ERROR(valid_with("groups", "groups: [{name: g0, style: log, parity: 4, " + drives + "}]\n"), 1, "3");
+	EXPECT_ERROR(
+		valid_with("groups", "groups: [{name: g0, style: log, unit: 64KiB, segment: 4KiB, " + drives + "}]\n"),
+		1, "is less than a unit");
+	EXPECT_ERROR(valid_with("groups", "groups: [{name: g0, style: log, data: 2, parity: 0, segment: 64MiB, " +
+						  drives + "}]\n"),
+		     1, "more than 64MiB");
+}

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/*
+ * Assembling a log group: who is who on the drives given, and may they serve?
+ *
+ * The superblock with the highest generation (then sequence) is the truth about every member. What it calls missing and
+ * is here comes back stale, to be rebuilt; at most m members may be stale or away. One thing more is asked: could those
+ * who are away know of a newer generation, which took all that are here out of service? It took at most m, so more than
+ * m members in sync that are here prove that there is none. With fewer (only possible where all drives are at most
+ * 2 m) nobody may be away, unless the operator lists only the drives there are.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log_priv.h"
+
+#define INTENTS_LEAST (256u << 10)
+#define INTENTS_MOST  (16u << 20)
+#define SEGMENT_MOST  (8u << 20)
+#define UNIT	      (64u << 10)
+
+/** A drive as found. */
+struct seen {
+	struct strake_drive *drive;
+	struct lgroup_super *s; /* NULL: holds nothing */
+	uint8_t copy;		/* of the newest superblock */
+	bool marked;
+	struct super_mark mark;
+};
+
+/* --- looking at one drive ------------------------------------------------------------------------------------------
+ */
+
+/* One copy of the superblock, or the mark in its place. @return 0: *s is one; -ENOENT: none; else it was refused. */
+static int
+seen_copy(const struct group_boot *boot, struct seen *f, uint8_t copy, struct lgroup_super *s, struct strake_buf *page)
+{
+	int ret = strake_drive_sync(f->drive, STRAKE_IO_READ, lgroup_super_off(copy), page, LOG_SUPER_BYTES);
+
+	if (ret < 0)
+		return group_refuse(boot, ret, "drive \"%s\" cannot be read: %s", f->drive->name, strerror(-ret));
+	if (copy == 0 && mark_decode(&f->mark, page->addr) == 0) {
+		f->marked = true;
+		if (strcmp(f->mark.name, boot->conf->name) != 0)
+			return group_refuse(boot, -EEXIST, "drive \"%s\" is being made a member of group \"%s\"",
+					    f->drive->name, f->mark.name);
+		return -ENOENT;
+	}
+	ret = lgroup_super_decode(s, page->addr);
+	if (ret == -EPROTO)
+		return group_refuse(boot, ret, "drive \"%s\" has a superblock of another version", f->drive->name);
+	/* Under a mark, only the superblock that it announces counts. */
+	if (ret == 0 && f->marked && memcmp(s->uuid, f->mark.uuid, sizeof(s->uuid)) != 0)
+		return -ENOENT;
+	return ret == 0 ? 0 : -ENOENT;
+}
+
+static int
+look(const struct group_boot *boot, struct seen *f, struct strake_buf *page)
+{
+	struct lgroup_super *s = calloc(2, sizeof(*s));
+	int ret = 0;
+
+	if (s == NULL)
+		return group_refuse(boot, -ENOMEM, "out of memory");
+	if (f->drive->bytes < lgroup_super_data_off(INTENTS_LEAST) + 2 * (1u << 20)) {
+		ret = group_refuse(boot, -EINVAL, "drive \"%s\" is too small", f->drive->name);
+		goto out;
+	}
+	for (uint8_t copy = 0; copy < 2; copy++) {
+		ret = seen_copy(boot, f, copy, &s[1], page);
+		if (ret < 0 && ret != -ENOENT)
+			goto out;
+		if (ret == 0 && (f->s == NULL || s[1].seq > s[0].seq)) {
+			s[0] = s[1];
+			f->s = s;
+			f->copy = copy;
+		}
+	}
+	ret = f->s == NULL && !f->marked ? group_blank_check(boot, f->drive, page) : 0;
+out:
+	if (f->s == NULL || ret < 0) {
+		f->s = NULL;
+		free(s);
+	}
+	return ret;
+}
+
+static void
+take(struct log_group *g, uint32_t i, struct strake_drive *d)
+{
+	g->m[i].drive = d;
+	snprintf(g->s.member[i].serial, sizeof(g->s.member[i].serial), "%s", d->serial);
+}
+
+/* --- a new group ---------------------------------------------------------------------------------------------------
+ */
+
+static uint32_t
+floor_power(uint64_t x)
+{
+	return x == 0 ? 0 : 1u << (63 - __builtin_clzll(RTE_MIN(x, 1ULL << 31)));
+}
+
+/* Unit, segment and intents, as configured or to suit the smallest drive. */
+static int
+sizes(struct lgroup_super *s, const struct group_boot *boot)
+{
+	const struct conf_group *conf = boot->conf;
+	uint64_t least = UINT64_MAX;
+	uint32_t suits;
+
+	for (unsigned int i = 0; i < boot->n; i++) {
+		least = RTE_MIN(least, boot->drives[i]->bytes);
+		s->block = RTE_MAX(s->block, boot->drives[i]->block_size);
+	}
+	s->intent_bytes = (uint32_t)RTE_MIN((uint64_t)INTENTS_MOST, least / 64 & ~4095ULL);
+	s->intent_bytes = RTE_MAX(INTENTS_LEAST, s->intent_bytes);
+	s->unit = conf->unit != 0 ? (uint32_t)conf->unit : UNIT;
+	suits = RTE_MIN(SEGMENT_MOST, floor_power(LOG_SEGMENT_MAX / s->data));
+	suits = RTE_MIN(suits, floor_power(least / 512));
+	s->segment = conf->segment != 0 ? (uint32_t)conf->segment : RTE_MAX(suits, s->unit);
+	if ((uint64_t)s->segment * s->data > LOG_SEGMENT_MAX)
+		return group_refuse(boot, -EINVAL, "segments of %u bytes on %u data drives are more than %u MiB",
+				    s->segment, s->data, LOG_SEGMENT_MAX >> 20);
+	if (s->unit < LOG_UNIT_MIN || s->unit > LOG_UNIT_MAX || s->segment % s->unit != 0)
+		return group_refuse(boot, -EINVAL, "segments of %u bytes are no whole number of units of %u bytes",
+				    s->segment, s->unit);
+	return 0;
+}
+
+static uint32_t
+slots_of(const struct lgroup_super *s, const struct strake_drive *d)
+{
+	uint64_t off = lgroup_super_data_off(s->intent_bytes);
+
+	return d->bytes <= off ? 0 : (uint32_t)RTE_MIN((d->bytes - off) / s->segment, (uint64_t)LOG_SLOTS_MAX);
+}
+
+static int
+create(struct log_group *g, const struct group_boot *boot)
+{
+	struct lgroup_super *s = &g->s;
+	int ret;
+
+	if (!boot->conf->create)
+		return group_refuse(boot, -ENOENT, "drive \"%s\" is blank, and `create` is false",
+				    boot->drives[0]->name);
+	if (boot->n != boot->conf->n_drives)
+		return group_refuse(boot, -ENODEV, "only %u of %u drives are there to make it of", boot->n,
+				    boot->conf->n_drives);
+	s->parity = boot->conf->parity;
+	s->data = boot->conf->data != 0 || boot->n < s->parity ? boot->conf->data : boot->n - s->parity;
+	if (s->data == 0 || s->data > LOG_DATA_MAX || s->parity > LOG_PARITY_MAX || boot->n < s->data + s->parity)
+		return group_refuse(boot, -EINVAL, "%u data and %u parity need at least %u drives, found %u", s->data,
+				    s->parity, s->data + s->parity, boot->n);
+	ret = sizes(s, boot);
+	if (ret < 0)
+		return ret;
+	if (group_random_uuid(s->uuid) < 0)
+		return group_refuse(boot, -EIO, "no random numbers");
+	snprintf(s->name, sizeof(s->name), "%s", boot->conf->name);
+	s->members = s->first = boot->n;
+	for (unsigned int i = 0; i < boot->n; i++) {
+		if (group_random_uuid(s->member[i].uuid) < 0)
+			return group_refuse(boot, -EIO, "no random numbers");
+		take(g, i, boot->drives[i]);
+		s->member[i].slots = slots_of(s, boot->drives[i]);
+		if (s->member[i].slots == 0)
+			return group_refuse(boot, -EINVAL, "drive \"%s\" is too small for a segment of %u bytes",
+					    boot->drives[i]->name, s->segment);
+		g->m[i].forming = true;
+	}
+	return lgroup_super_sane(s) ? 0 : group_refuse(boot, -EINVAL, "its numbers make no group");
+}
+
+/* --- an old group --------------------------------------------------------------------------------------------------
+ */
+
+/* All superblocks are of one group, and it is the one asked for. @return the one that counts, or NULL. */
+static const struct seen *
+newest(const struct group_boot *boot, const struct seen *f)
+{
+	const struct seen *top = NULL;
+
+	for (unsigned int i = 0; i < boot->n; i++) {
+		if (f[i].s == NULL)
+			continue;
+		if (strcmp(f[i].s->name, boot->conf->name) != 0) {
+			group_refuse(boot, -EEXIST, "drive \"%s\" belongs to group \"%s\"", f[i].drive->name,
+				     f[i].s->name);
+			return NULL;
+		}
+		if (top != NULL && memcmp(f[i].s->uuid, top->s->uuid, sizeof(top->s->uuid)) != 0) {
+			group_refuse(boot, -EEXIST, "drives \"%s\" and \"%s\" belong to different groups of this name",
+				     top->drive->name, f[i].drive->name);
+			return NULL;
+		}
+		if (top == NULL || f[i].s->generation > top->s->generation ||
+		    (f[i].s->generation == top->s->generation && f[i].s->seq > top->s->seq))
+			top = &f[i];
+	}
+	return top;
+}
+
+/* Both say that the other is out of service: each went on alone. */
+static bool
+parted(const struct seen *top, const struct seen *f)
+{
+	uint32_t t = top->s->index, i = f->s->index;
+
+	return f != top && top->s->member[i].state != LOG_MEMBER_IN_SYNC &&
+	       f->s->member[i].state == LOG_MEMBER_IN_SYNC && t < f->s->members &&
+	       f->s->member[t].state != LOG_MEMBER_IN_SYNC;
+}
+
+static int
+place_member(struct log_group *g, const struct group_boot *boot, const struct seen *top, const struct seen *f)
+{
+	const struct lgroup_super *s = top->s;
+	uint32_t i = f->s->index;
+	struct lgroup_slot *m = &g->m[i];
+
+	if (i >= s->members || memcmp(f->s->member[i].uuid, s->member[i].uuid, sizeof(s->member[i].uuid)) != 0)
+		return group_refuse(boot, -EEXIST, "drive \"%s\" was replaced and is no member any more",
+				    f->drive->name);
+	if (m->drive != NULL)
+		return group_refuse(boot, -EEXIST, "drives \"%s\" and \"%s\" are copies of one member", m->drive->name,
+				    f->drive->name);
+	if (parted(top, f))
+		return group_refuse(boot, -EEXIST, "drives \"%s\" and \"%s\" each went on without the other",
+				    top->drive->name, f->drive->name);
+	if (slots_of(s, f->drive) < s->member[i].slots || f->drive->block_size > s->block)
+		return group_refuse(boot, -EINVAL, "drive \"%s\" has become too small, or its blocks too large",
+				    f->drive->name);
+	take(g, i, f->drive);
+	m->copy = f->copy ^ 1;
+	m->state = s->member[i].state == LOG_MEMBER_IN_SYNC ? LOG_MEMBER_IN_SYNC : LOG_MEMBER_STALE;
+	return 0;
+}
+
+/* A blank drive takes the place of a member that is not there. */
+static int
+place_blank(struct log_group *g, const struct group_boot *boot, struct strake_drive *d)
+{
+	for (uint32_t i = 0; boot->conf->create && i < g->s.members; i++) {
+		if (g->m[i].drive != NULL || slots_of(&g->s, d) < g->s.member[i].slots || d->block_size > g->s.block)
+			continue;
+		take(g, i, d);
+		g->m[i].state = LOG_MEMBER_STALE;
+		g->m[i].forming = true;
+		return group_random_uuid(g->s.member[i].uuid);
+	}
+	return group_refuse(boot, -EEXIST, "drive \"%s\" is blank, and no member's place is free for it", d->name);
+}
+
+/* At most m are out, and those who are here are not the ones that went out unnoticed. */
+static int
+enough(const struct log_group *g, const struct group_boot *boot, const struct lgroup_super *top)
+{
+	uint32_t here = lgroup_mask_state(g, LOG_MEMBER_IN_SYNC), all = 0, gone;
+
+	for (uint32_t i = 0; i < g->s.members; i++)
+		all |= (uint32_t)(top->member[i].state == LOG_MEMBER_IN_SYNC) << i;
+	gone = all & ~here;
+	if (g->s.members - (uint32_t)__builtin_popcount(here) > g->s.parity) {
+		uint32_t i = gone != 0 ? (uint32_t)__builtin_ctz(gone) : 0;
+
+		return group_refuse(boot, -ENODEV,
+				    "%u of its %u drives are missing or not rebuilt, and it can spare %u; member %u, "
+				    "drive with serial \"%s\", is missing",
+				    g->s.members - (uint32_t)__builtin_popcount(here), g->s.members, g->s.parity, i,
+				    g->s.member[i].serial);
+	}
+	if (gone == 0 || (uint32_t)__builtin_popcount(here) > g->s.parity ||
+	    (boot->n == boot->conf->n_drives && boot->n < g->s.members))
+		return 0;
+	return group_refuse(boot, -ENODEV,
+			    "member %u, drive with serial \"%s\", which may know newer data, is missing; list only the "
+			    "drives there are to go on without it",
+			    (uint32_t)__builtin_ctz(gone), g->s.member[__builtin_ctz(gone)].serial);
+}
+
+static int
+same_as_conf(const struct group_boot *boot, const struct lgroup_super *s)
+{
+	const struct conf_group *conf = boot->conf;
+
+	if ((conf->data != 0 && s->data != conf->data) || s->parity != conf->parity)
+		return group_refuse(boot, -EINVAL, "is %u+%u on its drives, and %u+%u in the configuration", s->data,
+				    s->parity, conf->data, conf->parity);
+	if ((conf->unit != 0 && conf->unit != s->unit) || (conf->segment != 0 && conf->segment != s->segment))
+		return group_refuse(boot, -EINVAL, "has units of %u and segments of %u bytes on its drives", s->unit,
+				    s->segment);
+	return 0;
+}
+
+static int
+revive(struct log_group *g, const struct group_boot *boot, const struct seen *f)
+{
+	const struct seen *top = newest(boot, f);
+	uint32_t changed = 0;
+	int ret;
+
+	if (top == NULL)
+		return -EEXIST;
+	ret = same_as_conf(boot, top->s);
+	g->s = *top->s;
+	for (uint32_t i = 0; i < g->s.members; i++)
+		g->m[i].state = LOG_MEMBER_MISSING;
+	for (unsigned int i = 0; i < boot->n && ret == 0; i++)
+		ret = f[i].s != NULL ? place_member(g, boot, top, &f[i]) : 0;
+	for (unsigned int i = 0; i < boot->n && ret == 0; i++)
+		ret = f[i].s == NULL ? place_blank(g, boot, f[i].drive) : 0;
+	if (ret == 0)
+		ret = enough(g, boot, top->s);
+	for (uint32_t i = 0; i < g->s.members && ret == 0; i++) {
+		if (g->m[i].drive == NULL)
+			LOG_GROUP_LOG(WARNING, "group %s: member %u, drive with serial %s, is missing\n", g->s.name, i,
+				      g->s.member[i].serial);
+		changed |= g->m[i].state != g->s.member[i].state;
+	}
+	g->s.generation += changed;
+	return ret;
+}
+
+/* --- both ----------------------------------------------------------------------------------------------------------
+ */
+
+static int
+parts(struct log_group *g, const struct group_boot *boot)
+{
+	struct lgroup_owner *o = &g->o;
+	struct lgroup_move mv;
+	uint32_t slots[LOG_MEMBERS_MAX], moved = 0;
+	int ret;
+
+	for (uint32_t i = 0; i < g->s.members; i++)
+		slots[i] = g->s.member[i].slots;
+	ret = lgroup_geometry_init(&o->geo, g->s.data + g->s.parity, slots, g->s.first);
+	for (uint32_t i = g->s.first; i < g->s.members && ret == 0; i++) {
+		ret = lgroup_geometry_grow(&o->geo, slots[i]);
+		moved = 0;
+		while (ret == 0 && (i + 1 < g->s.members || moved < g->s.moved) && lgroup_geometry_next(&o->geo, &mv)) {
+			lgroup_geometry_moved(&o->geo, &mv);
+			moved++;
+		}
+	}
+	if (ret == -ENOMEM)
+		return group_refuse(boot, ret, "out of memory");
+	if (ret < 0 || (g->s.members > g->s.first && moved != g->s.moved))
+		return group_refuse(boot, -EBADMSG, "its superblocks make no sense");
+	if (lgroup_parity_init(&o->parity, g->s.data, g->s.parity) < 0)
+		return group_refuse(boot, -EINVAL, "%u+%u is not possible", g->s.data, g->s.parity);
+	g->data_off = lgroup_super_data_off(g->s.intent_bytes);
+	g->note_blob = calloc(LOG_NOTES, LOG_NOTE_BYTES);
+	g->note_page = strake_buf_page(LOG_NOTE_SLOT);
+	if (g->note_blob == NULL || g->note_page == NULL)
+		return group_refuse(boot, -ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < g->s.members; i++) {
+		g->m[i].page = strake_buf_page(LOG_SUPER_BYTES);
+		if (g->m[i].state == LOG_MEMBER_STALE)
+			g->m[i].fresh = calloc(1, lgroup_geometry_capacity(slots, g->s.members, o->geo.width) / 8 + 1);
+		if (g->m[i].page == NULL || (g->m[i].state == LOG_MEMBER_STALE && g->m[i].fresh == NULL))
+			return group_refuse(boot, -ENOMEM, "out of buffers");
+	}
+	return 0;
+}
+
+int
+lgroup_assemble(struct log_group *g, const struct group_boot *boot)
+{
+	struct seen *f = calloc(boot->n, sizeof(*f));
+	struct strake_buf *page = strake_buf_page(STRAKE_BUF_PAGE_MAX);
+	unsigned int unformed = 0;
+	int ret = 0;
+
+	if (f == NULL || page == NULL)
+		ret = group_refuse(boot, -ENOMEM, "out of memory");
+	for (unsigned int i = 0; i < boot->n && ret == 0; i++) {
+		f[i].drive = boot->drives[i];
+		ret = look(boot, &f[i], page);
+		unformed += f[i].s == NULL || f[i].marked;
+	}
+	/* If no drive has got beyond its mark, nothing was ever acknowledged: the group is made, or made once more. */
+	if (ret == 0)
+		ret = unformed == boot->n ? create(g, boot) : revive(g, boot, f);
+	if (ret == 0)
+		ret = parts(g, boot);
+	if (ret == 0 && unformed < boot->n && lgroup_notes_load(g) < 0)
+		ret = group_refuse(boot, -EIO, "its notes cannot be read");
+	for (unsigned int i = 0; f != NULL && i < boot->n; i++)
+		free(f[i].s);
+	free(f);
+	strake_buf_put_list(page);
+	return ret;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#ifndef LOG_PRIV_H
+#define LOG_PRIV_H
+
+/**
+ * @file
+ * Inside of a log group: what belongs to main, what the owner lcore has, and what passes between them.
+ *
+ * Main does one *job* at a time (log_main.c): record that a member is lost, bring one in, call one rebuilt, write a
+ * note. When what it changed is durable it sends the owner a *view* and the job ends when the owner has it. The owner
+ * never waits for that but in one case: an op that some member failed is in *limbo* until main says that the loss is
+ * durable (then it is done), or that the member cannot be spared (then it fails).
+ */
+
+#include <rte_log.h>
+
+#include "group_priv.h"
+#include "log_geometry.h"
+#include "log_group.h"
+#include "log_parity.h"
+#include "log_super_format.h"
+
+#define LOG_OPS	      128 /* under way on the owner lcore */
+#define LOG_ROWS      16  /* of those, rows: each has pages for its parity */
+#define LOG_OP_IOS    32  /* drives of one op at a time; at least members */
+#define LOG_NOTE_JOBS 16
+#define LOG_SPARES    8
+#define LOG_COPY_IOS  LOG_ROLES_MAX
+
+struct log_group;
+struct lgroup_op;
+
+/* --- the owner's --------------------------------------------------------------------------------------------------
+ */
+
+/** A member, as the owner knows it. */
+struct lgroup_member {
+	struct strake_drive *drive; /**< NULL unless it is written */
+	uint8_t state;		    /**< enum log_member_state */
+	bool failing;		    /**< failed a write; main has not decided yet */
+	uint64_t written, flushed;  /**< writes done, and those a flush has covered */
+	uint64_t read_errors, write_errors, wrong;
+	uint8_t *fresh; /**< stale: bitmap of segments whose column here is good; main's to allocate and free */
+};
+
+/** A stretch of one column that a read wants. */
+struct lgroup_piece {
+	uint32_t row, role;
+	uint32_t off, len;   /**< in the unit, whole blocks */
+	uint32_t skip, want; /**< of those bytes: what is asked for */
+	uint32_t failed;     /**< roles that could not be read here */
+	struct strake_buf *bufs;
+};
+
+/** Work under way for one strake_space_io. */
+struct lgroup_op {
+	struct lgroup_op *next;
+	struct log_group *g;
+	struct strake_space_io *sio;
+	void (*then)(struct lgroup_op *op); /**< all ios of the step are back */
+	uint32_t pending;
+	uint32_t failed; /**< members that lack what was written */
+	int err;
+	struct strake_buf **parity; /**< m pages, of a row */
+	/* reads */
+	uint32_t pos; /**< bytes of the window that are done */
+	uint32_t ios, pieces, piece, from, out_mask;
+	struct strake_buf **tail;
+	struct strake_io io[LOG_OP_IOS];
+	uint32_t who[LOG_OP_IOS];   /**< member */
+	uint32_t of[LOG_OP_IOS];    /**< piece, or role */
+	uint64_t cover[LOG_OP_IOS]; /**< writes of the member that a flush covers */
+	struct lgroup_piece list[LOG_OP_IOS];
+};
+
+/** Owner to main and back: a member failed. */
+struct lgroup_report {
+	struct strake_msg msg;
+	struct log_group *g;
+	uint32_t member;
+	struct strake_drive *drive; /**< that it was */
+};
+
+/** Main to owner and back: how things stand. */
+struct lgroup_view {
+	struct strake_msg msg;
+	struct log_group *g;
+	struct {
+		struct strake_drive *drive;
+		uint8_t state;
+		uint8_t *fresh;
+	} m[LOG_MEMBERS_MAX];
+	uint32_t members;
+	uint32_t refused; /**< members whose loss was reported and is not to be */
+	void (*end)(struct log_group *g);
+};
+
+/** Write a note: of main's own, or from the owner and back. */
+struct lgroup_note_job {
+	struct strake_msg msg;
+	struct lgroup_note_job *next;
+	struct log_group *g;
+	uint32_t id, len;
+	const void *data;
+	bool tried;
+	int status;
+	void (*end)(struct lgroup_note_job *job); /**< main */
+	void (*done)(void *arg, int status);	  /**< owner */
+	void *arg;
+	bool busy;
+};
+
+struct lgroup_owner {
+	bool joined; /**< has a view */
+	bool here;
+	bool beginning; /**< inside of submit(): what ends is kept for the poller */
+	struct strake_poller poller;
+	struct strake_msg join, leave;
+	struct log_group *g;
+	struct lgroup_geometry geo;
+	struct lgroup_parity parity;
+	struct lgroup_member m[LOG_MEMBERS_MAX];
+	uint32_t members;
+	struct lgroup_op *ops, *free_ops;
+	struct strake_buf *pages[LOG_ROWS][LOG_PARITY_MAX]; /**< parity */
+	struct strake_buf **free_pages[LOG_ROWS];
+	uint32_t n_free_pages;
+	uint32_t inflight;
+	struct strake_space_io *waiting, **waiting_end;
+	struct lgroup_op *limbo;
+	struct lgroup_op *over, **over_end; /**< to go on with from the poller */
+	struct {			    /* one at a time */
+		struct lgroup_op *op, *next, **next_end;
+		uint32_t row, off, len;
+		struct strake_buf *have[LOG_ROLES_MAX], *truth[LOG_ROLES_MAX];
+	} repair;
+	uint32_t *rows; /**< by segment: rows begun since it was freed */
+	uint32_t rows_room;
+	struct lgroup_report report[LOG_MEMBERS_MAX];
+	struct lgroup_note_job note[LOG_NOTE_JOBS];
+	struct {
+		uint64_t rows, reads, bytes_written, bytes_read, degraded_reads, degraded_writes, rebuilt_reads;
+		uint64_t mended, mends_failed, repaired;
+	} n;
+};
+
+/* --- main's --------------------------------------------------------------------------------------------------------
+ */
+
+struct lgroup_slot {
+	struct strake_drive *drive; /**< NULL: never there since start */
+	uint8_t state;
+	bool forming; /**< has a mark and no complete superblock yet */
+	uint8_t copy; /**< superblock copy to overwrite next */
+	uint8_t *fresh;
+	struct strake_buf *page; /**< LOG_SUPER_BYTES */
+};
+
+struct log_group {
+	struct strake_space space;
+	struct log_group *next;
+	struct lgroup_super s; /**< as it will be written */
+	struct lgroup_slot m[LOG_MEMBERS_MAX];
+	uint64_t data_off;
+	struct lgroup_owner o;
+
+	/* jobs: log_main.c */
+	bool busy, closing;
+	bool joined, join_due; /**< the owner is there and gets views; it waits for its first */
+	uint32_t users;	       /**< atomic: owners that came and have not left */
+	uint32_t lost;	       /**< members reported to have failed */
+	uint32_t changed;      /**< of those: recorded by the job under way */
+	uint32_t refused;      /**< of those: cannot be spared */
+	struct lgroup_note_job *notes;
+	struct lgroup_view view;
+	bool view_out; /**< on its way to the owner or back */
+	struct {
+		uint32_t pending, failed;
+		void (*end)(struct log_group *g, uint32_t failed);
+		struct strake_io io[LOG_MEMBERS_MAX];
+	} fan;
+
+	/* notes: log_note.c */
+	uint64_t note_seq[LOG_NOTES];
+	uint32_t note_len[LOG_NOTES];
+	uint8_t *note_blob; /**< LOG_NOTES of LOG_NOTE_BYTES */
+	struct strake_buf *note_page;
+};
+
+extern int lgroup_logtype;
+#define LOG_GROUP_LOG(level, ...) rte_log(RTE_LOG_##level, (uint32_t)lgroup_logtype, __VA_ARGS__)
+
+/* log_assemble.c */
+/** Fill a zeroed group from its drives: superblock, members, notes. */
+int lgroup_assemble(struct log_group *g, const struct group_boot *boot);
+
+/* log_main.c */
+void lgroup_kick(struct log_group *g);
+void lgroup_job_end(struct log_group *g);
+/** Run turns of main until no job is under way. */
+void lgroup_settle(struct log_group *g);
+void lgroup_publish(struct log_group *g, void (*end)(struct log_group *g));
+void lgroup_report_on_main(struct strake_msg *msg);
+void lgroup_join_on_main(struct strake_msg *msg);
+void lgroup_leave_on_main(struct strake_msg *msg);
+
+/* log_fan.c: I/O of main's own, to several members at once */
+uint32_t lgroup_mask_state(const struct log_group *g, enum log_member_state state);
+uint32_t lgroup_mask_writable(const struct log_group *g);
+void lgroup_fan_begin(struct log_group *g, void (*end)(struct log_group *g, uint32_t failed));
+/** Add one I/O of a member; writes are FUA. */
+void lgroup_fan_add(struct log_group *g, uint32_t member, uint8_t op, uint64_t off, struct strake_buf *buf,
+		    uint32_t len);
+void lgroup_fan_go(struct log_group *g);
+void lgroup_fan_flush(struct log_group *g, void (*end)(struct log_group *g, uint32_t failed));
+/** Write marks to the members that are being formed. */
+void lgroup_fan_marks(struct log_group *g, void (*end)(struct log_group *g, uint32_t failed));
+/** Their first superblocks are durable: the marks may go with the next ones. @return true: there were such members. */
+bool lgroup_formed(struct log_group *g);
+/** Write the superblock of every member that is written. */
+void lgroup_fan_super(struct log_group *g, void (*end)(struct log_group *g, uint32_t failed));
+
+/* log_note.c */
+/** Read all notes from all members in sync, and write again what some member lacks. */
+int lgroup_notes_load(struct log_group *g);
+/** The job at the head of the list. */
+void lgroup_note_job(struct log_group *g);
+extern const struct strake_space_ops lgroup_space_ops;
+
+/* log_space.c: on the owner lcore */
+void lgroup_submit(struct strake_space *sp, struct strake_space_io *io);
+/** Add an I/O of a member to the op's step. */
+void lgroup_io(struct lgroup_op *op, uint32_t member, uint8_t what, uint64_t off, uint32_t len, struct strake_buf *bufs,
+	       uint32_t buf_off);
+/** Hand the step's I/Os to the drives; @p then runs when they are back, later in any case. */
+void lgroup_go(struct lgroup_op *op, void (*then)(struct lgroup_op *op));
+/** The op is over; its io is done in a later turn or callback, never inside submit. */
+void lgroup_end(struct lgroup_op *op, int status);
+/** A step that wrote is back: the op is done, or waits in limbo for main's word on who failed. */
+void lgroup_written(struct lgroup_op *op);
+/** Tell main that a member failed, once. */
+void lgroup_failed(struct log_group *g, uint32_t member);
+/** Where a column's byte lies on its drive. */
+uint64_t lgroup_place(const struct log_group *g, uint32_t column, uint32_t row, uint32_t off);
+uint32_t lgroup_role_column(const struct log_group *g, uint32_t seg, uint32_t row, uint32_t role);
+bool lgroup_writable(const struct log_group *g, uint32_t member);
+bool lgroup_readable(const struct log_group *g, uint32_t member, uint32_t seg);
+void lgroup_adopt(struct strake_msg *msg);
+void lgroup_owner_free(struct log_group *g);
+
+/* log_row.c, log_read.c: begin a piece of work */
+void lgroup_row(struct lgroup_op *op);
+void lgroup_free(struct lgroup_op *op);
+void lgroup_flush(struct lgroup_op *op);
+void lgroup_intent(struct lgroup_op *op);
+void lgroup_intent_read(struct lgroup_op *op);
+void lgroup_read(struct lgroup_op *op);
+void lgroup_repair(struct lgroup_op *op);
+
+#endif /* LOG_PRIV_H */

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/*
+ * Repair, row by row, one io at a time: all columns are read; the data is taken as it lies but for what the attempt
+ * leaves out, which is rebuilt; from that the parity follows. Where a drive has something else it is written.
+ */
+
+#include <string.h>
+
+#include "log_priv.h"
+
+static void repair_row(struct lgroup_op *op);
+static void repair_begin(struct lgroup_op *op);
+
+static void
+rows_drop(struct log_group *g)
+{
+	for (uint32_t i = 0; i < g->o.geo.width; i++) {
+		strake_buf_put_list(g->o.repair.have[i]);
+		if (g->o.repair.truth[i] != g->o.repair.have[i])
+			strake_buf_put_list(g->o.repair.truth[i]);
+		g->o.repair.have[i] = g->o.repair.truth[i] = NULL;
+	}
+}
+
+static void
+repair_over(struct lgroup_op *op, int status)
+{
+	struct lgroup_owner *o = &op->g->o;
+	struct lgroup_op *next = o->repair.next;
+
+	rows_drop(op->g);
+	o->repair.op = next;
+	if (next != NULL) {
+		o->repair.next = next->next;
+		if (o->repair.next == NULL)
+			o->repair.next_end = &o->repair.next;
+	}
+	if (status < 0)
+		lgroup_end(op, status);
+	else
+		lgroup_written(op);
+	if (next != NULL)
+		repair_begin(next);
+}
+
+static void
+repair_wrote(struct lgroup_op *op)
+{
+	struct lgroup_owner *o = &op->g->o;
+
+	rows_drop(op->g);
+	o->repair.row++;
+	if ((uint64_t)o->repair.row * op->g->space.row_bytes < op->sio->off + op->sio->len)
+		repair_row(op);
+	else
+		repair_over(op, 0);
+}
+
+static bool
+same(struct strake_buf *a, struct strake_buf *b, uint32_t len)
+{
+	struct strake_buf_iter ia, ib;
+	uint32_t left = len;
+
+	if (strake_buf_iter_init(&ia, a, 0, len) < 0 || strake_buf_iter_init(&ib, b, 0, len) < 0)
+		return false;
+	while (left > 0) {
+		uint32_t n = RTE_MIN(ia.buf->len - ia.off, ib.buf->len - ib.off);
+
+		n = RTE_MIN(n, left);
+
+		if (memcmp(ia.buf->addr + ia.off, ib.buf->addr + ib.off, n) != 0)
+			return false;
+		left -= n;
+		ia.off += n;
+		ib.off += n;
+		if (ia.off == ia.buf->len) {
+			ia.buf = ia.buf->next;
+			ia.off = 0;
+		}
+		if (ib.off == ib.buf->len) {
+			ib.buf = ib.buf->next;
+			ib.off = 0;
+		}
+	}
+	return true;
+}
+
+/* A role from k others: its truth, in a page of its own. */
+static int
+derive(struct log_group *g, uint32_t role, uint32_t from, struct strake_buf **lists)
+{
+	struct strake_buf *in[LOG_ROLES_MAX], *page = strake_buf_page(g->o.repair.len);
+	uint32_t n = 0;
+
+	if (page == NULL)
+		return -ENOMEM;
+	for (uint32_t mask = from; mask != 0; mask &= mask - 1)
+		in[n++] = lists[__builtin_ctz(mask)];
+	lgroup_parity_rebuild(&g->o.parity, from, role, in, g->o.repair.len, page->addr);
+	g->o.repair.truth[role] = page;
+	return 0;
+}
+
+/* What every role should be. */
+static int
+truths(struct lgroup_op *op)
+{
+	struct log_group *g = op->g;
+	uint32_t k = g->s.data, width = g->o.geo.width, from = 0;
+	struct strake_buf **have = g->o.repair.have, **truth = g->o.repair.truth;
+	int ret = 0;
+
+	for (uint32_t role = 0, n = 0; role < width && n < k; role++) {
+		if (have[role] == NULL || op->out_mask >> role & 1)
+			continue;
+		from |= 1u << role;
+		n++;
+	}
+	if ((uint32_t)__builtin_popcount(from) < k)
+		return -EIO;
+	for (uint32_t role = 0; role < k && ret == 0; role++) {
+		if (from >> role & 1)
+			truth[role] = have[role];
+		else
+			ret = derive(g, role, from, have);
+	}
+	for (uint32_t role = k; role < width && ret == 0; role++)
+		ret = derive(g, role, (1u << k) - 1, truth);
+	return ret;
+}
+
+static void
+repair_back(struct lgroup_op *op)
+{
+	struct log_group *g = op->g;
+	uint32_t n = op->pieces, width = g->o.geo.width;
+	int ret;
+
+	for (uint32_t i = 0; i < n; i++)
+		g->o.repair.have[op->of[i]] = op->io[i].status == 0 ? op->io[i].bufs : NULL;
+	ret = truths(op);
+	if (ret < 0) {
+		repair_over(op, ret);
+		return;
+	}
+	for (uint32_t role = 0; role < width; role++) {
+		struct strake_buf *have = g->o.repair.have[role], *truth = g->o.repair.truth[role];
+		uint32_t column = lgroup_role_column(g, op->sio->seg, g->o.repair.row, role);
+		uint32_t member = lgroup_column_member(column);
+
+		if (!lgroup_readable(g, member, op->sio->seg) || !lgroup_writable(g, member) ||
+		    (have != NULL && (have == truth || same(have, truth, g->o.repair.len))))
+			continue;
+		g->o.m[member].wrong += have != NULL;
+		g->o.n.repaired++;
+		lgroup_io(op, member, STRAKE_IO_WRITE, lgroup_place(g, column, g->o.repair.row, g->o.repair.off),
+			  g->o.repair.len, truth, 0);
+	}
+	lgroup_go(op, repair_wrote);
+}
+
+/* The row's part of the window: within one unit its blocks, else whole units. */
+static void
+repair_row(struct lgroup_op *op)
+{
+	struct log_group *g = op->g;
+	uint32_t unit = g->space.unit, block = g->space.block, row = g->o.repair.row;
+	uint64_t base = (uint64_t)row * g->space.row_bytes, end = op->sio->off + op->sio->len;
+	uint32_t lo = (uint32_t)(RTE_MAX(op->sio->off, base) - base);
+	uint32_t hi = (uint32_t)(RTE_MIN(end, base + g->space.row_bytes) - base);
+
+	g->o.repair.off = 0;
+	g->o.repair.len = unit;
+	if (lo / unit == (hi - 1) / unit) {
+		g->o.repair.off = lo % unit & ~(block - 1);
+		g->o.repair.len = (((hi - 1) % unit + block) & ~(block - 1)) - g->o.repair.off;
+	}
+	for (uint32_t role = 0; role < g->o.geo.width; role++) {
+		uint32_t column = lgroup_role_column(g, op->sio->seg, row, role), member = lgroup_column_member(column);
+
+		if (!lgroup_readable(g, member, op->sio->seg))
+			continue;
+		op->of[op->ios] = role;
+		lgroup_io(op, member, STRAKE_IO_READ, lgroup_place(g, column, row, g->o.repair.off), g->o.repair.len,
+			  NULL, 0);
+	}
+	op->pieces = op->ios;
+	lgroup_go(op, repair_back);
+}
+
+static void
+repair_begin(struct lgroup_op *op)
+{
+	op->g->o.repair.op = op;
+	op->g->o.repair.row = (uint32_t)(op->sio->off / op->g->space.row_bytes);
+	repair_row(op);
+}
+
+void
+lgroup_repair(struct lgroup_op *op)
+{
+	struct log_group *g = op->g;
+	const struct strake_space_io *sio = op->sio;
+	uint64_t bytes = strake_space_seg_bytes(&g->space);
+
+	if (sio->seg >= g->space.segments || sio->len == 0 || sio->off >= bytes || sio->len > bytes - sio->off ||
+	    !lgroup_parity_attempt(&g->o.parity, sio->attempt, &op->out_mask)) {
+		lgroup_end(op, -ERANGE);
+		return;
+	}
+	if (g->o.repair.op == NULL) {
+		repair_begin(op);
+		return;
+	}
+	op->next = NULL;
+	*g->o.repair.next_end = op;
+	g->o.repair.next_end = &op->next;
+}

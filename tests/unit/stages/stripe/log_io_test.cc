@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/* Rows, reads, intents, flushes and frees of a log group, whole and degraded. */
+
+#include "log_rig.h"
+
+namespace
+{
+
+class LogIoTest : public LogRig
+{
+};
+
+TEST_F(LogIoTest, ReadsAnyWindowOfWhatWasWritten)
+{
+	disk_conf.delay_turns = 3;
+	all_up(4);
+	fill(3);
+	expect_filled(3);
+	bytes both = data_of(1, 0), more = data_of(1, 1);
+
+	both.insert(both.end(), more.begin(), more.end());
+	for (auto w : {std::pair<uint32_t, uint32_t>{0, 1}, {511, 2}, {64, 4032}, {4095, 2}, {100, 20000}, {12287, 2}})
+		EXPECT_EQ(bytes(both.begin() + w.first, both.begin() + w.first + w.second), read(1, w.first, w.second));
+}
+
+TEST_F(LogIoTest, AlignedReadCopiesNothing)
+{
+	all_up(4);
+	fill(1);
+	LogIo io(STRAKE_SPACE_READ, 0, 4096, 4096);
+
+	ASSERT_EQ(0, run(io));
+	EXPECT_EQ(nullptr, io.io.bufs->next);
+	EXPECT_TRUE(io.io.bufs->flags & STRAKE_BUF_WRITABLE) << "the drive's own page, not a slice";
+	strake_buf_put_list(io.io.bufs);
+}
+
+TEST_F(LogIoTest, RefusesWhatLiesOutside)
+{
+	all_up(4);
+	EXPECT_EQ(-ERANGE, simple(STRAKE_SPACE_READ, sp->segments, 0, 64));
+	EXPECT_EQ(-ERANGE, simple(STRAKE_SPACE_READ, 0, strake_space_seg_bytes(sp) - 1, 2));
+	EXPECT_EQ(-ERANGE, simple(STRAKE_SPACE_READ, 0, UINT64_MAX, 2));
+	EXPECT_EQ(-ERANGE, simple(STRAKE_SPACE_READ, 0, 0, 0));
+	EXPECT_EQ(-ERANGE, simple(STRAKE_SPACE_FREE, sp->segments));
+	EXPECT_EQ(-ERANGE, simple(STRAKE_SPACE_INTENT_READ, 0, sp->intent_bytes, 512));
+	EXPECT_EQ(-ERANGE, simple(STRAKE_SPACE_INTENT_READ, 0, 0, 512, 2));
+	EXPECT_EQ(-ERANGE, row(0, sp->rows, data_of(0, 0)));
+	EXPECT_EQ(-ERANGE, row(0, 0, bytes(sp->row_bytes - 512)));
+	EXPECT_EQ(-EINVAL, simple(77));
+}
+
+/* Every combination of at most m lost drives reads right; one more gives errors, never wrong bytes. */
+TEST_F(LogIoTest, ReadsWithUpToParityDrivesGone)
+{
+	for (uint32_t m = 0; m <= 3; m++) {
+		const uint32_t n = 3 + m + 1;
+
+		conf.data = 3;
+		conf.parity = m;
+		all_up(n);
+		fill(4);
+		ASSERT_EQ(0, simple(STRAKE_SPACE_FLUSH));
+		for (uint32_t mask = 0; mask < 1u << n; mask++) {
+			if ((uint32_t)__builtin_popcount(mask) > m + 1)
+				continue;
+			for (uint32_t i = 0; i < n; i++) {
+				power_fault f = {};
+
+				f.status = -EIO;
+				f.ops = 1u << STRAKE_IO_READ;
+				power_disk_no_faults(disks[i]);
+				if (mask >> i & 1)
+					power_disk_fault(disks[i], &f);
+			}
+			for (uint32_t s = 0; s < 4; s++) {
+				LogIo io(STRAKE_SPACE_READ, s, 100, sp->row_bytes);
+				int ret = run(io);
+				bytes want = data_of(s, 0), more = data_of(s, 1);
+
+				want.insert(want.end(), more.begin(), more.end());
+				if ((uint32_t)__builtin_popcount(mask) <= m) {
+					ASSERT_EQ(0, ret) << "mask " << mask;
+				} else {
+					ASSERT_TRUE(ret == 0 || ret == -EIO);
+				}
+				if (ret == 0) {
+					ASSERT_EQ(bytes(want.begin() + 100, want.begin() + 100 + sp->row_bytes),
+						  taken(io, sp->row_bytes));
+				}
+			}
+		}
+		for (auto *d : disks)
+			power_disk_no_faults(d);
+		stop();
+		drop_disks();
+		rows.clear();
+	}
+}
+
+TEST_F(LogIoTest, UnreadableColumnIsWrittenAgain)
+{
+	power_fault f = {};
+
+	all_up(4);
+	fill(1);
+	f.status = -EIO;
+	f.ops = 1u << STRAKE_IO_READ;
+	f.heals = true;
+	f.off = lgroup_super_data_off(sp->intent_bytes);
+	f.len = 8192; /* two rows: at most one of them has its parity here */
+	power_disk_fault(disks[2], &f);
+	expect_filled(1);
+	uint64_t mended = status().mended, errors = member(2).read_errors;
+
+	EXPECT_GE(mended, 1u);
+	expect_filled(1);
+	EXPECT_EQ(mended, status().mended);
+	EXPECT_EQ(errors, member(2).read_errors);
+	EXPECT_EQ(LOG_MEMBER_IN_SYNC, member(2).state);
+}
+
+TEST_F(LogIoTest, AttemptsFindTheRightBytesAndRepairWritesThem)
+{
+	conf.parity = 2;
+	all_up(5);
+	fill(1);
+	uint64_t base = lgroup_super_data_off(sp->intent_bytes);
+	bytes bad = pattern(4096, 99);
+
+	power_disk_poke(disks[0], base, bad.data(), bad.size());
+	power_disk_poke(disks[3], base, bad.data(), bad.size());
+	bytes want = data_of(0, 0);
+	uint16_t attempt = 0;
+
+	while (attempt < 200) {
+		LogIo io(STRAKE_SPACE_READ, 0, 0, sp->row_bytes, attempt);
+		int ret = run(io);
+
+		ASSERT_EQ(0, ret);
+		if (taken(io, sp->row_bytes) == want)
+			break;
+		attempt++;
+	}
+	ASSERT_GT(attempt, 0);
+	ASSERT_LT(attempt, 200);
+	EXPECT_EQ(0, simple(STRAKE_SPACE_REPAIR, 0, 0, sp->row_bytes, attempt));
+	EXPECT_EQ(want, read(0, 0, sp->row_bytes));
+	EXPECT_EQ(2u, status().repaired);
+	EXPECT_EQ(1u, member(0).wrong);
+	EXPECT_EQ(1u, member(3).wrong);
+	read(0, 0, 64, -ERANGE, 1000);
+	/* And parity is right again: without any two drives. */
+	power_disk_vanish(disks[1], true);
+	power_disk_vanish(disks[4], true);
+	expect_filled(1);
+}
+
+TEST_F(LogIoTest, DeadDrivesCostNoErrorAndOneMoreDoes)
+{
+	for (uint32_t m = 0; m <= 3; m++) {
+		conf.parity = m;
+		all_up(3 + m);
+		fill(1);
+		for (uint32_t i = 0; i < m; i++) {
+			power_disk_vanish(disks[i], true);
+			ASSERT_EQ(0, row(1 + i, 0, data_of(1 + i, 0))) << "m " << m << " lost " << i + 1;
+			EXPECT_EQ(LOG_MEMBER_MISSING, member(i).state);
+		}
+		expect_filled(1);
+		power_disk_vanish(disks[m], true);
+		EXPECT_EQ(-EIO, row(5, 0, data_of(5, 0)));
+		EXPECT_EQ(LOG_MEMBER_IN_SYNC, member(m).state) << "one more is not given up";
+		read(0, 0, sp->row_bytes, -EIO);
+		/* It is back: all is as it was. */
+		power_disk_vanish(disks[m], false);
+		rows.erase(5);
+		expect_filled(1);
+		EXPECT_EQ(0, row(6, 0, data_of(6, 0)));
+		for (auto *d : disks)
+			power_disk_vanish(d, false);
+		stop();
+		drop_disks();
+		rows.clear();
+	}
+}
+
+TEST_F(LogIoTest, LossIsDurableBeforeTheFirstDegradedRowIsDone)
+{
+	all_up(4);
+	power_disk_vanish(disks[2], true);
+	LogIo io(STRAKE_SPACE_ROW, 0);
+	bool known = false;
+
+	io.io.bufs = payload(data_of(0, 0));
+	io.then = [&] {
+		lgroup_super s;
+		std::vector<uint8_t> page(LOG_SUPER_BYTES);
+		uint32_t survivors = 0;
+
+		for (unsigned i : {0u, 1u, 3u}) {
+			uint64_t best = 0;
+			uint8_t state = 0;
+
+			for (unsigned copy = 0; copy < 2; copy++) {
+				power_disk_peek(disks[i], lgroup_super_off(copy), page.data(), page.size());
+				if (lgroup_super_decode(&s, page.data()) == 0 && s.seq > best) {
+					best = s.seq;
+					state = s.member[2].state;
+				}
+			}
+			survivors += state == LOG_MEMBER_MISSING;
+		}
+		known = survivors == 3;
+	};
+	EXPECT_EQ(0, run(io));
+	EXPECT_TRUE(known);
+	strake_buf_put_list(io.io.bufs);
+	power_disk_vanish(disks[2], false);
+}
+
+TEST_F(LogIoTest, FlushGoesOnlyToDirtyDrives)
+{
+	power_figures f;
+
+	all_up(5);
+	EXPECT_EQ(0, simple(STRAKE_SPACE_FLUSH));
+	EXPECT_EQ(0, row(0, 0, data_of(0, 0)));
+	EXPECT_EQ(0, simple(STRAKE_SPACE_FLUSH));
+	EXPECT_EQ(0, simple(STRAKE_SPACE_FLUSH));
+	uint64_t flushes = 0;
+
+	for (auto *d : disks) {
+		power_disk_figures(d, &f);
+		flushes += f.ops[STRAKE_IO_FLUSH];
+	}
+	EXPECT_EQ(4u, flushes) << "3 data and 1 parity, once";
+}
+
+TEST_F(LogIoTest, FreedSegmentIsDeallocatedAndWrittenAnew)
+{
+	power_figures f;
+
+	all_up(4);
+	fill(1);
+	EXPECT_EQ(0, simple(STRAKE_SPACE_FREE, 0));
+	power_disk_figures(disks[0], &f);
+	EXPECT_EQ(1u, f.ops[STRAKE_IO_DEALLOCATE]);
+	rows.clear();
+	ASSERT_EQ(0, row(0, 0, data_of(7, 0)));
+	EXPECT_EQ(data_of(7, 0), read(0, 0, sp->row_bytes));
+}
+
+TEST_F(LogIoTest, IntentsLieOnParityAndOneMoreDrives)
+{
+	conf.parity = 2;
+	all_up(5);
+	bytes a = pattern(8192, 1), b = pattern(200 * 1024, 2);
+
+	ASSERT_EQ(0, intent(4096, a));
+	ASSERT_EQ(0, intent(16384, b));
+	for (uint16_t copy = 0; copy < 3; copy++) {
+		EXPECT_EQ(a, intent_read(4096, 8192, copy));
+		EXPECT_EQ(b, intent_read(16384, 200 * 1024, copy));
+	}
+	power_cut(ps);
+	stop();
+	power_restore(ps);
+	up({0, 1, 2, 3, 4});
+	for (uint16_t copy = 0; copy < 3; copy++)
+		EXPECT_EQ(a, intent_read(4096, 8192, copy)) << "durable when done";
+	power_disk_vanish(disks[0], true);
+	power_disk_vanish(disks[1], true);
+	ASSERT_EQ(0, intent(4096, b));
+	EXPECT_EQ(b, intent_read(4096, (uint32_t)b.size(), 2));
+	intent_read(4096, 512, 0, -EIO);
+	for (auto *d : disks)
+		power_disk_vanish(d, false);
+}
+
+TEST_F(LogIoTest, ManyIosAtOnceWaitTheirTurn)
+{
+	std::vector<std::unique_ptr<LogIo>> ios;
+	std::vector<bytes> want;
+
+	disk_conf.delay_turns = 4;
+	disk_conf.depth = 8;
+	all_up(4);
+	for (uint32_t s = 0; s < 120; s++) {
+		ios.push_back(std::make_unique<LogIo>((uint8_t)STRAKE_SPACE_ROW, s));
+		ios.back()->io.bufs = payload(data_of(s, 0));
+		begin(*ios.back());
+	}
+	until([&] { return std::all_of(ios.begin(), ios.end(), [](auto &io) { return io->done == 1; }); });
+	for (auto &io : ios) {
+		EXPECT_EQ(0, io->io.status);
+		strake_buf_put_list(io->io.bufs);
+	}
+	for (uint32_t s = 0; s < 120; s++)
+		ASSERT_EQ(data_of(s, 0), read(s, 0, sp->row_bytes));
+}
+
+} // namespace
