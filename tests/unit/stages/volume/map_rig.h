@@ -261,6 +261,7 @@ class MapRig
 		ASSERT_GE(n, 0);
 		roots.resize((size_t)n);
 		ckpt_on = false;
+		ended_gen = ckpt_gen;
 		/* As the store keeps it. */
 		table.resize(map_roots_bytes((uint32_t)n));
 		map_roots_encode(table.data(), ckpt_gen, roots.data(), (uint32_t)n);
@@ -348,7 +349,7 @@ class MapRig
 	std::vector<std::pair<uint32_t, MapImage>> out;
 	std::map<uint64_t, uint64_t> dead; /* address, from which checkpoint on */
 	std::vector<map_root> roots;
-	uint64_t ckpt_gen = 0;
+	uint64_t ckpt_gen = 0, ended_gen = 0; /* ended: roots are its */
 	bool ckpt_on = false;
 	int wanted = 0;
 	unsigned int fail = 0; /* one read in so many */
