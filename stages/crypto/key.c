@@ -7,15 +7,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
+#include <rte_common.h>
 
 #include "key.h"
 #include "secret.h"
 
-#define HEX_DIGITS (2 * CRYPTO_KEY_BYTES)
-#define ROOM	   (HEX_DIGITS + 2) /* a line's end, and one more to know that it is too long */
+#define HEX_DIGITS(bytes) (2 * (bytes))
+#define ROOM(bytes)	  (HEX_DIGITS(bytes) + 2) /* a line's end, and one more to know that it is too long */
 
 static int
 check_file(int fd, const char *path, char *err, size_t errlen)
@@ -65,26 +67,26 @@ count_hex(const uint8_t *text, size_t n)
 	return i;
 }
 
-/* What was read becomes the key, in place. */
-static const char *
-decode(uint8_t *text, size_t n)
+/* What was read becomes the key of @p bytes, in place. */
+static int
+decode(uint8_t *text, size_t n, size_t bytes, char *why, size_t whylen)
 {
 	size_t hex = count_hex(text, n);
 
-	if (n == HEX_DIGITS + 1 && text[HEX_DIGITS] == '\n')
+	if (n == HEX_DIGITS(bytes) + 1 && text[HEX_DIGITS(bytes)] == '\n')
 		n--;
-	if (n == HEX_DIGITS && hex == n) {
-		for (size_t i = 0; i < CRYPTO_KEY_BYTES; i++)
+	if (n == HEX_DIGITS(bytes) && hex == n) {
+		for (size_t i = 0; i < bytes; i++)
 			text[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
-	} else if (hex >= CRYPTO_KEY_BYTES && n <= CRYPTO_KEY_BYTES + 1) {
-		return "64 hex digits are half a key; expected 128 of them, or 64 bytes";
-	} else if (n != CRYPTO_KEY_BYTES) {
-		return "expected a key of 64 bytes, or of 128 hex digits";
+	} else if (hex >= bytes && n <= bytes + 1) {
+		snprintf(why, whylen, "%zu hex digits are half a key; expected %zu of them, or %zu bytes", bytes,
+			 HEX_DIGITS(bytes), bytes);
+		return -EINVAL;
+	} else if (n != bytes) {
+		snprintf(why, whylen, "expected a key of %zu bytes, or of %zu hex digits", bytes, HEX_DIGITS(bytes));
+		return -EINVAL;
 	}
-	/* NIST SP 800-38E wants the two keys apart, and OpenSSL refuses them otherwise. */
-	if (CRYPTO_memcmp(text, text + CRYPTO_KEY_BYTES / 2, CRYPTO_KEY_BYTES / 2) == 0)
-		return "its two halves are equal, which makes no XTS key";
-	return NULL;
+	return 0;
 }
 
 static ssize_t
@@ -107,26 +109,25 @@ read_all(int fd, uint8_t *to, size_t room)
 }
 
 static int
-read_key(int fd, const char *path, uint8_t *text, char *err, size_t errlen)
+read_key(int fd, const char *path, uint8_t *text, size_t bytes, char *err, size_t errlen)
 {
-	ssize_t n = read_all(fd, text, ROOM);
-	const char *why;
+	ssize_t n = read_all(fd, text, ROOM(bytes));
+	char why[128];
 
 	if (n < 0) {
 		snprintf(err, errlen, "key file %s: %s", path, strerror((int)-n));
 		return (int)n;
 	}
-	why = decode(text, (size_t)n);
-	if (why != NULL) {
+	if (decode(text, (size_t)n, bytes, why, sizeof(why)) < 0) {
 		snprintf(err, errlen, "key file %s: %s", path, why);
 		return -EINVAL;
 	}
-	OPENSSL_cleanse(text + CRYPTO_KEY_BYTES, ROOM - CRYPTO_KEY_BYTES);
+	OPENSSL_cleanse(text + bytes, ROOM(bytes) - bytes);
 	return 0;
 }
 
 int
-crypto_key_load(uint8_t **out, const char *path, char *err, size_t errlen)
+crypto_key_file(uint8_t **out, const char *path, size_t bytes, char *err, size_t errlen)
 {
 	/* Non-blocking, so that a pipe in the place of the file cannot stop us. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), ret;
@@ -140,13 +141,13 @@ crypto_key_load(uint8_t **out, const char *path, char *err, size_t errlen)
 	ret = check_file(fd, path, err, errlen);
 	if (ret < 0)
 		goto out_close;
-	text = crypto_secret_alloc(ROOM);
+	text = crypto_secret_alloc(ROOM(bytes));
 	if (text == NULL) {
 		snprintf(err, errlen, "no memory for secrets");
 		ret = -ENOMEM;
 		goto out_close;
 	}
-	ret = read_key(fd, path, text, err, errlen);
+	ret = read_key(fd, path, text, bytes, err, errlen);
 	if (ret < 0)
 		crypto_secret_free(text);
 	else
@@ -155,4 +156,53 @@ crypto_key_load(uint8_t **out, const char *path, char *err, size_t errlen)
 out_close:
 	close(fd);
 	return ret;
+}
+
+int
+crypto_key_load(uint8_t **out, const char *path, char *err, size_t errlen)
+{
+	uint8_t *key;
+	int ret = crypto_key_file(&key, path, CRYPTO_KEY_BYTES, err, errlen);
+
+	if (ret < 0)
+		return ret;
+	/* NIST SP 800-38E wants the two keys apart, and OpenSSL refuses them otherwise. */
+	if (CRYPTO_memcmp(key, key + CRYPTO_KEY_BYTES / 2, CRYPTO_KEY_BYTES / 2) == 0) {
+		snprintf(err, errlen, "key file %s: its two halves are equal, which makes no XTS key", path);
+		crypto_secret_free(key);
+		return -EINVAL;
+	}
+	*out = key;
+	return 0;
+}
+
+/* key_serial_t is 32 bits; what follows is the kernel's own numbering (keyctl(2)). */
+#define KEYCTL_READ_CALL 11
+
+int
+crypto_key_keyring(uint8_t **out, const char *description, size_t bytes, char *err, size_t errlen)
+{
+	long id = syscall(SYS_request_key, "user", description, NULL, 0), n;
+	uint8_t *text = crypto_secret_alloc(ROOM(bytes));
+	int ret = -ENOMEM;
+	char why[128] = "no memory for secrets";
+
+	if (text != NULL && id < 0) {
+		ret = -errno;
+		snprintf(why, sizeof(why), "%s", strerror(-ret));
+	} else if (text != NULL) {
+		/* It says how long the key is, whatever room it had. */
+		n = syscall(SYS_keyctl, KEYCTL_READ_CALL, (int)id, text, ROOM(bytes));
+		ret = n < 0 ? -errno : decode(text, RTE_MIN((size_t)n, ROOM(bytes)), bytes, why, sizeof(why));
+		if (n < 0)
+			snprintf(why, sizeof(why), "%s", strerror(-ret));
+	}
+	if (ret < 0) {
+		snprintf(err, errlen, "kernel keyring, user key \"%s\": %s", description, why);
+		crypto_secret_free(text);
+		return ret;
+	}
+	OPENSSL_cleanse(text + bytes, ROOM(bytes) - bytes);
+	*out = text;
+	return 0;
 }

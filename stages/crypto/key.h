@@ -7,7 +7,8 @@
 
 /**
  * @file
- * The key of a volume, from a file that only its owner can read.
+ * The key of a volume, or the one that wraps those of a group: from a file that only its owner can read, or from the
+ * kernel's keyring.
  */
 
 #include <stddef.h>
@@ -27,6 +28,11 @@ extern "C" {
  * -EACCES others than the owner could read it or it is not ours, -EINVAL not a key, or what open() says.
  */
 int crypto_key_load(uint8_t **out, const char *path, char *err, size_t errlen);
+/** Likewise any key of @p bytes, or twice as many hex digits. */
+int crypto_key_file(uint8_t **out, const char *path, size_t bytes, char *err, size_t errlen);
+/** Likewise from the kernel: the key of type "user" of that description in a keyring of this process, session or user.
+ */
+int crypto_key_keyring(uint8_t **out, const char *description, size_t bytes, char *err, size_t errlen);
 
 #ifdef __cplusplus
 }

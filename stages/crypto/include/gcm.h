@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#ifndef GCM_H
+#define GCM_H
+
+/**
+ * @file
+ * Keys of the `seal` stage (AES-256-GCM for log volumes): who owns a group gives it a place to keep them, and says when
+ * they change. Main lcore.
+ *
+ * A stage without open keys fails writes with -EROFS and reads with -EBADMSG, as it does for a domain that has no key
+ * or was erased. Open before the first chunk, close after the last.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct strake_stage;
+
+/** Where the table of wrapped keys lies: note 1 of the group's space (struct strake_space_ops), or a test's. */
+struct gcm_notes {
+	/** @p len: room, then bytes read; 0 when never written. @return 0 or -errno. */
+	int (*read)(void *arg, void *data, uint32_t *len);
+	/** Durable on every drive in use when it returns 0, whole or not at all; the second last writing may survive in
+	 * the other copy. */
+	int (*write)(void *arg, const void *data, uint32_t len);
+	void *arg;
+	uint32_t room; /**< longest note, bytes */
+	uint8_t uuid[16];
+};
+
+/** Prove the key-encryption key against the table and make the salt of this opening durable.
+ * @return 0; or -errno with one line in @p err and nothing written (-EACCES: it is another key). */
+int gcm_open(struct strake_stage *st, const struct gcm_notes *notes, char *err, size_t errlen);
+void gcm_close(struct strake_stage *st);
+
+/** See to it that @p domain has a key. @return 0, -ENOSPC the table is full, -ENOKEY not open, or the note's. */
+int gcm_domain_add(struct strake_stage *st, uint32_t domain);
+/** A new key for what is written from now on. @return the new epoch, or -errno as above. */
+int gcm_domain_rotate(struct strake_stage *st, uint32_t domain);
+/** Crypto-erase: nothing written in @p domain until now can be read again, by anybody. gcm_domain_add() begins anew.
+ * What flash keeps of overwritten blocks is beyond us: who must rule that out changes the key-encryption key too. */
+int gcm_domain_erase(struct strake_stage *st, uint32_t domain);
+/** No chunk of @p domain is of an epoch older than @p epoch: older keys are destroyed. @return how many, or -errno. */
+int gcm_epoch_oldest_in_use(struct strake_stage *st, uint32_t domain, uint16_t epoch);
+/** Forget the salts of openings that no chunk names (seal.salt). @return how many, or -errno. */
+int gcm_openings_in_use(struct strake_stage *st, bool (*used)(void *arg, uint16_t opening), void *arg);
+/** The epoch that @p domain writes with; 0: none. */
+uint16_t gcm_epoch(const struct strake_stage *st, uint32_t domain);
+/** Number of this opening (seal.salt of what is written now); 0: not open. */
+uint16_t gcm_opening(const struct strake_stage *st);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* GCM_H */

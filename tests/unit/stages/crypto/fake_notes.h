@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#ifndef FAKE_NOTES_H
+#define FAKE_NOTES_H
+
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+extern "C" {
+#include "gcm.h"
+}
+
+/* The note of a group: two copies, written in turn, as on a drive. */
+struct FakeNotes {
+	std::vector<uint8_t> copy[2];
+	unsigned int newest = 0;
+	int fail_write = 0, fail_read = 0;
+	unsigned int writes = 0;
+	uint32_t room = 1 << 20;
+	uint8_t uuid = 0x31;
+
+	static int
+	read(void *arg, void *data, uint32_t *len)
+	{
+		FakeNotes *n = (FakeNotes *)arg;
+		std::vector<uint8_t> &v = n->copy[n->newest];
+
+		if (n->fail_read != 0)
+			return n->fail_read;
+		*len = (uint32_t)std::min((size_t)*len, v.size());
+		memcpy(data, v.data(), *len);
+		return 0;
+	}
+	static int
+	write(void *arg, const void *data, uint32_t len)
+	{
+		FakeNotes *n = (FakeNotes *)arg;
+
+		if (n->fail_write != 0)
+			return n->fail_write;
+		n->newest ^= 1;
+		n->copy[n->newest].assign((const uint8_t *)data, (const uint8_t *)data + len);
+		n->writes++;
+		return 0;
+	}
+	gcm_notes
+	ops()
+	{
+		gcm_notes o = {read, write, this, room, {}};
+
+		memset(o.uuid, uuid, sizeof(o.uuid));
+		return o;
+	}
+};
+
+#endif /* FAKE_NOTES_H */

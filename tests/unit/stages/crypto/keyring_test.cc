@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include <set>
+#include <string>
+
+#include <memory>
+
+#include <gtest/gtest.h>
+
+#include "fake_notes.h"
+
+extern "C" {
+#include "stages/crypto/keyring.h"
+#include "stages/crypto/keytable_format.h"
+#include "stages/crypto/secret.h"
+}
+
+namespace
+{
+
+uint8_t next_byte = 1;
+
+int
+counting(void *to, size_t len)
+{
+	memset(to, next_byte++, len);
+	return 0;
+}
+
+class Keyring : public testing::Test
+{
+      protected:
+	Keyring() : kek((uint8_t *)crypto_secret_alloc(32)), out((uint8_t *)crypto_secret_alloc(32))
+	{
+		memset(kek, 0x77, 32);
+	}
+	~Keyring() override
+	{
+		keyring_close(kr);
+		crypto_secret_free(kek);
+		crypto_secret_free(out);
+	}
+	int
+	open()
+	{
+		gcm_notes ops = notes.ops();
+
+		keyring_close(kr);
+		kr = nullptr;
+		return keyring_open(&kr, kek, &ops, counting, err, sizeof(err));
+	}
+	std::string
+	key(uint32_t domain, uint16_t epoch, uint16_t opening)
+	{
+		return keyring_subkey(kr, domain, epoch, opening, out) == 0 ? std::string((char *)out, 32) : "";
+	}
+
+	FakeNotes notes;
+	uint8_t *kek, *out;
+	keyring *kr = nullptr;
+	char err[200] = "";
+};
+
+} // namespace
+
+TEST_F(Keyring, KeysSurviveReopeningAndEachOpeningHasItsOwn)
+{
+	std::set<std::string> all;
+
+	ASSERT_EQ(0, open());
+	EXPECT_EQ(1, keyring_opening(kr));
+	EXPECT_EQ(0, keyring_epoch(kr, 5));
+	EXPECT_EQ("", key(5, 1, 1));
+	ASSERT_EQ(0, keyring_add(kr, 5));
+	ASSERT_EQ(0, keyring_add(kr, 6));
+	ASSERT_EQ(0, keyring_add(kr, 5)) << "again is nothing new";
+	EXPECT_EQ(1, keyring_epoch(kr, 5));
+	std::string first = key(5, 1, 1);
+	all = {first, key(6, 1, 1)};
+	ASSERT_EQ(2, keyring_rotate(kr, 5));
+	all.insert(key(5, 2, 1));
+	ASSERT_EQ(0, open());
+	EXPECT_EQ(2, keyring_opening(kr));
+	EXPECT_EQ(2, keyring_epoch(kr, 5));
+	EXPECT_EQ(first, key(5, 1, 1));
+	for (uint16_t epoch : {1, 2})
+		all.insert(key(5, epoch, 2));
+	all.insert(key(6, 1, 2));
+	EXPECT_EQ(6u, all.size()) << "all different";
+	EXPECT_EQ(0u, all.count(""));
+	EXPECT_EQ(-ENOKEY, keyring_rotate(kr, 9));
+}
+
+TEST_F(Keyring, TheWrongKeyWritesNothing)
+{
+	ASSERT_EQ(0, open());
+	ASSERT_EQ(0, keyring_add(kr, 5));
+	std::string right = key(5, 1, 1);
+	unsigned int writes = notes.writes;
+	kek[31] ^= 1;
+	EXPECT_EQ(-EACCES, open());
+	EXPECT_STREQ("this is not the key that the group's keys are wrapped with; nothing was written", err);
+	EXPECT_EQ(writes, notes.writes);
+	kek[31] ^= 1;
+	ASSERT_EQ(0, open());
+	EXPECT_EQ(right, key(5, 1, 1));
+}
+
+TEST_F(Keyring, ATableOfAnotherGroupOrDamagedIsRefused)
+{
+	ASSERT_EQ(0, open());
+	unsigned int writes = notes.writes;
+	notes.uuid = 0x32;
+	EXPECT_EQ(-EXDEV, open());
+	notes.uuid = 0x31;
+	std::vector<uint8_t> right = notes.copy[notes.newest];
+	notes.copy[notes.newest][40] ^= 1;
+	EXPECT_EQ(-EBADMSG, open());
+	EXPECT_STREQ("the group's table of keys is damaged", err);
+	notes.copy[notes.newest] = std::vector<uint8_t>(500, 0);
+	EXPECT_EQ(-EBADMSG, open()) << "not taken for a new group";
+	notes.copy[notes.newest] = right;
+	notes.copy[notes.newest][8] = 9;
+	EXPECT_EQ(-EPROTO, open());
+	notes.fail_read = -EIO;
+	EXPECT_EQ(-EIO, open());
+	EXPECT_STREQ("the group's keys cannot be read: Input/output error", err);
+	EXPECT_EQ(writes, notes.writes);
+}
+
+TEST_F(Keyring, WhatCannotBeMadeDurableHasNotHappened)
+{
+	ASSERT_EQ(0, open());
+	ASSERT_EQ(0, keyring_add(kr, 5));
+	notes.fail_write = -EIO;
+	EXPECT_EQ(-EIO, keyring_add(kr, 6));
+	EXPECT_EQ(0, keyring_epoch(kr, 6));
+	EXPECT_EQ(-EIO, keyring_rotate(kr, 5));
+	EXPECT_EQ(1, keyring_epoch(kr, 5));
+	EXPECT_EQ(-EIO, keyring_erase(kr, 5));
+	EXPECT_NE("", key(5, 1, 1));
+	EXPECT_EQ(-EIO, open());
+	notes.fail_write = 0;
+	ASSERT_EQ(0, open());
+	EXPECT_EQ(2, keyring_opening(kr));
+	EXPECT_EQ(1, keyring_epoch(kr, 5));
+}
+
+TEST_F(Keyring, ErasedKeysAreInNeitherCopyAndTheirEpochIsNotGivenAgain)
+{
+	ASSERT_EQ(0, open());
+	ASSERT_EQ(0, keyring_add(kr, 5));
+	ASSERT_EQ(2, keyring_rotate(kr, 5));
+	ASSERT_EQ(0, keyring_add(kr, 6));
+	std::vector<uint8_t> before = notes.copy[notes.newest];
+	std::string other = key(6, 1, 1);
+	ASSERT_EQ(0, keyring_erase(kr, 5));
+	EXPECT_EQ(0, keyring_epoch(kr, 5));
+	EXPECT_EQ("", key(5, 1, 1));
+	EXPECT_EQ("", key(5, 2, 1));
+	EXPECT_EQ(other, key(6, 1, 1));
+	for (int k : {0, 1})
+		for (std::vector<uint8_t> &c : notes.copy) {
+			auto wrapped = before.begin() + 128 + 64 * k + 8;
+
+			EXPECT_EQ(c.end(), std::search(c.begin(), c.end(), wrapped, wrapped + 40)) << "key " << k;
+		}
+	ASSERT_EQ(0, open());
+	EXPECT_EQ("", key(5, 2, 1));
+	ASSERT_EQ(0, keyring_add(kr, 5));
+	EXPECT_EQ(3, keyring_epoch(kr, 5));
+	EXPECT_EQ(-ENOKEY, keyring_erase(kr, 77));
+}
+
+TEST_F(Keyring, OldEpochsAndOpeningsAreDroppedWhenNobodyUsesThem)
+{
+	ASSERT_EQ(0, open());
+	ASSERT_EQ(0, keyring_add(kr, 5));
+	for (int epoch = 2; epoch <= 5; epoch++)
+		ASSERT_EQ(epoch, keyring_rotate(kr, 5));
+	EXPECT_EQ(3, keyring_oldest(kr, 5, 4));
+	EXPECT_EQ("", key(5, 3, 1));
+	EXPECT_NE("", key(5, 4, 1));
+	EXPECT_EQ(1, keyring_oldest(kr, 5, 60000)) << "the newest stays";
+	EXPECT_EQ(5, keyring_epoch(kr, 5));
+	ASSERT_EQ(0, open());
+	ASSERT_EQ(0, open());
+	ASSERT_EQ(0, open());
+	EXPECT_EQ(2, keyring_openings(
+			     kr, [](void *, uint16_t n) { return n == 2; }, nullptr));
+	EXPECT_EQ("", key(5, 5, 1));
+	EXPECT_NE("", key(5, 5, 2));
+	EXPECT_NE("", key(5, 5, 4)) << "this one";
+}
+
+TEST_F(Keyring, AFullTableRefusesAndOpensAgain)
+{
+	ASSERT_EQ(0, open());
+	for (uint32_t d = 0; d < KEYTABLE_KEYS; d++)
+		ASSERT_EQ(0, keyring_add(kr, d));
+	EXPECT_EQ(-ENOSPC, keyring_add(kr, 5000));
+	EXPECT_EQ(-ENOSPC, keyring_rotate(kr, 1));
+	ASSERT_EQ(0, open());
+	ASSERT_EQ(0, keyring_erase(kr, 3));
+	EXPECT_NE("", key(1023, 1, 2));
+	notes.room = 4096;
+	EXPECT_EQ(-EBADMSG, open()) << "a note that is cut short";
+}
+
+TEST_F(Keyring, EntriesCannotStandInForOneAnother)
+{
+	ASSERT_EQ(0, open());
+	ASSERT_EQ(0, keyring_add(kr, 5));
+	ASSERT_EQ(0, keyring_add(kr, 6));
+	std::unique_ptr<keytable> t(new keytable());
+	std::vector<uint8_t> &image = notes.copy[notes.newest];
+	ASSERT_EQ(0, keytable_decode(t.get(), image.data(), image.size()));
+	std::swap(t->key[0].wrapped, t->key[1].wrapped);
+	keytable_encode(t.get(), image.data());
+	ASSERT_EQ(0, open());
+	EXPECT_EQ(-EBADMSG, keyring_subkey(kr, 5, 1, 1, out));
+	EXPECT_EQ(-EBADMSG, keyring_subkey(kr, 6, 1, 1, out));
+}
+
+/* Whatever image comes back, an opening never has a key that another had: its salt is new. */
+TEST_F(Keyring, RestoredImagesAndClonesHaveOtherKeys)
+{
+	std::set<std::string> seen;
+
+	ASSERT_EQ(0, open());
+	ASSERT_EQ(0, keyring_add(kr, 5));
+	EXPECT_TRUE(seen.insert(key(5, 1, keyring_opening(kr))).second);
+	FakeNotes image = notes;
+	for (int round = 0; round < 5; round++) {
+		ASSERT_EQ(0, open());
+		EXPECT_TRUE(seen.insert(key(5, 1, keyring_opening(kr))).second) << round;
+		notes = image; /* drives restored, or a copy of them opened elsewhere */
+		ASSERT_EQ(0, open());
+		EXPECT_EQ(2, keyring_opening(kr)) << "the same number";
+		EXPECT_TRUE(seen.insert(key(5, 1, 2)).second) << round;
+	}
+}
