@@ -155,12 +155,40 @@ look_up(struct dedup_domain *d, const struct dedup_block *block)
 	d->stats.hits++;
 }
 
+/* A block of zeroes is rare, and most others show in their first bytes that they are none. */
+static inline bool
+is_zero(const uint8_t *block)
+{
+	uint64_t first;
+
+	memcpy(&first, block, sizeof(first));
+	return first == 0 && strake_kernel->is_zero(block, STRAKE_ADVICE_BLOCK);
+}
+
+/* Blocks of zeroes are marked and leave the batch. @return how many remain. */
+static unsigned int
+take_out_zeroes(struct dedup_domain *d, unsigned int n)
+{
+	unsigned int left = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (unlikely(is_zero(d->job[i].block))) {
+			d->block[i].advice->a.block[d->block[i].at].zero = 1;
+			d->stats.zeroes++;
+			continue;
+		}
+		d->job[left] = d->job[i];
+		d->block[left++] = d->block[i];
+	}
+	return left;
+}
+
 /* What has gathered: hashed, and looked up in three steps, each over all, so that lines come in while others are
  * looked at. */
 static void
 run_batch(struct dedup_domain *d)
 {
-	unsigned int n = d->n;
+	unsigned int n = take_out_zeroes(d, d->n);
 
 	d->n = 0;
 	if (n == 0)
@@ -177,21 +205,11 @@ run_batch(struct dedup_domain *d)
 		look_up(d, &d->block[i]);
 }
 
-/* A page's worth of zeroes is rare, and most other blocks show it in their first bytes. */
-static inline bool
-is_zero(const uint8_t *block)
-{
-	uint64_t first;
-
-	memcpy(&first, block, sizeof(first));
-	return first == 0 && strake_kernel->is_zero(block, STRAKE_ADVICE_BLOCK);
-}
-
-/* The next block of the payload: into the batch, or known at once. */
+/* The next block of the payload into the batch; its first line comes in while others are added. @return false: there
+ * is none. */
 static bool
 add_block(struct dedup_domain *d, struct dedup_advice *adv, unsigned int i, struct dedup_payload *payload)
 {
-	struct strake_advice_block *b = &adv->a.block[i];
 	const uint8_t *block;
 	enum dedup_taken how = dedup_payload_block(payload, d->scratch[d->n], &block);
 
@@ -201,12 +219,8 @@ add_block(struct dedup_domain *d, struct dedup_advice *adv, unsigned int i, stru
 	}
 	if (how == DEDUP_GATHERED)
 		d->stats.gathered += STRAKE_ADVICE_BLOCK;
-	if (is_zero(block)) {
-		b->zero = 1;
-		d->stats.zeroes++;
-		return true;
-	}
-	d->job[d->n] = (struct dedup_job){block, b->fp};
+	rte_prefetch0(block);
+	d->job[d->n] = (struct dedup_job){block, adv->a.block[i].fp};
 	d->block[d->n] = (struct dedup_block){adv, i};
 	if (++d->n == DEDUP_BATCH)
 		run_batch(d);
