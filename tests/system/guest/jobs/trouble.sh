@@ -3,11 +3,11 @@
 PATIENT="--reconnect-delay=1 --ctrl-loss-tmo=300"
 
 # load FILE: verified writes of some ten seconds in the background, finished by wait_for_load. (Not fio's time_based: its
-# second round of mixed I/O takes the headers of the first for wrong.)
+# second round of mixed I/O takes the headers of the first for wrong. Nor its rate_iops: that counts the smallest size.)
 load()
 {
 	fio --name=v --direct=1 --ioengine=libaio --verify=crc32c --verify_fatal=1 --verify_dump=0 --rw=randwrite \
-		--bsrange=4k-64k --iodepth=16 --filename="$1" --size=16M --rate_iops=4000,50 --randseed=5 >/tmp/fio 2>&1 &
+		--bsrange=4k-64k --iodepth=16 --filename="$1" --size=16M --rate=100m,1600k --randseed=5 >/tmp/fio 2>&1 &
 	load=$!
 	sleep 1
 }
