@@ -310,6 +310,20 @@ change_listener_ana(struct appliance *a, const struct ctl_request *r, json_t *an
 }
 
 int
+change_controller_drop(struct appliance *a, const struct ctl_request *r, json_t *answer)
+{
+	uint64_t id;
+
+	(void)a;
+	if (ctl_number(r, "id", &id, answer) < 0)
+		return -EINVAL;
+	if (id <= UINT32_MAX && nvmf_ctrlr_drop((uint32_t)id) == 0)
+		return 0;
+	json_object_set_new(answer, "error", json_sprintf("no controller %llu", (unsigned long long)id));
+	return -ENOENT;
+}
+
+int
 change_host(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
 	struct conf_subsystem *s = find_subsystem(a, r, answer);

@@ -20,6 +20,8 @@ int change_namespace_remove(struct appliance *a, const struct ctl_request *r, js
 int change_volume_resize(struct appliance *a, const struct ctl_request *r, json_t *answer);
 /** listener ana address=ADDRESS service=PORT state=optimized|non_optimized|inaccessible|change */
 int change_listener_ana(struct appliance *a, const struct ctl_request *r, json_t *answer);
+/** controller drop id=N */
+int change_controller_drop(struct appliance *a, const struct ctl_request *r, json_t *answer);
 /** host allow|deny subsystem=NQN host=NQN */
 int change_host(struct appliance *a, const struct ctl_request *r, json_t *answer);
 

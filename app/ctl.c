@@ -208,6 +208,7 @@ static const struct {
 	{"namespace remove", change_namespace_remove},
 	{"volume resize", change_volume_resize},
 	{"listener ana", change_listener_ana},
+	{"controller drop", change_controller_drop},
 	{"host allow", change_host},
 	{"host deny", change_host},
 };

@@ -195,7 +195,6 @@ LIST_OR_SHOW(group)
 LIST_OR_SHOW(connection)
 LIST_OR_SHOW(stage)
 LIST_OR_SHOW(port)
-LIST_OR_SHOW(controller)
 LIST_OR_SHOW(subsystem)
 
 /* The control socket: as told, or where the appliance says it is, or where it is by default. */
@@ -350,6 +349,25 @@ cmd_host(void *values, int argc, char **argv)
 	int what = cli_choose("host command", argv[0], words, 2);
 
 	return what < 0 ? -what : change_subsystem(values, "host", words[what], "host", argv + 1, 0);
+}
+
+static int
+cmd_controller(void *values, int argc, char **argv)
+{
+	static const char *const words[] = {"list", "show", "drop"};
+	char line[64], *end;
+	int what = argc == 0 ? 0 : cli_choose("controller command", argv[0], words, 3);
+	unsigned long id;
+
+	if (what < 0)
+		return -what;
+	if (what < 2)
+		return list_or_show(values, "controller", argc, argv);
+	id = argc == 2 ? strtoul(argv[1], &end, 10) : 0;
+	if (argc != 2 || end == argv[1] || *end != '\0')
+		return cli_fail(CLI_USAGE, "controller drop needs the id of a controller, as the list has it");
+	snprintf(line, sizeof(line), "controller drop id=%lu", id);
+	return change_sure(values, line, "its host loses controller %lu at once; it may connect again", id);
 }
 
 /* An address and its port: 10.0.0.2:4420, [fd00::2]:4420 */
@@ -572,7 +590,8 @@ static const struct cli_cmd cmds[] = {
 	 cmd_drive},
 	{"group", "[list | show NAME]", "groups of drives and how they are", none, 0, 2, cmd_group},
 	{"connection", "[list | show ID]", "connections of hosts", none, 0, 2, cmd_connection},
-	{"controller", "[list | show ID]", "associations of hosts", none, 0, 2, cmd_controller},
+	{"controller", "[list | show|drop ID]", "associations of hosts; close one's connections", none, 0, 2,
+	 cmd_controller},
 	{"subsystem", "[list | show NAME]", "subsystems offered to hosts", none, 0, 2, cmd_subsystem},
 	{"namespace", "add|remove SUBSYSTEM VOLUME", "offer a volume to hosts, or no longer", namespace_opts, 3, 3,
 	 cmd_namespace},

@@ -156,6 +156,20 @@ nvmf_ctrlr_kill(struct nvmf_ctrlr *c)
 		kill_qpair(c->admin);
 }
 
+int
+nvmf_ctrlr_drop(uint32_t id)
+{
+	for (struct nvmf_subsystem *sub = nvmf_target->subsystems; sub != NULL; sub = sub->next)
+		for (struct nvmf_ctrlr *c = sub->ctrlrs; c != NULL; c = c->next)
+			if (c->id == id) {
+				rte_log(RTE_LOG_NOTICE, ctrlr_log, "NVMF: controller %u of %s for %s is dropped\n",
+					c->cntlid, sub->nqn, c->hostnqn);
+				nvmf_ctrlr_kill(c);
+				return 0;
+			}
+	return -ENOENT;
+}
+
 void
 nvmf_ctrlr_error(struct nvmf_ctrlr *c, const struct nvme_error_entry *e)
 {

@@ -145,6 +145,9 @@ int nvmf_ana_set(const char *address, uint16_t service, enum nvme_ana_state stat
  * the host is not on its list), -EEXIST, -EINVAL (the subsystem takes any host), -ENOMEM. */
 int nvmf_host_allow(const char *nqn, const char *hostnqn);
 int nvmf_host_deny(const char *nqn, const char *hostnqn);
+/** End the controller that telemetry lists by this id, and close its connections; the host may come again. @return 0,
+ * -ENOENT. */
+int nvmf_ctrlr_drop(uint32_t id);
 /** Add, remove, resize a namespace while hosts are connected: they get the event. Removed and smaller ones take no new
  * commands at once; @p done (may be NULL) is called on main when no command that came before is under way.
  * @return 0; or without done() -EEXIST, -ENOENT, -EINVAL, -ENOMEM, -EBUSY (it was removed, and commands still run). */

@@ -164,6 +164,20 @@ TEST_F(Change, AllowListsDecideAndAreTold)
 	EXPECT_EQ(4u, get_log(d, NVME_LID_DISCOVERY, 1024).as<nvme_discovery_log>()->numrec);
 }
 
+TEST_F(Change, OneControllerIsDropped)
+{
+	Host &a = admin(SUB_OPEN, HOST_A), &b = admin(SUB_OPEN, HOST_A);
+	uint32_t id = 0;
+
+	strake_lcore_enter(0);
+	EXPECT_EQ(-ENOENT, nvmf_ctrlr_drop(UINT32_MAX));
+	while (id < 10000 && nvmf_ctrlr_drop(id) == -ENOENT) /* ids grow: the first one found is the older */
+		id++;
+	turn(3);
+	EXPECT_TRUE(a.killed);
+	EXPECT_FALSE(b.killed) << "the same host's other path stays";
+}
+
 TEST_F(Change, NamespacesAreNoNewsForDiscovery)
 {
 	Host &d = admin(NVME_DISCOVERY_NQN, HOST_B);
