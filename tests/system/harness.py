@@ -8,6 +8,7 @@ name and processes of its own, and whatever happened they are gone when it ends.
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -35,9 +36,12 @@ def check(what, text):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below those that the kernel gives to connections: nobody takes it by chance while an appliance is restarted."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def until(fn, seconds, text):
