@@ -18,7 +18,7 @@ resize()
 	outside ctl volume resize v2 72MiB
 	wait_for 10 '[ "$(sectors "$DEV")" = $((72 * 2048)) ]'
 	dd if=/dev/urandom of="$DEV" bs=1M seek=70 count=2 oflag=direct
-	! dd if=/dev/zero of="$DEV" bs=1M seek=72 count=1 oflag=direct
+	fails dd if=/dev/zero of="$DEV" bs=1M seek=72 count=1 oflag=direct
 	outside ctl volume resize v2 64MiB --shrink v2
 	wait_for 10 '[ "$(sectors "$DEV")" = "$was" ]'
 	nvme ns-rescan "/dev/$CTRL"
@@ -116,18 +116,18 @@ reservations()
 	grep -q '^rtype *: 1' /tmp/report && grep -q '^regctl *: 2' /tmp/report && grep -q '^ptpls *: 1' /tmp/report
 	write_by "$A"
 	read_by "$B"
-	! write_by "$B"
+	fails write_by "$B"
 	grep -qi 'conflict' /tmp/o || die "$(cat /tmp/o)"
-	! nvme resv-acquire "$B" -n 1 --crkey=2 --rtype=1 --racqa=0
+	fails nvme resv-acquire "$B" -n 1 --crkey=2 --rtype=1 --racqa=0
 	outside restart
 	wait_for 60 '[ "$(cat /sys/class/nvme/${A#/dev/}/state)$(cat /sys/class/nvme/${B#/dev/}/state)" = livelive ]'
 	sleep 1
-	! write_by "$B"
+	fails write_by "$B"
 	report "$B"
 	grep -q '^rtype *: 1' /tmp/report
 	nvme resv-acquire "$B" -n 1 --crkey=2 --prkey=1 --rtype=2 --racqa=2
 	write_by "$B"
-	! read_by "$A"
+	fails read_by "$A"
 	nvme get-log "$A" -i 0x80 -l 64 -b >/tmp/log
 	[ "$(od -An -tu1 -j8 -N1 /tmp/log | tr -d ' ')" = 1 ] || die "$(od -An -tx1 /tmp/log)"
 	nvme resv-release "$B" -n 1 --crkey=2 --rtype=2 --rrela=0

@@ -77,11 +77,11 @@ logs()
 	nvme fw-log "$c"
 	nvme ana-log "$c"
 	nvme changed-ns-list-log "$c"
-	! nvme self-test-log "$c"
+	fails nvme self-test-log "$c"
 	nvme get-log "$c" -i 0xc -l 64
 	nvme effects-log "$c" -c 0 | grep -q "Dataset Management"
-	! nvme persistent-event-log "$c" -a 0 -l 512
-	! nvme get-log "$c" -i 0xc0 -l 512
+	fails nvme persistent-event-log "$c" -a 0 -l 512
+	fails nvme get-log "$c" -i 0xc0 -l 512
 	nvme smart-log "$DEV" -o json
 	nvme show-regs "$c" -H | grep -q "NVM command set is Supported"
 }
@@ -96,7 +96,7 @@ features()
 	nvme get-feature "$c" -f 5 -n 1
 	nvme set-feature "$c" -f 0xb -v 0x100
 	nvme get-feature "$c" -f 0xb | grep -q 'value:0x*0*100'
-	! nvme set-feature "$c" -f 0x3f -v 1
+	fails nvme set-feature "$c" -f 0x3f -v 1
 }
 
 refused()
@@ -104,20 +104,20 @@ refused()
 	attach $NQN
 	c=/dev/$CTRL
 	nvme list-ctrl "$c" | grep -q :
-	! nvme format "$DEV" -f -l 0
-	! nvme fw-download "$c" -f /lib.sh
-	! nvme create-ns "$c" -s 100 -c 100
-	! nvme sanitize "$c" -a 2
+	fails nvme format "$DEV" -f -l 0
+	fails nvme fw-download "$c" -f /lib.sh
+	fails nvme create-ns "$c" -s 100 -c 100
+	fails nvme sanitize "$c" -a 2
 	nvme resv-report "$DEV" --eds
-	! nvme subsystem-reset "$c"
-	! nvme device-self-test "$c" -s 1
-	! nvme admin-passthru "$c" -O 0xc5
-	! nvme io-passthru "$DEV" -O 0x85 -n 1
-	! nvme write-uncor "$DEV" -s 0 -c 0
+	fails nvme subsystem-reset "$c"
+	fails nvme device-self-test "$c" -s 1
+	fails nvme admin-passthru "$c" -O 0xc5
+	fails nvme io-passthru "$DEV" -O 0x85 -n 1
+	fails nvme write-uncor "$DEV" -s 0 -c 0
 	# Past the end, and over it.
 	blocks=$(($(cat "/sys/block/${DEV#/dev/}/size") / 8))
-	! nvme read "$DEV" -s $blocks -c 0 -z 4096 -d /tmp/r
-	! nvme read "$DEV" -s $((blocks - 1)) -c 1 -z 8192 -d /tmp/r
+	fails nvme read "$DEV" -s $blocks -c 0 -z 4096 -d /tmp/r
+	fails nvme read "$DEV" -s $((blocks - 1)) -c 1 -z 8192 -d /tmp/r
 	nvme read "$DEV" -s $((blocks - 1)) -c 0 -z 4096 -d /tmp/r
 	[ "$(state)" = live ]
 }
@@ -135,7 +135,7 @@ io_commands()
 		cmp /tmp/w /tmp/r
 		nvme compare "$dev" -s 16 -c 7 -z $((size * 8)) -d /tmp/w
 		head -c $((size * 8)) /dev/zero >/tmp/z
-		! nvme compare "$dev" -s 16 -c 7 -z $((size * 8)) -d /tmp/z
+		fails nvme compare "$dev" -s 16 -c 7 -z $((size * 8)) -d /tmp/z
 		nvme flush "$dev" -n "${dev##*n}"
 		nvme write-zeroes "$dev" -s 16 -c 3
 		rm /tmp/r

@@ -107,7 +107,7 @@ discard_and_zeroes()
 	attach $NQN
 	for d in "$DEV" "$DEV2"; do
 		fio_verify --filename="$d" --rw=write --bs=128k --iodepth=8 --size=16M
-		! zeroes "$d" 0 1048576
+		fails zeroes "$d" 0 1048576
 		blkdiscard -o 1048576 -l 2097152 "$d"
 		zeroes "$d" 1048576 2097152
 		blkdiscard -z -o 4194304 -l 4194304 "$d"
@@ -115,10 +115,10 @@ discard_and_zeroes()
 		blkdiscard -z -o $((8388608 + 4096)) -l 4096 "$d"
 		zeroes "$d" $((8388608 + 4096)) 4096
 		# What lies beside them is untouched.
-		! zeroes "$d" $((1048576 - 4096)) 4096
-		! zeroes "$d" $((3 * 1048576)) 4096
-		! zeroes "$d" 8388608 4096
-		! zeroes "$d" $((8388608 + 8192)) 4096
+		fails zeroes "$d" $((1048576 - 4096)) 4096
+		fails zeroes "$d" $((3 * 1048576)) 4096
+		fails zeroes "$d" 8388608 4096
+		fails zeroes "$d" $((8388608 + 8192)) 4096
 		blkdiscard "$d"
 		zeroes "$d" 0 16777216
 	done

@@ -15,9 +15,11 @@ load()
 wait_for_load()
 {
 	wait $load || die "$(cat /tmp/fio)"
-	! grep -E 'err= *[1-9]|verify:' /tmp/fio
+	fails grep -E 'err= *[1-9]|verify:' /tmp/fio
 }
 
+# No answer may take longer than TCP's own recovery: some retransmissions, each after twice the time of the one before.
+# $MOST is that in milliseconds.
 bad_wire()
 {
 	attach $NQN "$@"
@@ -28,7 +30,11 @@ bad_wire()
 		tc filter replace dev eth0 parent ffff: protocol all prio 1 matchall action mirred egress redirect dev ifb0
 		tc qdisc replace dev ifb0 root netem $IN
 	}
-	fio_verify --filename="$DEV" --rw=randrw --rwmixread=50 --bsrange=4k-64k --iodepth=16 --size=8M
+	fio_verify --filename="$DEV" --rw=randrw --rwmixread=50 --bsrange=4k-64k --iodepth=16 --size=8M \
+		--output-format=normal,terse
+	longest=$(grep '^3;' /tmp/fio | awk -F ';' '{printf "%d", ($15 > $56 ? $15 : $56) / 1000}')
+	say "out $OUT, in ${IN:-as it was}: the longest answer took $longest ms" >/dev/console
+	[ "$longest" -le "${MOST:-3500}" ]
 	tc -s qdisc show
 	tc qdisc del dev eth0 root
 	[ -z "$IN" ] || tc qdisc del dev eth0 ingress
@@ -37,7 +43,9 @@ bad_wire()
 }
 
 loss() { OUT="loss 1%" IN="loss 1%" bad_wire; }
-bursts_of_loss() { OUT="loss gemodel 0.5% 20% 80% 0.1%" IN="loss gemodel 0.5% 20% 80% 0.1%" bad_wire; }
+bursts_of_loss() { MOST=14000 OUT="loss gemodel 0.5% 20% 80% 0.1%" IN="loss gemodel 0.5% 20% 80% 0.1%" bad_wire; }
+# netem's first queue is of 1000 packets: a longer one, so that it is a delay and not a loss.
+delay() { OUT="delay 20ms limit 10000" IN="delay 20ms limit 10000" bad_wire; }
 reorder() { OUT="delay 3ms reorder 20% 50%" IN="delay 3ms reorder 20% 50%" bad_wire; }
 duplicate() { OUT="duplicate 5%" IN="duplicate 5%" bad_wire; }
 # Only on the way out: what comes in was checked by the card, so that nothing would notice it but a digest.
@@ -99,7 +107,7 @@ stays_away()
 	load "$DEV"
 	outside down
 	wait_for 30 '[ -z "$(ls /sys/class/nvme)" ]'
-	! wait $load
+	fails wait $load
 	outside up
 	attach $NQN
 	fio_verify --filename="$DEV" --rw=randwrite --bs=16k --iodepth=16 --size=4M
@@ -108,6 +116,7 @@ stays_away()
 modprobe ifb numifbs=1
 t loss
 t bursts_of_loss
+t delay
 t reorder
 t duplicate
 t corrupt
