@@ -10,10 +10,11 @@ import sys
 
 from guest.image import CannotHave, image
 from guest.machine import Machine
-from harness import BUILD, NQN, ROOT, Skip, check, main, root_only
+from harness import BUILD, NQN, ROOT, Skip, check, main, root_only, until
 
 OURS, OURS6 = "10.99.0.2", "fd99::2"
 TAP = "guest0"
+NOBODY = "nqn.2014-08.org.nvmexpress:uuid:eeeeeeee-0000-4000-8000-000000000000"
 KEY = os.urandom(64)
 
 
@@ -41,6 +42,7 @@ def conf(b, mtu):
                   listener=f"  - {{port: p0, address: {OURS}}}\n  - {{port: p0, address: \"{OURS6}\"}}")
     text = text.replace("namespaces: [{volume: v0}]", "namespaces: [{volume: v0}, {volume: v1}]")
     text = text.replace("listeners:", f"  - nqn: \"{NQN[:-4]}second\"\n    hosts: any\n    namespaces: [{{volume: v2}}]\n"
+                        f"  - nqn: \"{NQN[:-4]}listed\"\n    hosts: [\"{NOBODY}\"]\n    namespaces: [{{volume: v2}}]\n"
                         "listeners:")
     device = f"net_af_packet0,iface={TAP},framesz=16384,blocksz=65536,framecnt=512"
     return text + f"ports:\n  - {{name: p0, device: \"{device}\", mtu: {mtu}, addresses: [{OURS}/24, \"{OURS6}/64\"]}}\n"
@@ -59,6 +61,9 @@ class Site:
         b.sh("ip", "netns", "exec", self.ns, "sysctl", "-qw", f"net.ipv6.conf.{TAP}.disable_ipv6=1")
         b.sh("ip", "-n", self.ns, "link", "set", TAP, "mtu", str(mtu), "arp", "off", "up")
         self.appliance = b.appliance(conf(b, mtu), netns=self.ns).start()
+
+    def controllers(self):
+        return [c["id"] for c in self.appliance.ctl("controller")]
 
     def do(self, what, *args):
         """What the guest asks for."""
@@ -82,6 +87,12 @@ class Site:
             self.bench.sh("ip", "-n", self.ns, "link", "set", TAP, "up")
         elif what == "ctl":
             self.appliance.ctl(*args)
+        elif what == "drop":
+            for ident in self.controllers():
+                if self.appliance.ctl("controller", "show", str(ident))["peer"].startswith(args[0]):
+                    self.appliance.ctl("controller", "drop", str(ident))
+        elif what == "expect":
+            until(lambda: len(self.controllers()) == int(args[1]), 10, f"{args[1]} controllers: {self.controllers()}")
         else:
             raise AssertionError(f"the guest asks for {what}")
 
@@ -99,6 +110,14 @@ def case_linux_asks_everything_nvme_cli_can(b):
 
 def case_changes_and_reservations_under_a_linux_host(b):
     Site(b).run("change", 170)
+
+
+def case_paths_fail_under_a_linux_host(b):
+    Site(b).run("failover", 170)
+
+
+def case_many_linux_hosts(b):
+    Site(b).run("crowd", 200)
 
 
 def case_bytes_through_a_linux_host(b):

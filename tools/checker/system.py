@@ -18,20 +18,25 @@ def script(path, timeout, *args):
         yield os.path.basename(path), False, f"ran no test\n{tail(out)}"
 
 
-# A guest's processor is emulated: what it does for minutes is for --long.
-GUEST = {"tests/system/test_guest.py": ["linux_asks_everything_nvme_cli_can", "changes_and_reservations_under_a_linux_host"],
-         "tests/system/test_drives.py": ["nvme_drives_by_every_way", "nvme_drives_in_trouble"]}
+# A guest's processor is emulated: what it does for minutes is for --long. Of these programs, which cases are for when.
+SHORT = {"tests/system/test_guest.py": ["linux_asks_everything_nvme_cli_can", "changes_and_reservations_under_a_linux_host",
+                                        "paths_fail_under_a_linux_host"],
+         "tests/system/test_drives.py": ["nvme_drives_by_every_way", "nvme_drives_in_trouble"],
+         "tests/system/test_power.py": ["five_power_losses"]}
+LONG = {"tests/system/test_guest.py": ["bytes_through_a_linux_host", "a_linux_host_through_trouble", "many_linux_hosts"],
+        "tests/system/test_drives.py": ["cost_of_passthrough_against_fio"],
+        "tests/system/test_power.py": ["a_hundred_power_losses"]}
 
 
 def run():
     for path in sorted(files("tests/system/test_*")):
         if os.access(os.path.join(ROOT, path), os.X_OK):
-            yield from script(path, 600, *GUEST.get(path, []))
+            yield from script(path, 600, *SHORT.get(path, []))
 
 
 def guest():
-    for path in GUEST:
-        yield from script(path, 1800)
+    for path, cases in LONG.items():
+        yield from script(path, 3600, *cases)
 
 
 def soak():

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Two paths to one namespace, and how long I/O stands still when one of them fails. The host's settings are its defaults.
+# The emulated processor is part of each figure.
+
+# Every write through the first path, until it fails: the second is not optimized.
+two_paths()
+{
+	outside ctl listener ana "[$TARGET6]:4420" non_optimized
+	outside ctl listener ana $TARGET:4420 optimized
+	nvme connect -t tcp -a $TARGET -s 4420 -n $NQN
+	find_devices $NQN
+	first=$CTRL
+	nvme connect -t tcp -a $TARGET6 -s 4420 -n $NQN
+	wait_for 10 '[ "$(ls -d /sys/class/nvme/nvme*/nvme*c*n1 | wc -l)" = 2 ]'
+	second=$(basename "$(ls -d /sys/class/nvme/nvme* | grep -vx "/sys/class/nvme/$first" | head -n 1)")
+	wait_for 10 '[ "$(cat /sys/class/nvme/$second/nvme*c*n1/ana_state)" = non-optimized ]'
+	[ "$(cat /sys/class/nvme/"$first"/nvme*c*n1/ana_state)" = optimized ]
+}
+
+# load SECONDS: writes with a record of the longest; then stall MILLISECONDS: it must not have been longer.
+load()
+{
+	fio --name=v --direct=1 --ioengine=libaio --filename="$DEV" --rw=randwrite --bs=4k --iodepth=4 --size=16M --rate_iops=,100 \
+		--time_based --runtime="$1" --output-format=terse >/tmp/fio 2>&1 &
+	load=$!
+	sleep 3
+}
+
+stall()
+{
+	wait $load || die "$(cat /tmp/fio)"
+	set -- "$1" "$(grep '^3;' /tmp/fio | cut -d ';' -f 5)" "$(($(grep '^3;' /tmp/fio | cut -d ';' -f 56) / 1000))"
+	say "$name: I/O stood still for $3 ms" >/dev/console
+	[ "$2" = 0 ] && [ "$3" -le "$1" ] || die "error $2, $3 ms, and $1 were to be had: $(cat /tmp/fio)"
+}
+
+# The appliance closes the connections of the path in use.
+closed()
+{
+	name=closed
+	two_paths
+	load 6
+	outside drop 10.99.0.1
+	stall 1000
+	wait_for 15 '[ "$(cat /sys/class/nvme/$first/state)" = live ]'
+}
+
+# The path in use is told to be no more, and hosts to take the other.
+announced()
+{
+	name=announced
+	two_paths
+	load 6
+	outside ctl listener ana "[$TARGET6]:4420" optimized
+	outside ctl listener ana $TARGET:4420 inaccessible
+	stall 1000
+}
+
+# Neither path can be used, until it is announced on the other: what waits goes on. Two seconds of it are the test's.
+announced_on_the_other()
+{
+	name=announced_on_the_other
+	two_paths
+	load 8
+	outside ctl listener ana "[$TARGET6]:4420" inaccessible
+	outside ctl listener ana $TARGET:4420 inaccessible
+	read -r from _ </proc/uptime
+	sleep 2
+	outside ctl listener ana "[$TARGET6]:4420" optimized
+	read -r to _ </proc/uptime
+	stall $((1000 + $(echo "$from $to" | awk '{printf "%d", ($2 - $1) * 1000}')))
+}
+
+# Nothing comes back any more, and nothing says so: the host's frames go astray.
+silent()
+{
+	name=silent
+	two_paths
+	load 18
+	mac=$(ip neigh show $TARGET dev eth0 | sed -n 's/.*lladdr \([^ ]*\).*/\1/p')
+	ip neigh replace $TARGET lladdr 52:54:00:00:00:fe dev eth0 nud permanent
+	stall 10000
+	ip neigh replace $TARGET lladdr "$mac" dev eth0 nud reachable
+	wait_for 30 '[ "$(cat /sys/class/nvme/$first/state)" = live ]'
+}
+
+t closed tolerant
+t announced tolerant
+t announced_on_the_other tolerant
+t silent tolerant
+outside ctl listener ana "[$TARGET6]:4420" optimized
+outside ctl listener ana $TARGET:4420 optimized

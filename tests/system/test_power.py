@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Power loss: the guest that holds the appliance and its NVMe drives is killed under load, what its drives had not flushed
+is dropped or torn, and whatever was flushed must be there when it starts again."""
+
+import glob
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+
+from guest import power
+from guest.machine import Machine
+from harness import STRAKE, STRAKE_IO, STRAKECTL, check, main
+from test_drives import need
+
+SIZE = 64 << 20
+# One half of the mirror is an NVMe drive, the other a virtio disk: QEMU's NVMe forgets that a write was FUA, so what the
+# group writes that way (superblocks and dirty maps, below 1 MiB) counts as durable there. The virtio disk has no FUA: the
+# kernel flushes it instead, and its record tells all.
+DRIVES = [(4096, "nvme,id=nvme0,serial=POWER0,max_ioqpairs=4,mdts=7", "nvme-ns,bus=nvme0,drive=d0,nsid=1", 1 << 20),
+          (512, None, "virtio-blk-pci,drive=d1,serial=POWER1", 0)]
+
+
+class Rig:
+    """Two drives and what is known of them."""
+
+    def __init__(self, b, seed):
+        self.bench, self.image, self.rng = b, need(), random.Random(seed)
+        self.kept, self.next, self.cuts = {}, 0, 0
+        for n in range(len(DRIVES)):
+            with open(self.path(n, "img"), "wb") as f:
+                f.truncate(SIZE)
+
+    def path(self, n, suffix):
+        return os.path.join(self.bench.folder, f"nvme{n}.{suffix}")
+
+    def devices(self):
+        words = []
+        for n, (unit, controller, device, _) in enumerate(DRIVES):
+            shutil.copy(self.path(n, "img"), self.path(n, "live"))  # what is written there is not looked at again
+            with open(self.path(n, "log"), "wb"):
+                pass
+            words += ["-blockdev", f"driver=file,node-name=f{n},filename={self.path(n, 'live')}",
+                      "-blockdev", f"driver=file,node-name=l{n},filename={self.path(n, 'log')}",
+                      "-blockdev", f"driver=blklogwrites,node-name=d{n},file=f{n},log=l{n},log-sector-size=512",
+                      *(["-device", controller] if controller else []),
+                      "-device", f"{device},logical_block_size={unit},physical_block_size={unit}"]
+        return words
+
+    def job(self):
+        here = os.path.join(os.path.dirname(os.path.realpath(__file__)), "guest", "jobs", "power.sh")
+        kept = " ".join(f"{area}:{seed}" for area, seed in sorted(self.kept.items()))
+        halves = "yes" if self.cuts % 4 == 3 else ""
+        with open(here, encoding="utf-8") as f:
+            return self.bench.write("power.sh", f"KEPT='{kept}'\nNEXT={self.next}\nHALVES={halves}\n{f.read()}")
+
+    def begin(self, what, area):
+        """From here on until the guest says so nobody knows what is in an area."""
+        check(what == "begin", f"the guest asks for {what}")
+        self.kept.pop(int(area), None)
+        self.next += 1
+
+    def say(self, word):
+        words = word.split()
+        if words[0] == "whole":
+            self.served = True
+            self.guest.cut_after(self.rng.uniform(0.5, 5))
+        elif words[0] == "kept":
+            self.kept[int(words[1])] = int(words[2])
+        else:
+            self.trouble.append(word)
+
+    def round(self):
+        """One life, from the start until the power fails."""
+        plugins = glob.glob("/usr/lib/*/dpdk/pmds-*/librte_mempool_ring.so*")
+        self.trouble, before, self.served = [], dict(self.kept), False
+        self.guest = Machine(self.bench, self.image, memory=1024, devices=self.devices(), files=plugins,
+                             programs=[STRAKE, STRAKE_IO, STRAKECTL])
+        self.guest.run(self.job(), self.begin, 120, self.say, cut=True)
+        check(self.served and not self.trouble, f"after {self.cuts} power losses, of {before}: {self.trouble or self.guest.lines[-20:]}")
+        self.cuts += 1
+        return [power.fail(self.path(n, "log"), self.path(n, "img"), unit, self.rng, fua_below)
+                for n, (unit, _, _, fua_below) in enumerate(DRIVES)]
+
+
+def rounds(b, n):
+    seed = int(os.environ.get("STRAKE_SEED", time.time_ns() % 1000000))
+    print(f"STRAKE_SEED={seed}")
+    rig = Rig(b, seed)
+    began, areas = time.monotonic(), 0
+    for i in range(n):
+        areas += len(rig.kept)
+        said = rig.round()
+        print(f"round {i + 1}, {time.monotonic() - began:.0f} s: {rig.next} areas written so far; {'; '.join(said)}", flush=True)
+    areas += len(rig.kept)
+    rig.round()
+    check(areas >= n, f"{areas} areas were flushed and found again: that shows nothing")
+    print(f"{n} power losses, {areas} flushed areas found again in {time.monotonic() - began:.0f} s", flush=True)
+
+
+def case_five_power_losses(b):
+    rounds(b, 5)
+
+
+def case_a_hundred_power_losses(b):
+    rounds(b, 100)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # clean up then, too
+    sys.exit(main(globals()))
