@@ -133,8 +133,8 @@ sizes(struct lgroup_super *s, const struct group_boot *boot)
 	return 0;
 }
 
-static uint32_t
-slots_of(const struct lgroup_super *s, const struct strake_drive *d)
+uint32_t
+lgroup_slots(const struct lgroup_super *s, const struct strake_drive *d)
 {
 	uint64_t off = lgroup_super_data_off(s->intent_bytes);
 
@@ -169,7 +169,7 @@ create(struct log_group *g, const struct group_boot *boot)
 		if (group_random_uuid(s->member[i].uuid) < 0)
 			return group_refuse(boot, -EIO, "no random numbers");
 		take(g, i, boot->drives[i]);
-		s->member[i].slots = slots_of(s, boot->drives[i]);
+		s->member[i].slots = lgroup_slots(s, boot->drives[i]);
 		if (s->member[i].slots == 0)
 			return group_refuse(boot, -EINVAL, "drive \"%s\" is too small for a segment of %u bytes",
 					    boot->drives[i]->name, s->segment);
@@ -234,7 +234,7 @@ place_member(struct log_group *g, const struct group_boot *boot, const struct se
 	if (parted(top, f))
 		return group_refuse(boot, -EEXIST, "drives \"%s\" and \"%s\" each went on without the other",
 				    top->drive->name, f->drive->name);
-	if (slots_of(s, f->drive) < s->member[i].slots || f->drive->block_size > s->block)
+	if (lgroup_slots(s, f->drive) < s->member[i].slots || f->drive->block_size > s->block)
 		return group_refuse(boot, -EINVAL, "drive \"%s\" has become too small, or its blocks too large",
 				    f->drive->name);
 	take(g, i, f->drive);
@@ -248,7 +248,8 @@ static int
 place_blank(struct log_group *g, const struct group_boot *boot, struct strake_drive *d)
 {
 	for (uint32_t i = 0; boot->conf->create && i < g->s.members; i++) {
-		if (g->m[i].drive != NULL || slots_of(&g->s, d) < g->s.member[i].slots || d->block_size > g->s.block)
+		if (g->m[i].drive != NULL || lgroup_slots(&g->s, d) < g->s.member[i].slots ||
+		    d->block_size > g->s.block)
 			continue;
 		take(g, i, d);
 		g->m[i].state = LOG_MEMBER_STALE;
@@ -349,6 +350,7 @@ parts(struct log_group *g, const struct group_boot *boot)
 			lgroup_geometry_moved(&o->geo, &mv);
 			moved++;
 		}
+		o->growing = ret == 0 && lgroup_geometry_next(&o->geo, &mv);
 	}
 	if (ret == -ENOMEM)
 		return group_refuse(boot, ret, "out of memory");
@@ -363,8 +365,10 @@ parts(struct log_group *g, const struct group_boot *boot)
 		return group_refuse(boot, -ENOMEM, "out of memory");
 	for (uint32_t i = 0; i < g->s.members; i++) {
 		g->m[i].page = strake_buf_page(LOG_SUPER_BYTES);
-		if (g->m[i].state == LOG_MEMBER_STALE)
-			g->m[i].fresh = calloc(1, lgroup_geometry_capacity(slots, g->s.members, o->geo.width) / 8 + 1);
+		if (g->m[i].state == LOG_MEMBER_STALE) {
+			g->m[i].fresh_room = o->geo.room;
+			g->m[i].fresh = calloc(1, o->geo.room / 8 + 1);
+		}
 		if (g->m[i].page == NULL || (g->m[i].state == LOG_MEMBER_STALE && g->m[i].fresh == NULL))
 			return group_refuse(boot, -ENOMEM, "out of buffers");
 	}
@@ -396,6 +400,33 @@ lgroup_assemble(struct log_group *g, const struct group_boot *boot)
 	for (unsigned int i = 0; f != NULL && i < boot->n; i++)
 		free(f[i].s);
 	free(f);
+	strake_buf_put_list(page);
+	return ret;
+}
+
+/* --- later ---------------------------------------------------------------------------------------------------------
+ */
+
+int
+lgroup_judge(struct log_group *g, uint32_t member, struct strake_drive *drive, bool *whole, char *err, size_t errlen)
+{
+	const struct conf_group conf = {.name = g->s.name};
+	const struct group_boot boot = {&conf, &drive, 1, err, errlen};
+	struct seen f = {.drive = drive};
+	struct strake_buf *page = strake_buf_page(STRAKE_BUF_PAGE_MAX);
+	uint32_t least = member < g->s.members ? g->s.member[member].slots : 1;
+	int ret = page == NULL ? group_refuse(&boot, -ENOMEM, "out of buffers") : look(&boot, &f, page);
+
+	if (ret == 0 && (lgroup_slots(&g->s, drive) < least || drive->block_size > g->s.block))
+		ret = group_refuse(&boot, -EINVAL, "drive \"%s\" is too small, or its blocks are too large",
+				   drive->name);
+	*whole = f.s == NULL;
+	if (ret == 0 && f.s != NULL &&
+	    (member >= g->s.members || memcmp(f.s->uuid, g->s.uuid, sizeof(f.s->uuid)) != 0 || f.s->index != member ||
+	     memcmp(f.s->member[member].uuid, g->s.member[member].uuid, sizeof(g->s.uuid)) != 0))
+		ret = group_refuse(&boot, -EEXIST, "drive \"%s\" is not the one that was member %u", drive->name,
+				   member);
+	free(f.s);
 	strake_buf_put_list(page);
 	return ret;
 }

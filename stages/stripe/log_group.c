@@ -32,6 +32,10 @@ group_free(struct log_group *g)
 	strake_buf_put_list(g->note_page);
 	free(g->note_blob);
 	lgroup_geometry_fini(&g->o.geo);
+	if (g->geo != NULL)
+		lgroup_geometry_fini(g->geo);
+	free(g->geo);
+	rte_free(g->rows);
 	rte_free(g);
 }
 
@@ -182,6 +186,7 @@ void
 log_group_status(const struct log_group *g, struct log_group_status *out)
 {
 	const struct lgroup_owner *o = &g->o;
+	uint32_t slots[LOG_MEMBERS_MAX];
 
 	memset(out, 0, sizeof(*out));
 	memcpy(out->name, g->s.name, sizeof(out->name));
@@ -194,7 +199,9 @@ log_group_status(const struct log_group *g, struct log_group_status *out)
 	out->unit = g->s.unit;
 	out->segment = g->s.segment;
 	out->segments = g->space.segments;
-	out->segments_coming = o->geo.target;
+	for (uint32_t i = 0; i < g->s.members; i++)
+		slots[i] = g->s.member[i].slots;
+	out->segments_coming = lgroup_geometry_capacity(slots, g->s.members, g->s.data + g->s.parity);
 	out->bytes = (uint64_t)g->space.segments * strake_space_seg_bytes(&g->space);
 	out->generation = g->s.generation;
 	out->rows = o->n.rows;
@@ -207,6 +214,16 @@ log_group_status(const struct log_group *g, struct log_group_status *out)
 	out->mended = o->n.mended;
 	out->mends_failed = o->n.mends_failed;
 	out->repaired = o->n.repaired;
+	out->spares = g->spares;
+	out->rebuild_total = o->walk.kind == WALK_REBUILD ? g->space.segments : 0;
+	out->rebuild_done = o->walk.kind == WALK_REBUILD ? o->walk.seg : 0;
+	out->rebuild_bytes = o->walk.bytes;
+	out->rebuild_rate = o->walk.rate;
+	out->moves = g->s.moved;
+	out->scrub_total = o->scrub.on ? g->space.segments : 0;
+	out->scrub_done = o->scrub.on ? o->scrub.seg : 0;
+	out->scrub_rows = o->scrub.n_rows;
+	out->scrub_wrong = o->scrub.n_wrong;
 }
 
 int

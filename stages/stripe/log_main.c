@@ -14,6 +14,10 @@
  * Each arrow is a new generation, durable on every member that is written afterwards; then the owner gets a view.
  */
 
+#include <stdlib.h>
+
+#include <rte_malloc.h>
+
 #include "log_priv.h"
 
 void
@@ -38,42 +42,56 @@ view_back(struct strake_msg *msg)
 {
 	struct lgroup_view *v = (struct lgroup_view *)msg;
 	struct log_group *g = v->g;
-	bool out = g->view_out;
 
+	if (v->geo != NULL) {
+		lgroup_geometry_fini(v->geo);
+		free(v->geo);
+	}
+	rte_free(v->rows);
+	v->geo = NULL;
+	v->rows = NULL;
 	g->view_out = false;
-	if (out && v->end != NULL)
-		v->end(g);
+	if (g->view_due)
+		lgroup_publish(g);
 }
 
 /* On the owner. */
 static void
 view_there(struct strake_msg *msg)
 {
-	msg->fn = view_back;
 	if (((struct lgroup_view *)msg)->g->o.here)
 		lgroup_adopt(msg);
-	else
-		strake_msg_send(STRAKE_LCORE_MAIN, msg);
+	msg->fn = view_back;
+	strake_msg_send(STRAKE_LCORE_MAIN, msg);
 }
 
 void
-lgroup_publish(struct log_group *g, void (*end)(struct log_group *g))
+lgroup_publish(struct log_group *g)
 {
 	struct lgroup_view *v = &g->view;
 
+	g->view_due = g->view_out;
+	if (g->view_out || !g->joined)
+		return;
 	v->g = g;
 	v->members = g->s.members;
 	v->refused = g->refused;
-	v->end = end;
+	v->moved = g->move_told;
 	g->refused = 0;
+	g->move_told = false;
+	if (g->geo_told) {
+		v->geo = g->geo;
+		v->rows = g->rows;
+		v->rows_room = g->geo->room;
+		g->geo = NULL;
+		g->rows = NULL;
+		g->geo_told = false;
+	}
 	for (uint32_t i = 0; i < g->s.members; i++) {
 		v->m[i].drive = g->m[i].drive;
 		v->m[i].state = g->m[i].state;
+		v->m[i].epoch = g->m[i].epoch;
 		v->m[i].fresh = g->m[i].fresh;
-	}
-	if (!g->joined) {
-		end(g);
-		return;
 	}
 	v->msg.fn = view_there;
 	g->view_out = true;
@@ -97,13 +115,6 @@ lgroup_leave_on_main(struct strake_msg *msg)
 
 	g->joined = false;
 	__atomic_fetch_sub(&g->users, 1, __ATOMIC_RELAXED);
-	/* Nobody may look at a view under way any more; the job goes on without. */
-	if (g->view_out && g->view.end != NULL) {
-		void (*end)(struct log_group * g) = g->view.end;
-
-		g->view.end = NULL;
-		end(g);
-	}
 }
 
 /* --- losing members ------------------------------------------------------------------------------------------------
@@ -118,7 +129,8 @@ lost_publish(struct log_group *g)
 		if (g->m[i].drive != NULL && g->m[i].state == LOG_MEMBER_MISSING)
 			g->m[i].drive->failed = true;
 	}
-	lgroup_publish(g, lgroup_job_end);
+	lgroup_publish(g);
+	lgroup_job_end(g);
 }
 
 static void
@@ -200,10 +212,17 @@ lgroup_kick(struct log_group *g)
 		lost_step(g);
 	} else if (g->join_due) {
 		g->join_due = false;
-		lgroup_publish(g, lgroup_job_end);
+		lgroup_publish(g);
+		lgroup_job_end(g);
+	} else if (g->rebuilt != 0) {
+		lgroup_rebuilt_job(g);
+	} else if (g->moved) {
+		lgroup_moved_job(g);
 	} else if (g->notes != NULL) {
 		lgroup_note_job(g);
-	} else {
+	} else if (g->back.drive != NULL) {
+		lgroup_back_job(g);
+	} else if (g->closing || !lgroup_spare_job(g)) {
 		g->busy = false;
 	}
 }

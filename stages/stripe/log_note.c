@@ -68,6 +68,12 @@ note_fan(struct log_group *g, uint32_t id, const void *data, uint32_t len, uint3
 }
 
 void
+lgroup_note_fan(struct log_group *g, uint32_t id, uint32_t mask, void (*end)(struct log_group *g, uint32_t failed))
+{
+	note_fan(g, id, blob(g, id), g->note_len[id], mask, end);
+}
+
+void
 lgroup_note_job(struct log_group *g)
 {
 	struct lgroup_note_job *job = g->notes;
@@ -240,7 +246,7 @@ lgroup_notes_load(struct log_group *g)
 		if (lacking == 0)
 			continue;
 		g->busy = true;
-		note_fan(g, id, blob(g, id), g->note_len[id], lacking, load_written);
+		lgroup_note_fan(g, id, lacking, load_written);
 		lgroup_settle(g);
 	}
 	return 0;

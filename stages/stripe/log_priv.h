@@ -10,7 +10,7 @@
  * Inside of a log group: what belongs to main, what the owner lcore has, and what passes between them.
  *
  * Main does one *job* at a time (log_main.c): record that a member is lost, bring one in, call one rebuilt, write a
- * note. When what it changed is durable it sends the owner a *view* and the job ends when the owner has it. The owner
+ * note. When what it changed is durable it sends the owner a *view*; one is under way at a time. The owner
  * never waits for that but in one case: an op that some member failed is in *limbo* until main says that the loss is
  * durable (then it is done), or that the member cannot be spared (then it fails).
  */
@@ -41,6 +41,7 @@ struct lgroup_member {
 	struct strake_drive *drive; /**< NULL unless it is written */
 	uint8_t state;		    /**< enum log_member_state */
 	bool failing;		    /**< failed a write; main has not decided yet */
+	uint32_t epoch;		    /**< counts its comings */
 	uint64_t written, flushed;  /**< writes done, and those a flush has covered */
 	uint64_t read_errors, write_errors, wrong;
 	uint8_t *fresh; /**< stale: bitmap of segments whose column here is good; main's to allocate and free */
@@ -91,11 +92,16 @@ struct lgroup_view {
 	struct {
 		struct strake_drive *drive;
 		uint8_t state;
+		uint32_t epoch;
 		uint8_t *fresh;
 	} m[LOG_MEMBERS_MAX];
 	uint32_t members;
 	uint32_t refused; /**< members whose loss was reported and is not to be */
-	void (*end)(struct log_group *g);
+	bool moved;	  /**< the column on its way is where it goes */
+	struct lgroup_geometry
+		*geo; /**< with one member more, or NULL; and room for its segments. Both come back old. */
+	uint32_t *rows;
+	uint32_t rows_room;
 };
 
 /** Write a note: of main's own, or from the owner and back. */
@@ -111,6 +117,55 @@ struct lgroup_note_job {
 	void (*done)(void *arg, int status);	  /**< owner */
 	void *arg;
 	bool busy;
+};
+
+/** Owner to main: a member is rebuilt, or a column moved. */
+struct lgroup_done {
+	struct strake_msg msg;
+	struct log_group *g;
+	bool moved;
+	uint32_t member;
+	struct strake_drive *drive;
+	bool out; /**< main has not acted on it; the owner's */
+};
+
+/** Main to owner and back to be freed. */
+struct lgroup_order {
+	struct strake_msg msg;
+	struct log_group *g;
+	enum { ORDER_RATE, ORDER_SCRUB, ORDER_REST } what;
+	uint64_t rate;
+};
+
+/** Filling columns in the background: those of a stale member, or one that moves. log_walk.c */
+struct lgroup_walk {
+	enum { WALK_NONE, WALK_REBUILD, WALK_MOVE } kind;
+	uint32_t member, epoch; /**< written to, since it came */
+	struct lgroup_move mv;
+	uint32_t seg, pos, row, rows;
+	bool copying; /**< rows of seg */
+	bool freed;   /**< it was to be freed meanwhile */
+	bool intents; /**< at the intents, from seg on all is done */
+	uint32_t intent_off, intent_len;
+	uint32_t bad, role, avoid, from; /**< segments that cannot be had; roles of the row */
+	uint64_t rate, bytes, due;
+	struct lgroup_op op;
+	struct strake_timer timer;
+	struct strake_space_io *held;
+	struct strake_buf *page;
+	struct lgroup_done done;
+};
+
+/** Looking for rows that disagree with their parity. log_scrub.c */
+struct lgroup_scrub {
+	bool on, freed;
+	uint32_t seg, row, rows;
+	uint64_t rate, due, n_rows, n_wrong;
+	struct lgroup_op op;
+	struct strake_timer timer;
+	struct strake_buf *have[LOG_ROLES_MAX], *page;
+	void (*found)(void *arg, uint32_t seg, uint32_t row);
+	void *arg;
 };
 
 struct lgroup_owner {
@@ -139,6 +194,9 @@ struct lgroup_owner {
 	} repair;
 	uint32_t *rows; /**< by segment: rows begun since it was freed */
 	uint32_t rows_room;
+	bool growing; /**< a member was added and columns have to move to it */
+	struct lgroup_walk walk;
+	struct lgroup_scrub scrub;
 	struct lgroup_report report[LOG_MEMBERS_MAX];
 	struct lgroup_note_job note[LOG_NOTE_JOBS];
 	struct {
@@ -153,9 +211,11 @@ struct lgroup_owner {
 struct lgroup_slot {
 	struct strake_drive *drive; /**< NULL: never there since start */
 	uint8_t state;
-	bool forming; /**< has a mark and no complete superblock yet */
-	uint8_t copy; /**< superblock copy to overwrite next */
-	uint8_t *fresh;
+	bool forming;	/**< has a mark and no complete superblock yet */
+	uint8_t copy;	/**< superblock copy to overwrite next */
+	uint32_t epoch; /**< counts its comings */
+	uint8_t *fresh; /**< for the owner, which clears it whenever the member comes */
+	uint32_t fresh_room;
 	struct strake_buf *page; /**< LOG_SUPER_BYTES */
 };
 
@@ -174,9 +234,22 @@ struct log_group {
 	uint32_t lost;	       /**< members reported to have failed */
 	uint32_t changed;      /**< of those: recorded by the job under way */
 	uint32_t refused;      /**< of those: cannot be spared */
+	uint32_t rebuilt;      /**< members that the owner has rebuilt */
+	bool moved;	       /**< it has moved a column */
 	struct lgroup_note_job *notes;
+	struct { /* the drive that takes a member's place: log_back.c */
+		struct strake_drive *drive;
+		uint32_t member, note;
+		bool add; /**< the place is a new one */
+	} back;
+	struct strake_drive *spare[LOG_SPARES];
+	uint32_t spares;
+	struct lgroup_geometry *geo; /**< for the next view, and its rows */
+	uint32_t *rows;
 	struct lgroup_view view;
-	bool view_out; /**< on its way to the owner or back */
+	bool view_out, view_due; /**< on its way to the owner or back; another is due */
+	bool move_told;		 /**< for the next view: a move is recorded */
+	bool geo_told;		 /**< and geo is to be taken over */
 	struct {
 		uint32_t pending, failed;
 		void (*end)(struct log_group *g, uint32_t failed);
@@ -196,13 +269,19 @@ extern int lgroup_logtype;
 /* log_assemble.c */
 /** Fill a zeroed group from its drives: superblock, members, notes. */
 int lgroup_assemble(struct log_group *g, const struct group_boot *boot);
+/** May an open drive take the place of a member, or of a new one (UINT32_MAX)? Runs turns. @return 0, *whole: it is
+ * blank; or -errno and one line. */
+int lgroup_judge(struct log_group *g, uint32_t member, struct strake_drive *drive, bool *whole, char *err,
+		 size_t errlen);
+uint32_t lgroup_slots(const struct lgroup_super *s, const struct strake_drive *d);
 
 /* log_main.c */
 void lgroup_kick(struct log_group *g);
 void lgroup_job_end(struct log_group *g);
 /** Run turns of main until no job is under way. */
 void lgroup_settle(struct log_group *g);
-void lgroup_publish(struct log_group *g, void (*end)(struct log_group *g));
+/** Send a view, or another when the one under way is back. The job need not wait for it. */
+void lgroup_publish(struct log_group *g);
 void lgroup_report_on_main(struct strake_msg *msg);
 void lgroup_join_on_main(struct strake_msg *msg);
 void lgroup_leave_on_main(struct strake_msg *msg);
@@ -223,11 +302,22 @@ bool lgroup_formed(struct log_group *g);
 /** Write the superblock of every member that is written. */
 void lgroup_fan_super(struct log_group *g, void (*end)(struct log_group *g, uint32_t failed));
 
+/* log_back.c */
+void lgroup_back_job(struct log_group *g);
+void lgroup_rebuilt_job(struct log_group *g);
+void lgroup_moved_job(struct log_group *g);
+/** A member is missing and a spare is there: begin. @return true: it is under way. */
+bool lgroup_spare_job(struct log_group *g);
+void lgroup_done_on_main(struct strake_msg *msg);
+
 /* log_note.c */
 /** Read all notes from all members in sync, and write again what some member lacks. */
 int lgroup_notes_load(struct log_group *g);
 /** The job at the head of the list. */
 void lgroup_note_job(struct log_group *g);
+/** Write a note as it is to some members. */
+void lgroup_note_fan(struct log_group *g, uint32_t id, uint32_t mask,
+		     void (*end)(struct log_group *g, uint32_t failed));
 extern const struct strake_space_ops lgroup_space_ops;
 
 /* log_space.c: on the owner lcore */
@@ -250,6 +340,25 @@ bool lgroup_writable(const struct log_group *g, uint32_t member);
 bool lgroup_readable(const struct log_group *g, uint32_t member, uint32_t seg);
 void lgroup_adopt(struct strake_msg *msg);
 void lgroup_owner_free(struct log_group *g);
+
+/* log_walk.c: on the owner lcore */
+int lgroup_walk_init(struct log_group *g);
+/** What stands may have changed: begin, or give up, what is to be filled. */
+void lgroup_walk_kick(struct log_group *g);
+/** The io has to wait until the walk is past it; it is kept. */
+bool lgroup_walk_holds(struct log_group *g, struct strake_space_io *sio);
+/** Main has recorded the move. */
+void lgroup_walk_moved(struct log_group *g);
+/** Where the column of a segment that moves is to be written too. @return false: it does not move. */
+bool lgroup_walk_also(const struct log_group *g, uint32_t seg, uint32_t pos, uint32_t *column);
+void lgroup_walk_fini(struct log_group *g);
+
+/* log_scrub.c: on the owner lcore */
+int lgroup_scrub_init(struct log_group *g);
+void lgroup_scrub_freed(struct log_group *g, uint32_t seg);
+void lgroup_scrub_fini(struct log_group *g);
+void lgroup_scrub_order(struct log_group *g, const struct lgroup_order *order);
+bool lgroup_same(struct strake_buf *a, struct strake_buf *b, uint32_t len);
 
 /* log_row.c, log_read.c: begin a piece of work */
 void lgroup_row(struct lgroup_op *op);

@@ -59,8 +59,8 @@ repair_wrote(struct lgroup_op *op)
 		repair_over(op, 0);
 }
 
-static bool
-same(struct strake_buf *a, struct strake_buf *b, uint32_t len)
+bool
+lgroup_same(struct strake_buf *a, struct strake_buf *b, uint32_t len)
 {
 	struct strake_buf_iter ia, ib;
 	uint32_t left = len;
@@ -153,7 +153,7 @@ repair_back(struct lgroup_op *op)
 		uint32_t member = lgroup_column_member(column);
 
 		if (!lgroup_readable(g, member, op->sio->seg) || !lgroup_writable(g, member) ||
-		    (have != NULL && (have == truth || same(have, truth, g->o.repair.len))))
+		    (have != NULL && (have == truth || lgroup_same(have, truth, g->o.repair.len))))
 			continue;
 		g->o.m[member].wrong += have != NULL;
 		g->o.n.repaired++;

@@ -38,8 +38,11 @@ lgroup_row(struct lgroup_op *op)
 	if (g->s.parity > 0)
 		lgroup_parity_encode(&o->parity, sio->bufs, unit, page);
 	for (uint32_t role = 0; role < width; role++) {
-		uint32_t column = lgroup_role_column(g, sio->seg, sio->row, role);
+		uint32_t column = lgroup_role_column(g, sio->seg, sio->row, role), also;
 
+		if (unlikely(lgroup_walk_also(g, sio->seg, lgroup_role_pos(width, sio->seg, sio->row, role), &also)))
+			write_io(op, lgroup_column_member(also), STRAKE_IO_WRITE, lgroup_place(g, also, sio->row, 0),
+				 unit, role < k ? sio->bufs : op->parity[role - k], role < k ? role * unit : 0);
 		write_io(op, lgroup_column_member(column), STRAKE_IO_WRITE, lgroup_place(g, column, sio->row, 0), unit,
 			 role < k ? sio->bufs : op->parity[role - k], role < k ? role * unit : 0);
 	}
@@ -67,6 +70,7 @@ lgroup_free(struct lgroup_op *op)
 		return;
 	}
 	g->o.rows[sio->seg] = 0;
+	lgroup_scrub_freed(g, sio->seg);
 	for (uint32_t p = 0; p < g->o.geo.width; p++) {
 		uint32_t column = lgroup_geometry_column(&g->o.geo, sio->seg, p), member = lgroup_column_member(column);
 

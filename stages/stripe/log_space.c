@@ -9,6 +9,8 @@
  * the last is back. An io that finds no op, no pages or no view waits, and those behind it too.
  */
 
+#include <string.h>
+
 #include <rte_malloc.h>
 
 #include "log_priv.h"
@@ -166,6 +168,7 @@ over(struct lgroup_op *op)
 	if (op->parity != NULL)
 		o->free_pages[o->n_free_pages++] = op->parity;
 	sio->status = op->err;
+	op->sio = NULL;
 	op->next = o->free_ops;
 	o->free_ops = op;
 	o->inflight--;
@@ -222,6 +225,24 @@ limbo_decide(struct log_group *g, uint32_t refused)
 	}
 }
 
+/* A member more: its table instead of ours, which goes back to be freed. */
+static void
+grown(struct log_group *g, struct lgroup_view *v)
+{
+	struct lgroup_owner *o = &g->o;
+	struct lgroup_geometry old = o->geo;
+	uint32_t *rows = o->rows;
+
+	memcpy(v->rows, rows, sizeof(*rows) * g->space.segments);
+	o->geo = *v->geo;
+	o->rows = v->rows;
+	o->rows_room = v->rows_room;
+	*v->geo = old;
+	v->rows = rows;
+	o->growing = true;
+	g->space.segments = o->geo.segments;
+}
+
 void
 lgroup_adopt(struct strake_msg *msg)
 {
@@ -229,13 +250,20 @@ lgroup_adopt(struct strake_msg *msg)
 	struct log_group *g = v->g;
 	struct lgroup_owner *o = &g->o;
 
+	if (v->geo != NULL)
+		grown(g, v);
+	if (v->moved)
+		lgroup_walk_moved(g);
 	for (uint32_t i = 0; i < v->members; i++) {
 		struct lgroup_member *m = &o->m[i];
 
-		if (m->drive != v->m[i].drive || v->m[i].state == LOG_MEMBER_MISSING || v->refused >> i & 1)
+		if (m->epoch != v->m[i].epoch || v->m[i].state == LOG_MEMBER_MISSING || v->refused >> i & 1)
 			m->failing = false;
-		if (m->drive != v->m[i].drive)
+		if (m->epoch != v->m[i].epoch) {
+			m->epoch = v->m[i].epoch;
 			m->written = m->flushed = 0;
+			memset(v->m[i].fresh, 0, o->geo.room / 8 + 1);
+		}
 		m->drive = v->m[i].drive;
 		m->state = v->m[i].state;
 		m->fresh = v->m[i].fresh;
@@ -243,8 +271,8 @@ lgroup_adopt(struct strake_msg *msg)
 	o->members = v->members;
 	o->joined = true;
 	limbo_decide(g, v->refused);
+	lgroup_walk_kick(g);
 	begin_waiting(g);
-	strake_msg_send(STRAKE_LCORE_MAIN, msg);
 }
 
 /* --- submission ----------------------------------------------------------------------------------------------------
@@ -295,7 +323,8 @@ begin_waiting(struct log_group *g)
 		o->waiting = sio->link;
 		if (o->waiting == NULL)
 			o->waiting_end = &o->waiting;
-		begin(g, sio);
+		if (!o->walk.copying || !lgroup_walk_holds(g, sio))
+			begin(g, sio);
 	}
 }
 
@@ -305,6 +334,8 @@ lgroup_submit(struct strake_space *sp, struct strake_space_io *sio)
 	struct log_group *g = container_of(sp, struct log_group, space);
 	struct lgroup_owner *o = &g->o;
 
+	if (unlikely(o->walk.copying) && lgroup_walk_holds(g, sio))
+		return;
 	if (likely(o->waiting == NULL && may_begin(o, sio))) {
 		begin(g, sio);
 		return;
@@ -346,6 +377,8 @@ lgroup_owner_free(struct log_group *g)
 {
 	struct lgroup_owner *o = &g->o;
 
+	lgroup_walk_fini(g);
+	lgroup_scrub_fini(g);
 	for (uint32_t i = 0; i < LOG_ROWS; i++) {
 		for (uint32_t j = 0; j < LOG_PARITY_MAX; j++) {
 			strake_buf_put_list(o->pages[i][j]);
@@ -383,7 +416,7 @@ owner_make(struct log_group *g)
 		}
 		o->free_pages[o->n_free_pages++] = o->pages[i];
 	}
-	return 0;
+	return lgroup_walk_init(g) < 0 || lgroup_scrub_init(g) < 0 ? -ENOMEM : 0;
 }
 
 int
@@ -416,7 +449,8 @@ bool
 log_group_drained(const struct log_group *g)
 {
 	return strake_self_index() != g->space.owner || !g->o.here ||
-	       (g->o.inflight == 0 && g->o.waiting == NULL && g->o.joined);
+	       (g->o.inflight == 0 && g->o.waiting == NULL && g->o.walk.held == NULL && g->o.walk.op.pending == 0 &&
+		g->o.scrub.op.pending == 0 && g->o.joined);
 }
 
 void
@@ -427,6 +461,8 @@ log_group_lcore_fini(struct log_group *g)
 	if (strake_self_index() != g->space.owner || !o->here)
 		return;
 	o->here = false;
+	strake_timer_cancel(&o->walk.timer);
+	strake_timer_cancel(&o->scrub.timer);
 	strake_poller_del(&o->poller);
 	o->leave.fn = lgroup_leave_on_main;
 	strake_msg_send(STRAKE_LCORE_MAIN, &o->leave);

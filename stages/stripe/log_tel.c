@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/* Log groups on the telemetry socket. A group belongs to main, so the answer is made there. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_telemetry.h>
+
+#include "log_group.h"
+#include "strake_telemetry.h"
+
+static const char *const states[] = {"in_sync", "stale", "missing"};
+
+static int
+list_on_main(const char *params, struct rte_tel_data *d)
+{
+	struct log_group_status s;
+	unsigned int first, count;
+
+	if (strake_tel_page(params, &first, &count) < 0)
+		return -EINVAL;
+	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
+	for (unsigned int i = first; i - first < count && log_group_nth(i) != NULL; i++) {
+		log_group_status(log_group_nth(i), &s);
+		rte_tel_data_add_array_string(d, s.name);
+	}
+	return 0;
+}
+
+static struct log_group *
+find(const char *name, struct log_group_status *s)
+{
+	struct log_group *g;
+
+	for (unsigned int i = 0; (g = log_group_nth(i)) != NULL; i++) {
+		log_group_status(g, s);
+		if (strcmp(s->name, name) == 0)
+			return g;
+	}
+	return NULL;
+}
+
+static void
+add_members(struct rte_tel_data *d, const struct log_group *g, unsigned int n)
+{
+	struct log_member_figures f;
+	char key[32], text[240];
+
+	for (unsigned int i = 0; i < n; i++) {
+		log_group_member_get(g, i, &f);
+		snprintf(key, sizeof(key), "member_%u", i);
+		snprintf(text, sizeof(text), "%s %s read_errors %lu write_errors %lu wrong %lu", states[f.state],
+			 f.drive != NULL ? f.drive->name : "-", f.read_errors, f.write_errors, f.wrong);
+		rte_tel_data_add_dict_string(d, key, text);
+	}
+}
+
+static void
+add_work(struct rte_tel_data *d, const struct log_group_status *s)
+{
+	rte_tel_data_add_dict_u64(d, "rows", s->rows);
+	rte_tel_data_add_dict_u64(d, "reads", s->reads);
+	rte_tel_data_add_dict_u64(d, "bytes_written", s->bytes_written);
+	rte_tel_data_add_dict_u64(d, "bytes_read", s->bytes_read);
+	rte_tel_data_add_dict_u64(d, "degraded_reads", s->degraded_reads);
+	rte_tel_data_add_dict_u64(d, "degraded_writes", s->degraded_writes);
+	rte_tel_data_add_dict_u64(d, "rebuilt_reads", s->rebuilt_reads);
+	rte_tel_data_add_dict_u64(d, "mended", s->mended);
+	rte_tel_data_add_dict_u64(d, "mends_failed", s->mends_failed);
+	rte_tel_data_add_dict_u64(d, "repaired", s->repaired);
+	rte_tel_data_add_dict_u64(d, "rebuild_done", s->rebuild_done);
+	rte_tel_data_add_dict_u64(d, "rebuild_total", s->rebuild_total);
+	rte_tel_data_add_dict_u64(d, "rebuild_bytes", s->rebuild_bytes);
+	rte_tel_data_add_dict_u64(d, "rebuild_rate", s->rebuild_rate);
+	rte_tel_data_add_dict_u64(d, "moves", s->moves);
+	rte_tel_data_add_dict_u64(d, "scrub_done", s->scrub_done);
+	rte_tel_data_add_dict_u64(d, "scrub_total", s->scrub_total);
+	rte_tel_data_add_dict_u64(d, "scrub_rows", s->scrub_rows);
+	rte_tel_data_add_dict_u64(d, "scrub_wrong", s->scrub_wrong);
+}
+
+static int
+info_on_main(const char *params, struct rte_tel_data *d)
+{
+	struct log_group_status s;
+	struct log_group *g = find(params, &s);
+	char uuid[33];
+
+	if (g == NULL)
+		return -ENOENT;
+	for (unsigned int i = 0; i < sizeof(s.uuid); i++)
+		snprintf(uuid + 2 * i, 3, "%02x", s.uuid[i]);
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "name", s.name);
+	rte_tel_data_add_dict_string(d, "uuid", uuid);
+	rte_tel_data_add_dict_u64(d, "data", s.data);
+	rte_tel_data_add_dict_u64(d, "parity", s.parity);
+	rte_tel_data_add_dict_u64(d, "unit_bytes", s.unit);
+	rte_tel_data_add_dict_u64(d, "column_bytes", s.segment);
+	rte_tel_data_add_dict_u64(d, "segments", s.segments);
+	rte_tel_data_add_dict_u64(d, "segments_coming", s.segments_coming);
+	rte_tel_data_add_dict_u64(d, "bytes", s.bytes);
+	rte_tel_data_add_dict_u64(d, "generation", s.generation);
+	rte_tel_data_add_dict_u64(d, "missing", s.missing);
+	rte_tel_data_add_dict_u64(d, "stale", s.stale);
+	rte_tel_data_add_dict_u64(d, "spares", s.spares);
+	add_work(d, &s);
+	rte_tel_data_add_dict_u64(d, "members", s.members);
+	add_members(d, g, s.members);
+	return 0;
+}
+
+static int
+log_list(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	return strake_tel_on_main(list_on_main, params, d);
+}
+
+static int
+log_info(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	return strake_tel_on_main(info_on_main, params, d);
+}
+
+RTE_INIT(log_tel_init)
+{
+	strake_tel_register("/strake/group/log_list", log_list, "Names of log groups. Parameters: first,count");
+	strake_tel_register("/strake/group/log_info", log_info,
+			    "State and figures of a log group. Parameter: its name");
+}

@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/*
+ * Filling columns in the background, on the owner lcore, a row at a time.
+ *
+ * Rebuild: a stale member is written by every new row; what lies in older rows of segments in use is made from k other
+ * columns and written to it. A segment is read from it again as soon as it is `fresh`. Then come the intents, if it
+ * keeps them, and a flush; main is told, and when that is durable it is in sync.
+ *
+ * Move: a column is copied to the slot where it will be, while new rows of its segment are written to both; after a
+ * flush main records the move, and the view that says so changes the table. The old slot is used for nothing before.
+ *
+ * Rows begun before a segment's turn are waited for; those begun later reach the member themselves. A segment that is
+ * to be freed need not be copied: the free waits for the row under way. Intents wait for the piece under way.
+ */
+
+#include "log_priv.h"
+
+#define RETRY_NS     STRAKE_NS_PER_MS
+#define AGAIN_NS     (60 * STRAKE_NS_PER_SEC) /* what could not be read anywhere is tried again */
+#define STEP	     4096u		      /* segments looked at in one go */
+#define INTENT_PIECE 65536u
+
+static void walk_step(struct log_group *g);
+
+static void
+timer_due(struct strake_timer *t, uint64_t now)
+{
+	walk_step(container_of(t, struct log_group, o.walk.timer));
+}
+
+static void
+again(struct log_group *g, uint64_t in)
+{
+	strake_timer_arm(&g->o.walk.timer, strake_now() + in);
+}
+
+/* The next step, when the rate allows; @p bytes were written. */
+static void
+go_on(struct log_group *g, uint32_t bytes)
+{
+	struct lgroup_walk *w = &g->o.walk;
+
+	w->bytes += bytes;
+	if (w->rate == 0) {
+		walk_step(g);
+		return;
+	}
+	w->due = RTE_MAX(w->due, strake_now()) + bytes * STRAKE_NS_PER_SEC / w->rate;
+	strake_timer_arm(&w->timer, RTE_MAX(w->due, strake_now() + 1));
+}
+
+static void
+release(struct log_group *g)
+{
+	struct lgroup_walk *w = &g->o.walk;
+	struct strake_space_io *sio = w->held;
+
+	w->held = NULL;
+	w->copying = false;
+	w->freed = false;
+	w->intent_len = 0;
+	while (sio != NULL) {
+		struct strake_space_io *next = sio->link;
+
+		lgroup_submit(&g->space, sio);
+		sio = next;
+	}
+}
+
+static void
+walk_stop(struct log_group *g)
+{
+	g->o.walk.kind = WALK_NONE;
+	release(g);
+	lgroup_walk_kick(g);
+}
+
+bool
+lgroup_walk_holds(struct log_group *g, struct strake_space_io *sio)
+{
+	struct lgroup_walk *w = &g->o.walk;
+
+	if (sio->op == STRAKE_SPACE_FREE && w->kind != WALK_NONE && !w->intents && sio->seg == w->seg)
+		w->freed = true;
+	else if (sio->op != STRAKE_SPACE_INTENT || w->intent_len == 0 || sio->off >= w->intent_off + w->intent_len ||
+		 sio->off + sio->len <= w->intent_off)
+		return false;
+	sio->link = w->held;
+	w->held = sio;
+	return true;
+}
+
+bool
+lgroup_walk_also(const struct log_group *g, uint32_t seg, uint32_t pos, uint32_t *column)
+{
+	const struct lgroup_walk *w = &g->o.walk;
+
+	if (w->kind != WALK_MOVE || seg != w->mv.seg || pos != w->mv.pos)
+		return false;
+	*column = w->mv.to << 26 | w->mv.to_slot;
+	return true;
+}
+
+/* Is something under way that was begun before and the walk must not race? */
+static bool
+under_way(const struct log_group *g)
+{
+	const struct lgroup_walk *w = &g->o.walk;
+
+	for (uint32_t i = 0; i < LOG_OPS; i++) {
+		const struct strake_space_io *sio = g->o.ops[i].sio;
+
+		if (sio == NULL)
+			continue;
+		if (w->intents ? sio->op == STRAKE_SPACE_INTENT && sio->off < w->intent_off + w->intent_len &&
+					 sio->off + sio->len > w->intent_off
+			       : (sio->op == STRAKE_SPACE_ROW || sio->op == STRAKE_SPACE_FREE) && sio->seg == w->seg)
+			return true;
+	}
+	return false;
+}
+
+/* --- the end -------------------------------------------------------------------------------------------------------
+ */
+
+static void
+flushed(struct lgroup_op *op)
+{
+	struct log_group *g = op->g;
+	struct lgroup_walk *w = &g->o.walk;
+
+	if (op->failed != 0) {
+		walk_stop(g);
+		return;
+	}
+	w->done.g = g;
+	w->done.moved = w->kind == WALK_MOVE;
+	w->done.member = w->member;
+	w->done.drive = g->o.m[w->member].drive;
+	w->done.out = true;
+	w->done.msg.fn = lgroup_done_on_main;
+	strake_msg_send(STRAKE_LCORE_MAIN, &w->done.msg);
+}
+
+static void
+finish(struct log_group *g)
+{
+	struct lgroup_walk *w = &g->o.walk;
+
+	if (w->bad > 0) {
+		LOG_GROUP_LOG(ERR, "group %s: %u segments cannot be rebuilt for now: too few columns can be read\n",
+			      g->s.name, w->bad);
+		w->kind = WALK_NONE;
+		release(g);
+		again(g, AGAIN_NS);
+		return;
+	}
+	w->op.failed = 0;
+	lgroup_io(&w->op, w->member, STRAKE_IO_FLUSH, 0, 0, NULL, 0);
+	lgroup_go(&w->op, flushed);
+}
+
+void
+lgroup_walk_moved(struct log_group *g)
+{
+	struct lgroup_walk *w = &g->o.walk;
+
+	if (w->kind != WALK_MOVE || !w->done.out)
+		return;
+	w->done.out = false;
+	w->kind = WALK_NONE;
+	lgroup_geometry_moved(&g->o.geo, &w->mv);
+	g->space.segments = g->o.geo.segments;
+	release(g);
+}
+
+/* --- intents -------------------------------------------------------------------------------------------------------
+ */
+
+static void
+intent_wrote(struct lgroup_op *op)
+{
+	struct log_group *g = op->g;
+	struct lgroup_walk *w = &g->o.walk;
+	uint32_t len = w->intent_len;
+
+	strake_buf_put_list(op->io[0].bufs);
+	if (op->failed != 0) {
+		walk_stop(g);
+		return;
+	}
+	release(g);
+	w->intent_off += len;
+	go_on(g, len);
+}
+
+static void
+intent_got(struct lgroup_op *op)
+{
+	struct log_group *g = op->g;
+	struct lgroup_walk *w = &g->o.walk;
+
+	if (op->io[0].status != 0) {
+		w->avoid |= 1u << op->who[0];
+		release(g);
+		walk_step(g);
+		return;
+	}
+	op->failed = 0;
+	lgroup_io(op, w->member, STRAKE_IO_WRITE, LOG_INTENTS_OFF + w->intent_off, w->intent_len, op->io[0].bufs, 0);
+	lgroup_go(op, intent_wrote);
+}
+
+static void
+intent_step(struct log_group *g)
+{
+	struct lgroup_walk *w = &g->o.walk;
+	uint32_t from = 0;
+
+	if (w->member > g->s.parity || w->intent_off == g->s.intent_bytes) {
+		finish(g);
+		return;
+	}
+	while (from <= g->s.parity && (w->avoid >> from & 1 || g->o.m[from].state != LOG_MEMBER_IN_SYNC))
+		from++;
+	if (from > g->s.parity) {
+		w->bad++;
+		finish(g);
+		return;
+	}
+	w->intent_len = RTE_MIN(INTENT_PIECE, g->s.intent_bytes - w->intent_off);
+	w->copying = true;
+	if (under_way(g)) {
+		again(g, RETRY_NS);
+		return;
+	}
+	lgroup_io(&w->op, from, STRAKE_IO_READ, LOG_INTENTS_OFF + w->intent_off, w->intent_len, NULL, 0);
+	lgroup_go(&w->op, intent_got);
+}
+
+/* --- rows ----------------------------------------------------------------------------------------------------------
+ */
+
+static void
+segment_done(struct log_group *g, bool good)
+{
+	struct lgroup_walk *w = &g->o.walk;
+
+	if (w->kind == WALK_MOVE) {
+		w->bad += !good;
+		finish(g);
+		return;
+	}
+	if (good)
+		bit_set(g->o.m[w->member].fresh, w->seg, true);
+	else
+		w->bad++;
+	release(g);
+	w->seg++;
+}
+
+static void
+row_wrote(struct lgroup_op *op)
+{
+	struct log_group *g = op->g;
+	struct lgroup_walk *w = &g->o.walk;
+
+	if (op->failed != 0) {
+		walk_stop(g);
+		return;
+	}
+	w->row++;
+	w->avoid = 0;
+	go_on(g, g->space.unit);
+}
+
+static void
+row_got(struct lgroup_op *op)
+{
+	struct log_group *g = op->g;
+	struct lgroup_walk *w = &g->o.walk;
+	struct strake_buf *in[LOG_ROLES_MAX];
+	uint32_t n = op->pieces, bad = 0, column;
+
+	for (uint32_t i = 0; i < n; i++) {
+		in[i] = op->io[i].status == 0 ? op->io[i].bufs : NULL;
+		bad |= op->io[i].status != 0 ? 1u << op->of[i] : 0;
+	}
+	if (bad == 0 && n == 1 && op->of[0] == w->role)
+		strake_buf_copy_out(in[0], 0, w->page->addr, g->space.unit);
+	else if (bad == 0)
+		lgroup_parity_rebuild(&g->o.parity, w->from, w->role, in, g->space.unit, w->page->addr);
+	for (uint32_t i = 0; i < n; i++)
+		strake_buf_put_list(in[i]);
+	if (bad != 0) {
+		w->avoid |= bad;
+		walk_step(g);
+		return;
+	}
+	column = w->kind == WALK_MOVE ? w->mv.to << 26 | w->mv.to_slot
+				      : lgroup_geometry_column(&g->o.geo, w->seg, w->pos);
+	op->failed = 0;
+	lgroup_io(op, w->member, STRAKE_IO_WRITE, lgroup_place(g, column, w->row, 0), g->space.unit, w->page, 0);
+	lgroup_go(op, row_wrote);
+}
+
+/* The row's bytes of the column: as they lie, if it moves and can be read; else from k others. @return false: no way.
+ */
+static bool
+row_read(struct log_group *g)
+{
+	struct lgroup_walk *w = &g->o.walk;
+	struct lgroup_op *op = &w->op;
+	uint32_t width = g->o.geo.width, want;
+	bool as_is;
+
+	w->role = lgroup_pos_role(width, w->seg, w->row, w->pos);
+	w->from = 0;
+	as_is = w->kind == WALK_MOVE && !(w->avoid >> w->role & 1) && lgroup_readable(g, w->mv.from, w->seg);
+	want = as_is ? 1 : g->s.data;
+	for (uint32_t role = 0; role < width && op->ios < want; role++) {
+		uint32_t column = lgroup_role_column(g, w->seg, w->row, role), member = lgroup_column_member(column);
+
+		if ((role == w->role) != as_is || w->avoid >> role & 1 || !lgroup_readable(g, member, w->seg))
+			continue;
+		op->of[op->ios] = role;
+		w->from |= 1u << role;
+		lgroup_io(op, member, STRAKE_IO_READ, lgroup_place(g, column, w->row, 0), g->space.unit, NULL, 0);
+	}
+	op->pieces = op->ios;
+	if (op->ios < want) {
+		op->ios = 0;
+		return false;
+	}
+	lgroup_go(op, row_got);
+	return true;
+}
+
+/* Find the next segment with something to copy. @return false: come again, or none is left. */
+static bool
+segment_next(struct log_group *g)
+{
+	struct lgroup_walk *w = &g->o.walk;
+	struct strake_space *sp = &g->space;
+	uint32_t width = g->o.geo.width, n = 0;
+
+	for (; w->seg < sp->segments && n < STEP; w->seg++, n++) {
+		uint32_t rows = 0;
+
+		for (w->pos = 0; w->pos < width; w->pos++) {
+			if (lgroup_column_member(lgroup_geometry_column(&g->o.geo, w->seg, w->pos)) == w->member)
+				break;
+		}
+		if (w->pos == width)
+			continue;
+		if (sp->used(sp->store, w->seg, &rows) || g->o.rows[w->seg] > 0) {
+			w->rows = RTE_MAX(rows, g->o.rows[w->seg]);
+			w->rows = RTE_MIN(w->rows, sp->rows);
+			w->row = 0;
+			w->avoid = 0;
+			w->copying = true;
+			return true;
+		}
+		bit_set(g->o.m[w->member].fresh, w->seg, true);
+	}
+	if (w->seg < sp->segments) {
+		again(g, 1);
+		return false;
+	}
+	w->intents = true;
+	w->avoid = 0;
+	intent_step(g);
+	return false;
+}
+
+static bool
+still_wanted(const struct log_group *g)
+{
+	const struct lgroup_walk *w = &g->o.walk;
+	const struct lgroup_member *m = &g->o.m[w->member];
+
+	return !m->failing && m->epoch == w->epoch &&
+	       m->state == (w->kind == WALK_REBUILD ? LOG_MEMBER_STALE : LOG_MEMBER_IN_SYNC);
+}
+
+static void
+walk_step(struct log_group *g)
+{
+	struct lgroup_walk *w = &g->o.walk;
+
+	if (!g->o.here)
+		return;
+	if (w->kind == WALK_NONE) {
+		lgroup_walk_kick(g);
+		return;
+	}
+	if (!still_wanted(g)) {
+		walk_stop(g);
+		return;
+	}
+	if (g->space.used == NULL) {
+		again(g, 100 * RETRY_NS);
+		return;
+	}
+	if (w->intents) {
+		intent_step(g);
+		return;
+	}
+	if (!w->copying && !segment_next(g))
+		return;
+	if (w->row == 0 && !w->freed && under_way(g)) {
+		again(g, RETRY_NS);
+	} else if (w->freed || w->row >= w->rows) {
+		segment_done(g, true);
+		if (w->kind == WALK_REBUILD)
+			again(g, 1);
+	} else if (!row_read(g)) {
+		segment_done(g, false);
+		if (w->kind == WALK_REBUILD)
+			again(g, 1);
+	}
+}
+
+/* --- beginning -----------------------------------------------------------------------------------------------------
+ */
+
+static void
+rebuild_begin(struct log_group *g, uint32_t member)
+{
+	struct lgroup_walk *w = &g->o.walk;
+
+	w->kind = WALK_REBUILD;
+	w->member = member;
+	w->epoch = g->o.m[member].epoch;
+	w->seg = 0;
+	w->intents = false;
+	w->intent_off = 0;
+	w->bad = 0;
+	again(g, 1);
+}
+
+static void
+move_begin(struct log_group *g)
+{
+	struct lgroup_walk *w = &g->o.walk;
+	struct strake_space *sp = &g->space;
+	uint32_t rows = 0;
+
+	if (sp->used == NULL) {
+		again(g, 100 * RETRY_NS);
+		return;
+	}
+	g->o.growing = lgroup_geometry_next(&g->o.geo, &w->mv);
+	if (!g->o.growing || g->o.m[w->mv.to].state != LOG_MEMBER_IN_SYNC || g->o.m[w->mv.to].failing)
+		return;
+	w->kind = WALK_MOVE;
+	w->member = w->mv.to;
+	w->epoch = g->o.m[w->member].epoch;
+	w->seg = w->mv.seg;
+	w->pos = w->mv.pos;
+	w->row = 0;
+	w->rows = sp->used(sp->store, w->seg, &rows) ? rows : 0;
+	w->rows = RTE_MAX(w->rows, g->o.rows[w->seg]);
+	w->rows = RTE_MIN(w->rows, sp->rows);
+	w->avoid = 0;
+	w->bad = 0;
+	w->intents = false;
+	w->copying = true;
+	again(g, 1);
+}
+
+void
+lgroup_walk_kick(struct log_group *g)
+{
+	struct lgroup_owner *o = &g->o;
+
+	/* Main has decided on what it was told, if the member is not stale any more. */
+	if (o->walk.done.out && o->walk.kind == WALK_REBUILD && !still_wanted(g)) {
+		o->walk.done.out = false;
+		o->walk.kind = WALK_NONE;
+	}
+	if (o->walk.kind != WALK_NONE || o->walk.done.out || !o->joined || strake_timer_armed(&o->walk.timer))
+		return;
+	for (uint32_t i = 0; i < o->members; i++) {
+		if (o->m[i].state == LOG_MEMBER_STALE && !o->m[i].failing) {
+			rebuild_begin(g, i);
+			return;
+		}
+	}
+	if (o->growing)
+		move_begin(g);
+}
+
+int
+lgroup_walk_init(struct log_group *g)
+{
+	struct lgroup_walk *w = &g->o.walk;
+
+	w->op.g = g;
+	w->timer.fn = timer_due;
+	w->page = strake_buf_page(g->space.unit);
+	return w->page == NULL ? -ENOMEM : 0;
+}
+
+void
+lgroup_walk_fini(struct log_group *g)
+{
+	strake_buf_put_list(g->o.walk.page);
+	g->o.walk.page = NULL;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/* Assembly, and power cuts at every write of superblocks and notes, while members are lost and come back. */
+
+#include "log_rig.h"
+
+namespace
+{
+
+class LogPower : public LogRig
+{
+      protected:
+	void
+	poke_super(unsigned disk, std::function<void(lgroup_super &)> bend)
+	{
+		std::vector<uint8_t> page(LOG_SUPER_BYTES);
+
+		for (unsigned copy = 0; copy < 2; copy++) {
+			lgroup_super s;
+
+			power_disk_peek(disks[disk], lgroup_super_off(copy), page.data(), page.size());
+			if (lgroup_super_decode(&s, page.data()) < 0)
+				continue;
+			bend(s);
+			lgroup_super_encode(&s, page.data());
+			power_disk_poke(disks[disk], lgroup_super_off(copy), page.data(), page.size());
+		}
+	}
+};
+
+TEST_F(LogPower, OpensInAnyOrderAndWithMissingDrives)
+{
+	conf.parity = 2;
+	all_up(5);
+	fill(3);
+	ASSERT_EQ(0, simple(STRAKE_SPACE_FLUSH));
+	ASSERT_EQ(0, note(0, "super"));
+	stop();
+	up({4, 2, 0, 1, 3});
+	expect_filled(3);
+	EXPECT_EQ("super", note(0));
+	EXPECT_EQ("", note(3));
+	stop();
+	up({4, 1, 0});
+	EXPECT_EQ(2u, status().missing);
+	expect_filled(3);
+	stop();
+	EXPECT_EQ(-ENODEV, open({2, 3})) << "older than what the others know";
+	EXPECT_EQ(-ENODEV, open({0, 1}));
+	up({0, 1, 2, 3, 4});
+	until([&] { return status().stale + status().missing == 0; });
+	expect_filled(3);
+}
+
+TEST_F(LogPower, StaleColumnNeverAssemblesAsGood)
+{
+	/* One data, one parity: each half can serve alone, so who went on alone must be known. */
+	conf.data = 1;
+	conf.parity = 1;
+	all_up(2);
+	ASSERT_EQ(0, row(0, 0, data_of(0, 0)));
+	ASSERT_EQ(0, simple(STRAKE_SPACE_FLUSH));
+	power_disk_vanish(disks[0], true);
+	ASSERT_EQ(0, row(0, 1, data_of(0, 1)));
+	stop();
+	power_disk_vanish(disks[0], false);
+	EXPECT_EQ(-ENODEV, open({0})) << "it does not know what the other went on to do";
+	EXPECT_NE(std::string::npos, err.find("may know newer data")) << err;
+	up({0, 1});
+	EXPECT_EQ(LOG_MEMBER_STALE, member(0).state);
+	until([&] { return status().stale == 0; });
+	power_disk_vanish(disks[1], true);
+	EXPECT_EQ(data_of(0, 0), read(0, 0, sp->row_bytes));
+	EXPECT_EQ(data_of(0, 1), read(0, sp->row_bytes, sp->row_bytes));
+	power_disk_vanish(disks[1], false);
+}
+
+TEST_F(LogPower, RefusesWhatIsNotOurs)
+{
+	all_up(4);
+	stop();
+	make_disks(1);
+	conf.n_drives = 4;
+	EXPECT_EQ(-EEXIST, open({0, 1, 2, 3, 4}));
+	EXPECT_NE(std::string::npos, err.find("no member's place is free")) << err;
+	conf.name = "other";
+	EXPECT_EQ(-EEXIST, open({0, 1, 2, 3}));
+	EXPECT_NE(std::string::npos, err.find("belongs to group \"g0\"")) << err;
+	conf.name = "g0";
+	conf.parity = 0;
+	EXPECT_EQ(-EINVAL, open({0, 1, 2, 3}));
+	EXPECT_NE(std::string::npos, err.find("is 3+1 on its drives")) << err;
+	conf.parity = 1;
+	conf.segment = 32768;
+	EXPECT_EQ(-EINVAL, open({0, 1, 2, 3}));
+	conf.segment = 0;
+	up({0, 1, 2, 3});
+	stop();
+	bytes junk = pattern(512, 3);
+
+	power_disk_poke(disks[4], 0, junk.data(), junk.size());
+	EXPECT_EQ(-EEXIST, open({0, 1, 2, 4}));
+	EXPECT_NE(std::string::npos, err.find("not blank")) << err;
+}
+
+TEST_F(LogPower, HostileSuperblocksAreRefusedInOneLine)
+{
+	all_up(4);
+	stop();
+	std::vector<std::function<void(lgroup_super &)>> bends = {
+		[](lgroup_super &s) { s.first = 3, s.data = 2, s.moved = 1000; },
+		[](lgroup_super &s) {
+			s.first = 3;
+			s.data = 2;
+		},
+		[](lgroup_super &s) { s.index = 1; },
+		[](lgroup_super &s) { s.member[0].slots = 1u << 26; },
+		[](lgroup_super &s) { s.uuid[3] ^= 1; },
+		[](lgroup_super &s) { s.member[1].uuid[3] ^= 1; },
+		[](lgroup_super &s) {
+			s.generation += 5;
+			s.member[1].state = 2;
+			s.member[2].slots *= 2;
+		},
+	};
+	std::vector<std::vector<uint8_t>> sound(4, std::vector<uint8_t>(2 * LOG_SUPER_BYTES));
+
+	for (unsigned i = 0; i < 4; i++)
+		power_disk_peek(disks[i], 0, sound[i].data(), sound[i].size());
+	for (size_t b = 0; b < bends.size(); b++) {
+		poke_super(0, [&](lgroup_super &s) {
+			s.generation++;
+			bends[b](s);
+		});
+		if (open({0, 1, 2, 3}) == 0) {
+			log_group_close(g);
+			g = nullptr;
+			for (unsigned i = 0; i < 4; i++)
+				pull(i);
+			ADD_FAILURE() << "bend " << b;
+		}
+		EXPECT_FALSE(err.empty());
+		EXPECT_EQ(std::string::npos, err.find('\n'));
+		for (unsigned i = 0; i < 4; i++)
+			power_disk_poke(disks[i], 0, sound[i].data(), sound[i].size());
+	}
+	up({0, 1, 2, 3});
+}
+
+/* A group being made loses power at each write: it is made again, or it is there. */
+TEST_F(LogPower, CutAtEveryWriteOfCreation)
+{
+	for (uint64_t nth = 1; nth < 40; nth++) {
+		make_disks(4, nth);
+		power_cut_at(ps, nth);
+		int ret = open({0, 1, 2, 3});
+		bool whole = power_is_on(ps);
+
+		if (ret == 0) {
+			log_group_close(g);
+			g = nullptr;
+			for (unsigned i = 0; i < 4; i++)
+				pull(i);
+		}
+		power_restore(ps);
+		up({0, 1, 2, 3});
+		ASSERT_EQ(0, row(0, 0, data_of(0, 0))) << "cut at " << nth;
+		EXPECT_EQ(data_of(0, 0), read(0, 0, sp->row_bytes));
+		until([&] { return status().stale == 0; });
+		stop();
+		drop_disks();
+		rows.clear();
+		if (whole)
+			return;
+	}
+	FAIL() << "never got through";
+}
+
+/* Notes, a loss, a return: cut at each write. Every note is the old or the new one, whole; what was flushed is there.
+ */
+TEST_F(LogPower, CutAtEveryWriteOfNotesAndSuperblocks)
+{
+	bool through = false;
+
+	for (uint64_t nth = 1; nth < 400 && !through; nth++) {
+		int acked = 0;
+		bool degraded_acked = false;
+
+		disk_conf.delay_turns = (uint32_t)(nth % 3);
+		conf.parity = 1;
+		all_up(4);
+		fill(2);
+		ASSERT_EQ(0, simple(STRAKE_SPACE_FLUSH));
+		ASSERT_EQ(0, note(2, std::string(5000, 'a')));
+		power_cut_at(ps, nth);
+		for (int i = 1; i <= 3; i++) {
+			if (note(2, std::string(5000 + (size_t)i, (char)('a' + i))) == 0 && power_is_on(ps))
+				acked = i;
+		}
+		if (log_group_member_fail(g, 1) == 0) {
+			turns(20);
+			degraded_acked =
+				row(2, 0, data_of(2, 0)) == 0 && simple(STRAKE_SPACE_FLUSH) == 0 && power_is_on(ps);
+		}
+		if (member(1).state == LOG_MEMBER_MISSING) {
+			char text[300];
+
+			log_group_member_return(g, 1, drives[1], text, sizeof(text));
+			for (int i = 0; i < 3000 && status().stale > 0 && power_is_on(ps); i++)
+				turn();
+		}
+		through = power_is_on(ps);
+		crash();
+		rows = {{0, sp->rows}, {1, sp->rows}};
+		if (degraded_acked)
+			rows[2] = 1;
+		up({0, 1, 2, 3});
+		std::string now_there = note(2);
+
+		ASSERT_GE(now_there.size(), 5000u + (size_t)acked) << "cut at " << nth;
+		ASSERT_EQ(std::string(now_there.size(), (char)('a' + now_there.size() - 5000)), now_there);
+		if (degraded_acked) {
+			ASSERT_EQ(data_of(2, 0), read(2, 0, sp->row_bytes)) << "cut at " << nth;
+		}
+		expect_filled(2);
+		until([&] { return status().stale + status().missing == 0; });
+		for (unsigned i = 0; i < 4; i++) {
+			power_fault f = {};
+
+			f.ops = 1u << STRAKE_IO_READ;
+			f.status = -EIO;
+			power_disk_fault(disks[i], &f);
+			expect_filled(2);
+			power_disk_no_faults(disks[i]);
+		}
+		EXPECT_EQ(now_there, note(2));
+		stop();
+		drop_disks();
+		rows.clear();
+	}
+	EXPECT_TRUE(through);
+}
+
+} // namespace

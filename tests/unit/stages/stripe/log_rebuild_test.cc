@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/* Members that come back, replacements, spares and more drives: rebuilt and filled while the store goes on. */
+
+#include "log_rig.h"
+
+static uint64_t
+draw(uint64_t *rng)
+{
+	*rng = *rng * 6364136223846793005ull + 1442695040888963407ull;
+	return *rng >> 33;
+}
+
+namespace
+{
+
+class LogRebuild : public LogRig
+{
+      protected:
+	void
+	lose(unsigned i)
+	{
+		ASSERT_EQ(0, log_group_member_fail(g, i));
+		until([&] { return member(i).state == LOG_MEMBER_MISSING; });
+		turns(5);
+	}
+	int
+	give(unsigned i, unsigned disk)
+	{
+		char text[300] = "";
+		int ret = log_group_member_return(g, i, plug(disk), text, sizeof(text));
+
+		err = text;
+		return ret;
+	}
+	void
+	in_sync()
+	{
+		until([&] { return status().stale == 0; });
+		turns(5);
+	}
+	/* Everything is right although nothing can be read from these. */
+	void
+	expect_right_without(const std::vector<unsigned> &gone, uint32_t n)
+	{
+		power_fault f = {};
+
+		f.ops = 1u << STRAKE_IO_READ;
+		f.status = -EIO;
+		for (unsigned d : gone)
+			power_disk_fault(disks[d], &f);
+		expect_filled(n);
+		for (unsigned d : gone)
+			power_disk_no_faults(disks[d]);
+	}
+};
+
+TEST_F(LogRebuild, ReplacementIsFilledAndCountsWhenItIs)
+{
+	conf.parity = 1;
+	all_up(4);
+	make_disks(1);
+	conf.n_drives = 4;
+	fill(6);
+	ASSERT_EQ(0, intent(0, pattern(8192, 5)));
+	ASSERT_EQ(0, note(1, "keys"));
+	lose(1);
+	ASSERT_EQ(0, row(7, 0, data_of(7, 0))) << "degraded";
+	ASSERT_EQ(0, give(1, 4)) << err;
+	EXPECT_EQ(LOG_MEMBER_STALE, member(1).state);
+	EXPECT_EQ(-EBUSY, log_group_member_fail(g, 2)) << "nothing to spare yet";
+	in_sync();
+	EXPECT_EQ(LOG_MEMBER_IN_SYNC, member(1).state);
+	EXPECT_EQ(pattern(8192, 5), intent_read(0, 8192, 1)) << "the intents too";
+	power_disk_vanish(disks[3], true);
+	expect_filled(6);
+	EXPECT_EQ(data_of(7, 0), read(7, 0, sp->row_bytes));
+	power_disk_vanish(disks[3], false);
+	until([&] { return !status().stale; });
+	stop();
+	up({0, 4, 2, 3});
+	EXPECT_EQ("keys", note(1));
+	until([&] { return status().stale + status().missing == 0; });
+	expect_filled(6);
+}
+
+TEST_F(LogRebuild, RowsAndFreesMeanwhileAreRight)
+{
+	for (uint64_t seed = 1; seed <= 6; seed++) {
+		uint64_t rng = seed;
+
+		disk_conf.delay_turns = 4;
+		conf.parity = 2;
+		make_disks(7, seed);
+		conf.n_drives = 5;
+		up({0, 1, 2, 3, 4});
+		fill(12);
+		lose(0);
+		lose(3);
+		ASSERT_EQ(0, give(0, 5)) << err;
+		ASSERT_EQ(0, give(3, 6)) << err;
+		std::map<uint32_t, std::vector<uint64_t>> what;
+
+		for (uint32_t s = 0; s < 12; s++)
+			for (uint32_t r = 0; r < sp->rows; r++)
+				what[s].push_back(1000 * (s + 1) + r);
+		for (int i = 0; i < 60; i++) {
+			uint32_t s = (uint32_t)(draw(&rng) % 14);
+
+			if (what[s].size() < sp->rows) {
+				uint64_t v = 777000 + (uint64_t)i;
+
+				ASSERT_EQ(0, row(s, (uint32_t)what[s].size(), pattern(sp->row_bytes, v)));
+				what[s].push_back(v);
+			} else {
+				rows.erase(s);
+				what[s].clear();
+				ASSERT_EQ(0, simple(STRAKE_SPACE_FREE, s));
+			}
+			ASSERT_EQ(0, intent(4096 * (draw(&rng) % 64), pattern(4096, (uint64_t)i)));
+			turns((unsigned)(draw(&rng) % 4));
+		}
+		in_sync();
+		ASSERT_EQ(0, simple(STRAKE_SPACE_FLUSH));
+		for (unsigned a : {5u, 1u})
+			for (unsigned b : {6u, 2u, 4u}) {
+				power_fault f = {};
+
+				f.ops = 1u << STRAKE_IO_READ;
+				f.status = -EIO;
+				power_disk_fault(disks[a], &f);
+				power_disk_fault(disks[b], &f);
+				for (auto &[s, rs] : what)
+					for (uint32_t r = 0; r < rs.size(); r++)
+						ASSERT_EQ(pattern(sp->row_bytes, rs[r]),
+							  read(s, (uint64_t)r * sp->row_bytes, sp->row_bytes))
+							<< "seed " << seed << " seg " << s << " row " << r;
+				power_disk_no_faults(disks[a]);
+				power_disk_no_faults(disks[b]);
+			}
+		stop();
+		drop_disks();
+		rows.clear();
+	}
+}
+
+TEST_F(LogRebuild, RateIsKept)
+{
+	all_up(4);
+	fill(20);
+	lose(2);
+	log_group_rebuild_rate(g, 1 << 20);
+	turns(3);
+	uint64_t t0 = now, before_bytes = status().rebuild_bytes;
+
+	ASSERT_EQ(0, give(2, 2)) << err;
+	in_sync();
+	uint64_t bytes_done = status().rebuild_bytes - before_bytes;
+
+	EXPECT_GE(bytes_done, 20 * 16384u * 3 / 4);
+	EXPECT_GE(now - t0, bytes_done * STRAKE_NS_PER_SEC / (1 << 20) * 9 / 10);
+}
+
+TEST_F(LogRebuild, SpareTakesTheNextPlace)
+{
+	char text[300];
+
+	all_up(4);
+	make_disks(1);
+	conf.n_drives = 4;
+	fill(4);
+	ASSERT_EQ(0, log_group_spare_add(g, plug(4), text, sizeof(text))) << text;
+	EXPECT_EQ(1u, status().spares);
+	power_disk_vanish(disks[0], true);
+	ASSERT_EQ(0, row(10, 0, data_of(10, 0)));
+	until([&] { return status().missing + status().stale == 0; });
+	EXPECT_EQ(0u, status().spares);
+	EXPECT_EQ(drives[4], member(0).drive);
+	expect_right_without({0, 1}, 4);
+	stop();
+	EXPECT_NE(0, open({0, 1, 2, 3})) << "what was replaced is no member any more";
+	up({4, 1, 2, 3});
+	expect_filled(4);
+}
+
+TEST_F(LogRebuild, RefusesWrongDrives)
+{
+	all_up(4);
+	disk_bytes = 4 * kMiB - 512 * 1024;
+	make_disks(1);
+	disk_bytes = 5 * kMiB;
+	make_disks(1);
+	conf.n_drives = 4;
+	bytes junk = pattern(512, 3);
+
+	power_disk_poke(disks[5], 0, junk.data(), junk.size());
+	EXPECT_EQ(-EBUSY, give(1, 4));
+	lose(1);
+	EXPECT_EQ(-EINVAL, give(1, 4)) << err;
+	EXPECT_NE(std::string::npos, err.find("too small")) << err;
+	EXPECT_EQ(-EEXIST, give(1, 5)) << err;
+	EXPECT_EQ(-EBUSY, give(1, 2)) << err;
+	EXPECT_EQ(0, give(1, 1)) << err;
+	in_sync();
+}
+
+TEST_F(LogRebuild, LossInTheMidstGoesOnWithoutErrors)
+{
+	disk_conf.delay_turns = 2;
+	all_up(4);
+	make_disks(1);
+	conf.n_drives = 4;
+	fill(10);
+	lose(1);
+	ASSERT_EQ(0, give(1, 4)) << err;
+	turns(10);
+	power_disk_vanish(disks[4], true);
+	until([&] { return member(1).state == LOG_MEMBER_MISSING; });
+	expect_filled(10);
+	ASSERT_EQ(0, row(11, 0, data_of(11, 0)));
+	power_disk_vanish(disks[4], false);
+	ASSERT_EQ(0, give(1, 4)) << err;
+	in_sync();
+	expect_right_without({0}, 10);
+}
+
+TEST_F(LogRebuild, ScrubFindsRowsThatDisagree)
+{
+	std::vector<std::pair<uint32_t, uint32_t>> found;
+
+	all_up(4);
+	fill(5);
+	bytes bad = pattern(512, 9);
+
+	power_disk_poke(disks[2], lgroup_super_data_off(sp->intent_bytes) + 16384 + 4096, bad.data(), bad.size());
+	log_group_scrub_watch(
+		g,
+		[](void *arg, uint32_t s, uint32_t r) {
+			((decltype(found) *)arg)->push_back({s, r});
+		},
+		&found);
+	ASSERT_EQ(0, log_group_scrub_start(g, 0));
+	turns(2);
+	until([&] { return status().scrub_total == 0; });
+	EXPECT_EQ(5 * sp->rows, status().scrub_rows);
+	ASSERT_EQ(1u, found.size());
+	EXPECT_EQ(1u, found[0].second);
+	uint64_t off = sp->row_bytes;
+	uint32_t seg = found[0].first;
+	uint16_t attempt = 0;
+
+	while (attempt < 5 && read(seg, off, sp->row_bytes, 0, attempt) != data_of(seg, 1))
+		attempt++;
+	ASSERT_LT(attempt, 5);
+	ASSERT_EQ(0, simple(STRAKE_SPACE_REPAIR, seg, off, sp->row_bytes, attempt));
+	ASSERT_EQ(0, log_group_scrub_start(g, 0));
+	turns(2);
+	until([&] { return status().scrub_total == 0; });
+	EXPECT_EQ(0u, status().scrub_wrong);
+	EXPECT_EQ(1u, member(2).wrong);
+}
+
+TEST_F(LogRebuild, DriveIsAddedAndSegmentsGrow)
+{
+	char text[300];
+
+	all_up(4);
+	make_disks(1);
+	conf.n_drives = 5;
+	conf.data = 0;
+	uint32_t was = sp->segments;
+
+	fill(was);
+	ASSERT_EQ(0, log_group_drive_add(g, plug(4), text, sizeof(text))) << text;
+	EXPECT_EQ(-EBUSY, log_group_drive_add(g, plug(4), text, sizeof(text)));
+	until([&] { return status().segments == status().segments_coming; });
+	EXPECT_EQ(was * 5 / 4, sp->segments);
+	expect_filled(was);
+	for (uint32_t s = was; s < sp->segments; s++)
+		ASSERT_EQ(0, row(s, 0, data_of(s, 0)));
+	expect_filled(was);
+	for (unsigned i = 0; i < 5; i++)
+		expect_right_without({i}, was);
+	uint32_t grown = sp->segments;
+
+	stop();
+	up({4, 3, 2, 1, 0});
+	EXPECT_EQ(grown, sp->segments);
+	until([&] { return status().stale + status().missing == 0; });
+	expect_filled(was);
+	for (uint32_t s = was; s < grown; s++)
+		ASSERT_EQ(data_of(s, 0), read(s, 0, sp->row_bytes));
+}
+
+} // namespace
