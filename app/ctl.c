@@ -18,10 +18,8 @@
 #include <jansson.h>
 #include <rte_common.h>
 
-#include "group.h"
-#include "plan.h"
+#include "drive.h"
 #include "strake_account.h"
-#include "strake_drive.h"
 #include "strake_lcore.h"
 #include "strake_trace.h"
 #include "strake_volume.h"
@@ -104,55 +102,6 @@ do_steps(struct appliance *a, const struct ctl_request *r, json_t *answer)
 	return 0;
 }
 
-static struct group *
-find_member(struct appliance *a, const char *name, unsigned int *member)
-{
-	for (unsigned int g = 0; name != NULL && g < a->conf->n_groups; g++) {
-		struct group_status st;
-
-		group_status(a->groups[g], &st);
-		for (*member = 0; *member < st.members; (*member)++) {
-			struct strake_drive *drive = NULL;
-
-			group_member_get(a->groups[g], *member, &drive);
-			if (drive != NULL && strcmp(drive->name, name) == 0)
-				return a->groups[g];
-		}
-	}
-	return NULL;
-}
-
-static int
-do_drive(struct appliance *a, const struct ctl_request *r, json_t *answer)
-{
-	const char *name = ctl_value(r, "name");
-	struct strake_drive *drive = NULL;
-	unsigned int member;
-	struct group *g = find_member(a, name, &member);
-	char err[BOOT_ERR_MAX] = "";
-	int ret;
-
-	if (g == NULL && name != NULL && strcmp(r->command, "drive return") == 0) {
-		ret = plan_drive_return(a, name, err, sizeof(err));
-		if (ret < 0 && err[0] != '\0')
-			json_object_set_new(answer, "error", json_string(err));
-		if (ret != -ENOENT || err[0] != '\0')
-			return ret;
-	}
-	if (g == NULL) {
-		json_object_set_new(answer, "error",
-				    json_sprintf("no drive \"%s\" in any group", name != NULL ? name : ""));
-		return -ENOENT;
-	}
-	if (strcmp(r->command, "drive fail") == 0)
-		return group_member_fail(g, member);
-	group_member_get(g, member, &drive);
-	ret = group_member_return(g, member, drive, err, sizeof(err));
-	if (ret < 0 && err[0] != '\0')
-		json_object_set_new(answer, "error", json_string(err));
-	return ret;
-}
-
 static int
 do_slab_move(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
@@ -200,8 +149,15 @@ static const struct {
 	{"trace", do_trace},
 	{"steps on", do_steps},
 	{"steps off", do_steps},
-	{"drive fail", do_drive},
-	{"drive return", do_drive},
+	{"drive fail", drive_service},
+	{"drive return", drive_service},
+	{"drive locate", drive_locate},
+	{"drive look", drive_order},
+	{"drive format", drive_order},
+	{"drive sanitize", drive_order},
+	{"drive remove", drive_remove},
+	{"drive add", drive_add},
+	{"drive replace", drive_replace},
 	{"slab move", do_slab_move},
 	{"config save", do_config_save},
 	{"namespace add", change_namespace_add},
@@ -401,7 +357,7 @@ ctl_poll(struct strake_poller *p, uint64_t now)
 	if (ctl.busy) /* a command below runs turns of the loop */
 		return 0;
 	ctl.busy = true;
-	work = change_poll();
+	work = change_poll() + drive_poll(ctl.app, now);
 	ctl.busy = false;
 	/* Main turns fast when it is busy; people type slowly. */
 	if (now < next)
@@ -473,6 +429,7 @@ void
 ctl_down(struct appliance *a)
 {
 	strake_poller_del(&ctl.poller);
+	drive_down(a);
 	for (unsigned int i = 0; i < CLIENTS_MAX; i++) {
 		if (ctl.clients[i].fd >= 0)
 			drop(&ctl.clients[i]);

@@ -291,11 +291,10 @@ stage_info(const char *cmd, const char *params, struct rte_tel_data *d)
  */
 
 static int
-drive_list(const char *cmd, const char *params, struct rte_tel_data *d)
+drive_list_on_main(const char *params, struct rte_tel_data *d)
 {
 	unsigned int first, count;
 
-	RTE_SET_USED(cmd);
 	if (strake_tel_page(params, &first, &count) < 0)
 		return -EINVAL;
 	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
@@ -326,15 +325,14 @@ drive_sum(const struct strake_drive *drive, struct strake_drive_stats *sum)
 }
 
 static int
-drive_info(const char *cmd, const char *params, struct rte_tel_data *d)
+drive_info_on_main(const char *params, struct rte_tel_data *d)
 {
 	static const char *const op_name[STRAKE_IO_OPS] = {"read", "write", "flush", "write_zeroes", "deallocate"};
 	struct strake_drive_stats sum = {.inflight = 0};
 	struct strake_drive *drive = NULL;
 	char key[32];
 
-	RTE_SET_USED(cmd);
-	for (unsigned int i = 0; params != NULL && (drive = strake_drive_nth(i)) != NULL; i++) {
+	for (unsigned int i = 0; (drive = strake_drive_nth(i)) != NULL; i++) {
 		if (strcmp(drive->name, params) == 0)
 			break;
 	}
@@ -365,6 +363,21 @@ drive_info(const char *cmd, const char *params, struct rte_tel_data *d)
 	if (drive->ops->telemetry != NULL)
 		drive->ops->telemetry(drive, d);
 	return 0;
+}
+
+/* Main may close a drive: nobody else looks at them. */
+static int
+drive_list(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	RTE_SET_USED(cmd);
+	return strake_tel_on_main(drive_list_on_main, params, d);
+}
+
+static int
+drive_info(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	RTE_SET_USED(cmd);
+	return strake_tel_on_main(drive_info_on_main, params, d);
 }
 
 /* --- trace ---------------------------------------------------------------------------------------------------------

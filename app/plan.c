@@ -257,6 +257,18 @@ err_lcores:
 	return ret;
 }
 
+void
+plan_drive_close(struct appliance *a, unsigned int i, const char *why)
+{
+	struct strake_drive *drive = a->drives[i];
+
+	a->drives[i] = NULL;
+	snprintf(a->drive_why[i], sizeof(a->drive_why[i]), "%s", why);
+	for (uint16_t l = 0; l <= a->n_data; l++)
+		strake_msg_call(l, gone_here, drive);
+	strake_drive_close(drive);
+}
+
 int
 plan_drive_return(struct appliance *a, const char *name, char *err, size_t errlen)
 {

@@ -22,6 +22,8 @@ void plan_drives_down(struct appliance *a);
  * @return 0: the group looks at it; -ENOENT: no such drive; -errno with one line in @p err.
  */
 int plan_drive_return(struct appliance *a, const char *name, char *err, size_t errlen);
+/** Close drive @p i on every lcore; nobody uses it. @p why: for whoever asks where it is. */
+void plan_drive_close(struct appliance *a, unsigned int i, const char *why);
 int plan_groups_up(struct appliance *a);
 void plan_groups_down(struct appliance *a);
 int plan_volumes_up(struct appliance *a);

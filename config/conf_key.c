@@ -144,6 +144,29 @@ fail:
 	return NULL;
 }
 
+struct conf_values *
+conf_values_with(const struct conf_values *v, const char *key, const char *text, char *err, size_t errlen)
+{
+	struct conf_values *new = values_new(v->keys);
+	char why[200] = "unknown key";
+	bool good = false;
+
+	for (unsigned int i = 0; i < v->n; i++) {
+		if (strcmp(v->keys[i].name, key) == 0) {
+			good = values_set(new, i, text, NULL, why, sizeof(why));
+			continue;
+		}
+		new->v[i] = v->v[i];
+		if (v->v[i].text != NULL)
+			new->v[i].text = conf_strdup(v->v[i].text);
+	}
+	if (good)
+		return new;
+	snprintf(err, errlen, "%s: %s", key, why);
+	conf_values_free(new);
+	return NULL;
+}
+
 void
 conf_values_free(struct conf_values *v)
 {

@@ -63,6 +63,15 @@ struct strake_io {
 	uint64_t priv[4]; /**< the driver's */
 };
 
+/** What an operator may ask of the hardware itself. */
+enum strake_drive_task {
+	STRAKE_DRIVE_LOCATE,   /**< let its light say where it is */
+	STRAKE_DRIVE_UNLOCATE, /**< and no longer */
+	STRAKE_DRIVE_LOOK,     /**< look at its health now */
+	STRAKE_DRIVE_FORMAT,   /**< lose all data of this namespace */
+	STRAKE_DRIVE_SANITIZE, /**< lose all data of the whole drive, for good */
+};
+
 struct strake_drive_ops {
 	const char *name;	     /**< `kind:` in the configuration. Required. */
 	const struct conf_key *keys; /**< its configuration beside `name:` and `kind:` */
@@ -80,6 +89,11 @@ struct strake_drive_ops {
 	/** Take a prefix of the burst. @return how many were taken, 0 to n; the rest is offered again later.
 	 * Must not call done(). Required. */
 	uint16_t (*submit)(struct strake_drive *drive, struct strake_io **ios, uint16_t n);
+	/** Begin a task; one at a time. For those that lose data the caller made sure that nobody uses the drive.
+	 * Main. @return 0; -EOPNOTSUPP, -EBUSY, or another -errno with one line in @p err. Optional. */
+	int (*order)(struct strake_drive *drive, enum strake_drive_task task, char *err, size_t errlen);
+	/** How the last task went. Main. @return -EINPROGRESS; or 0 or -errno, and one line in @p said. With order. */
+	int (*ordered)(struct strake_drive *drive, char *said, size_t len);
 	/** Add the driver's own figures to a telemetry dictionary. Any thread. Optional. */
 	void (*telemetry)(struct strake_drive *drive, struct rte_tel_data *dict);
 };
@@ -101,7 +115,9 @@ struct strake_drive {
 	uint32_t block_size; /**< smallest unit of off and len: 512 or 4096 */
 	uint32_t max_io;     /**< longest read or write, bytes; at least STRAKE_BUF_PAGE_MAX */
 	bool volatile_cache; /**< writes are durable only after flush or FUA */
-	bool failed;	     /**< taken out of service by its group: submit nothing. Written by main. */
+	/** How often it was found again after it had vanished. Written by the driver, atomically, from any thread. */
+	unsigned int returns;
+	bool failed; /**< taken out of service by its group: submit nothing. Written by main. */
 	void *priv;
 	void *lc[STRAKE_LCORE_MAX]; /**< the driver's per-lcore part */
 	struct strake_drive_stats *stats[STRAKE_LCORE_MAX];

@@ -38,6 +38,9 @@ group_kick(struct group *g)
 		task_dirty(g);
 	} else if (g->closing || g->quiet) {
 		return;
+	} else if (g->forget != 0) {
+		g->task = TASK_FORGET;
+		task_forget(g);
 	} else if (g->back != NULL) {
 		g->task = TASK_RETURN;
 		task_return(g);

@@ -134,6 +134,7 @@ struct group_slot {
 enum group_task {
 	TASK_NONE,
 	TASK_LOST,
+	TASK_FORGET,
 	TASK_RETURN,
 	TASK_DIRTY,
 	TASK_CLEAR,
@@ -212,6 +213,7 @@ struct group {
 	/* members: member.c */
 	uint32_t lost_host, lost_meta; /**< failed I/O of a host, or a write of our own */
 	struct group_fail *fails;
+	uint32_t forget;	   /**< missing members whose drive is to be let go */
 	struct strake_drive *back; /**< the drive that takes, or has again, the place of member back_i */
 	uint32_t back_i, back_pos;
 	struct strake_buf *back_page;
@@ -326,6 +328,7 @@ void group_ctl_back(struct strake_msg *msg);
 /* member.c */
 void task_lost(struct group *g);
 void task_return(struct group *g);
+void task_forget(struct group *g);
 void group_fail_on_main(struct strake_msg *msg);
 bool group_column_spare(const struct group *g, uint32_t member);
 int group_drive_blank(const uint8_t *page, uint32_t len, bool head, const char **what);

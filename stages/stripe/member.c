@@ -154,6 +154,57 @@ group_member_fail(struct group *g, unsigned int member)
 	return 0;
 }
 
+/* --- letting go -----------------------------------------------------------------------------------------------------
+ */
+
+static void
+forgotten(struct group *g)
+{
+	g->forget = 0;
+	group_task_end(g);
+}
+
+/* The round that made it missing has waited for all I/O on it; this one takes it out of everybody's view. */
+void
+task_forget(struct group *g)
+{
+	for (uint32_t rest = g->forget; rest != 0; rest &= rest - 1) {
+		struct group_slot *m = &g->m[__builtin_ctz(rest)];
+
+		if (m->state == GROUP_MEMBER_MISSING)
+			m->drive = NULL;
+	}
+	round_publish(g, forgotten);
+}
+
+int
+group_member_forget(struct group *g, unsigned int member)
+{
+	const struct group_slot *m = &g->m[member];
+
+	if (member >= g->s.members)
+		return -EINVAL;
+	if (((g->lost_host | g->lost_meta | g->forget) & 1u << member) != 0 || (g->back != NULL && g->back_i == member))
+		return -EAGAIN;
+	if (m->state != GROUP_MEMBER_MISSING)
+		return g->task == TASK_LOST ? -EAGAIN : -EBUSY;
+	if (m->drive == NULL)
+		return 0;
+	g->forget |= 1u << member;
+	group_kick(g);
+	return -EAGAIN;
+}
+
+bool
+group_has_drive(const struct group *g, const struct strake_drive *drive)
+{
+	for (uint32_t i = 0; i < g->s.members; i++) {
+		if (g->m[i].drive == drive)
+			return true;
+	}
+	return g->back == drive;
+}
+
 /* --- the way back -------------------------------------------------------------------------------------------------
  */
 

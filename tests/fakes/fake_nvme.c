@@ -39,6 +39,10 @@ struct fake_nvme {
 	uint8_t fail_opcode;
 	int fail_res;
 	unsigned int fail_times;
+	unsigned int namespaces;
+	int erase_res;
+	uint8_t formatted, sanitized, sanitize_state;
+	unsigned int sanitize_polls;
 	struct fake_nvme_cmd *seen;
 	unsigned int n_seen;
 };
@@ -55,6 +59,12 @@ fake_identify(struct nvme_dev *dev, uint8_t cns, uint32_t nsid, void *data)
 	struct fake_nvme *f = container_of(dev, struct fake_nvme, dev);
 
 	RTE_SET_USED(nsid);
+	if (cns == 2) {
+		memset(data, 0, PAGE);
+		for (uint32_t i = 0; i < f->namespaces; i++)
+			((uint32_t *)data)[i] = i + 1;
+		return 0;
+	}
 	if (cns > 1)
 		return 0x4002; /* Invalid Field, do not retry */
 	memcpy(data, cns == 1 ? f->ctrl : f->ns, f->identify_bytes);
@@ -66,6 +76,12 @@ fake_log(struct nvme_dev *dev, uint8_t lid, void *data, uint32_t len)
 {
 	struct fake_nvme *f = container_of(dev, struct fake_nvme, dev);
 
+	if (lid == 0x81) {
+		memset(data, 0, len);
+		((uint8_t *)data)[2] = f->sanitize_polls > 0 ? 2 : f->sanitize_state;
+		f->sanitize_polls -= f->sanitize_polls > 0;
+		return 0;
+	}
 	if (lid != 2)
 		return 0x4109; /* Invalid Log Page */
 	memcpy(data, f->smart, RTE_MIN(len, sizeof(f->smart)));
@@ -78,6 +94,25 @@ fake_feature(struct nvme_dev *dev, uint8_t fid, uint32_t *value)
 	RTE_SET_USED(dev);
 	*value = 1;
 	return fid == 6 ? 0 : 0x4002;
+}
+
+static int
+fake_format(struct nvme_dev *dev, uint8_t flbas)
+{
+	struct fake_nvme *f = container_of(dev, struct fake_nvme, dev);
+
+	RTE_SET_USED(flbas);
+	f->formatted += f->erase_res == 0;
+	return f->erase_res;
+}
+
+static int
+fake_sanitize(struct nvme_dev *dev, uint8_t action)
+{
+	struct fake_nvme *f = container_of(dev, struct fake_nvme, dev);
+
+	f->sanitized = f->erase_res == 0 ? action : 0;
+	return f->erase_res;
 }
 
 static int
@@ -206,6 +241,8 @@ static const struct nvme_dev_ops fake_dev_ops = {
 	.identify = fake_identify,
 	.log = fake_log,
 	.feature = fake_feature,
+	.format = fake_format,
+	.sanitize = fake_sanitize,
 	.lcore_init = fake_lcore_init,
 	.lcore_fini = fake_lcore_fini,
 	.submit = fake_submit,
@@ -268,6 +305,7 @@ fake_nvme_new(uint8_t lba_shift, uint64_t blocks)
 	f->ctrl[77] = 5;     /* MDTS: 128 KiB */
 	f->ctrl[520] = 0x0c; /* ONCS: Write Zeroes, Dataset Management */
 	f->ctrl[525] = 1;    /* VWC */
+	f->namespaces = 1;
 	memcpy(f->ns, &blocks, 8);
 	memcpy(f->ns + 8, &blocks, 8);
 	memcpy(f->ns + 16, &blocks, 8);
@@ -286,6 +324,27 @@ fake_nvme_free(struct fake_nvme *f)
 
 /* --- orders ----------------------------------------------------------------------------------------------------------
  */
+
+void
+fake_nvme_erasing(struct fake_nvme *f, unsigned int namespaces, int res, uint8_t state, unsigned int polls)
+{
+	f->namespaces = namespaces;
+	f->erase_res = res;
+	f->sanitize_state = state;
+	f->sanitize_polls = polls;
+}
+
+unsigned int
+fake_nvme_formatted(const struct fake_nvme *f)
+{
+	return f->formatted;
+}
+
+uint8_t
+fake_nvme_sanitized(const struct fake_nvme *f)
+{
+	return f->sanitized;
+}
 
 uint8_t *
 fake_nvme_ctrl(struct fake_nvme *f)

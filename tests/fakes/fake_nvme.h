@@ -66,6 +66,13 @@ void fake_nvme_room(struct fake_nvme *f, int n);
 void fake_nvme_answer_twice(struct fake_nvme *f);
 void fake_nvme_stranger(struct fake_nvme *f, uint64_t tag);
 
+/** What Format and Sanitize answer, how many namespaces there are, and what the Sanitize Status log says (its state)
+ * after it has said @p polls times that it is under way. */
+void fake_nvme_erasing(struct fake_nvme *f, unsigned int namespaces, int res, uint8_t state, unsigned int polls);
+/** How often it was formatted; by which action it was sanitized, 0: not. */
+unsigned int fake_nvme_formatted(const struct fake_nvme *f);
+uint8_t fake_nvme_sanitized(const struct fake_nvme *f);
+
 /** Commands so far, and the @p i-th. */
 unsigned int fake_nvme_count(const struct fake_nvme *f);
 const struct fake_nvme_cmd *fake_nvme_asked(const struct fake_nvme *f, unsigned int i);

@@ -3,8 +3,10 @@
 """The appliance on NVMe drives, in a guest whose drives QEMU emulates."""
 
 import glob
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -17,7 +19,7 @@ NVME_LOAD = os.path.join(BUILD, "tests", "perf", "nvme-load")
 # Controllers and their namespaces, as QEMU is told of them: /dev/nvme0 with two formats, a drive of 4096-byte blocks
 # that takes 16 KiB at a time, and one of namespaces that no one should take.
 DRIVES = [("mdts=7", ["logical_block_size=512,physical_block_size=512", "logical_block_size=4096,physical_block_size=4096"]),
-          ("mdts=2", ["logical_block_size=4096,physical_block_size=4096"]),
+          ("", []),
           ("mdts=7", ["logical_block_size=512,ms=8", "logical_block_size=4096,physical_block_size=4096,zoned=on,zoned.zone_size=8M"])]
 
 
@@ -33,10 +35,62 @@ def need():
         raise Skip(str(e)) from e
 
 
+# Each is in a slot of its own; the second can be pulled and put into another, the last.
+MOVABLE = 1
+MOVABLE_OPTIONS = {"driver": "nvme", "id": f"nvme{MOVABLE}", "drive": "moves", "serial": f"TESTDRIVE{MOVABLE}",
+                   "max_ioqpairs": 4, "mdts": 2, "logical_block_size": 4096, "physical_block_size": 4096}
+
+
+def movable(b, size):
+    path = os.path.join(b.folder, "moves.img")
+    with open(path, "wb") as f:
+        f.truncate(size)
+    options = ",".join(f"{k}={v}" if k != "driver" else v for k, v in MOVABLE_OPTIONS.items())
+    return ["-qmp", f"unix:{os.path.join(b.folder, 'qmp')},server,nowait", "-blockdev",
+            f"driver=raw,node-name=moves,discard=unmap,file.driver=file,file.filename={path}",
+            "-device", f"{options},bus=slot{MOVABLE}"]
+
+
+def qmp(b, command, until=None, **arguments):
+    """One order for QEMU; with `until` wait for that event after it."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(60)
+        s.connect(os.path.join(b.folder, "qmp"))
+        f = s.makefile("rw", encoding="utf-8")
+        f.readline()
+        seen = set()
+        for what in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
+            f.write(json.dumps(what) + "\n")
+            f.flush()
+            while True:
+                answer = json.loads(f.readline())
+                check("error" not in answer, f"{command}: {answer}")
+                if "event" not in answer:
+                    break
+                seen.add(answer["event"])
+        while until and until not in seen:
+            seen.add(json.loads(f.readline()).get("event"))
+
+
+def hands(b):
+    """What the job asks for outside: `unplug`, `plug SLOT`."""
+    def act(what, slot=None):
+        if what == "unplug":
+            qmp(b, "device_del", until="DEVICE_DELETED", id=MOVABLE_OPTIONS["id"])
+        else:
+            qmp(b, "device_add", bus=slot, **MOVABLE_OPTIONS)
+    return act
+
+
 def devices(b, size=128 << 20):
-    words = []
+    words = ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]
+    for slot in range(len(DRIVES) + 1):
+        words += ["-device", f"pcie-root-port,id=slot{slot},slot={slot + 1},chassis={slot + 1}"]
     for c, (options, namespaces) in enumerate(DRIVES):
-        words += ["-device", f"nvme,id=nvme{c},serial=TESTDRIVE{c},max_ioqpairs=4,{options}"]
+        if c == MOVABLE:
+            words += movable(b, size)
+            continue
+        words += ["-device", f"nvme,id=nvme{c},serial=TESTDRIVE{c},max_ioqpairs=4,bus=slot{c},{options}"]
         for n, form in enumerate(namespaces, 1):
             path = os.path.join(b.folder, f"nvme{c}n{n}.img")
             with open(path, "wb") as f:
@@ -54,7 +108,7 @@ def run(b, job, seconds):
     for name in ("drives_common", job):
         with open(os.path.join(folder, name + ".sh"), encoding="ascii") as f:
             text += f.read()
-    failed = guest.run(b.write("job.sh", text), lambda *_: None, seconds, lambda line: print(line, flush=True))
+    failed = guest.run(b.write("job.sh", text), hands(b), seconds, lambda line: print(line, flush=True))
     check(failed == 0, f"{failed} tests of {job} failed")
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from harness import NQN, Skip, check, main, root_only, until
+from harness import STRAKECTL, NQN, Skip, check, main, root_only, until
 
 KEY = os.urandom(64)
 CRYPTO = ", stages: [crypto: {key_file: v0.key}]"
@@ -145,6 +145,47 @@ def case_starts_without_a_half_and_takes_it_back(b):
         fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
         a = degraded("2", "another")
     back(a, "2")
+
+
+def case_drives_are_removed_added_and_replaced_while_serving(b):
+    a = b.appliance(b.conf(drives=2, raid=1, kind="uring", size="96MiB")).start()
+    c = b.client()
+    new, sizes = os.path.join(b.folder, "new"), {}
+
+    def synced():
+        until(lambda: "in_sync d1" in json.dumps(a.ctl("group", "show", "g0")), 30, "resync")
+        sizes[len(sizes)] = a.ctl("group", "show", "g0")["resync_bytes"]
+
+    def refused(word, *args):
+        out = subprocess.run([STRAKECTL, "--control", f"{b.folder}/ctl.sock", "--name", b.name, *args],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
+        check(out.returncode != 0 and word in out.stdout.decode(), f"{args}: {out.stdout.decode()}")
+
+    c.run("verify", "--length", "8M", "--seed", "1")
+    refused("say --yes", "drive", "remove", "d1")
+    refused("has no such thing", "drive", "locate", "d1")
+    refused("no drive", "drive", "return", "d7")
+    refused("needs --at", "drive", "replace", "d1")
+    a.ctl("drive", "remove", "d1")
+    refused("no drive 'd1'", "drive", "show", "d1")
+    refused("is not open: it was removed", "drive", "remove", "d1", "--yes")
+    refused("cannot be spared", "drive", "remove", "d0", "--yes")
+    c.run("verify", "--length", "8M", "--seed", "2")
+    a.ctl("drive", "add", "d1")
+    synced()
+    with open(new, "wb") as f:
+        f.truncate(96 << 20)
+    a.ctl("drive", "replace", "d1", "--at", new)
+    synced()
+    check(sizes[0] < 48 << 20 <= sizes[1] - sizes[0], f"copied {sizes}")
+    a.ctl("drive", "fail", "d0")
+    c.run("verify", "--length", "8M", "--seed", "2", "--read-only")
+    saved = os.path.join(b.folder, "saved.yaml")
+    a.ctl("config", "save", saved)
+    with open(saved, encoding="utf-8") as f:
+        check(new in f.read(), "the new place is not saved")
+    a.ctl("drive", "return", "d0")
+    a.stop()
 
 
 def case_start_without_what_a_group_needs_is_refused_in_one_line(b):

@@ -23,7 +23,7 @@
 
 struct opts {
 	const char *name, *socket, *control;
-	const char *shrink;
+	const char *shrink, *at;
 	uint32_t nsid;
 	bool json, wide, yes;
 	uint64_t every;
@@ -268,26 +268,129 @@ change_sure(const struct opts *o, const char *line, const char *loss, ...)
 	return ret != CLI_OK ? ret : change(o, line);
 }
 
+/* What a health look found: those of a drive's figures that say how it is. */
+static int
+drive_health(const struct opts *o, const char *name)
+{
+	static const char *const cols[] = {"name",
+					   "model",
+					   "serial",
+					   "firmware",
+					   "slot",
+					   "out_of_use",
+					   "critical_warning",
+					   "celsius",
+					   "life_used_percent",
+					   "spare_percent",
+					   "spare_threshold_percent",
+					   "smart_media_errors",
+					   "error_log_entries",
+					   "unsafe_shutdowns",
+					   "power_on_hours",
+					   "power_cycles",
+					   "media_bytes_read",
+					   "media_bytes_written",
+					   "events_told",
+					   "events"};
+	char query[512], missing[512];
+	json_t *v, *brief;
+	int ret;
+
+	snprintf(query, sizeof(query), "drive look name=%s", name);
+	ret = change(o, query);
+	if (ret != CLI_OK)
+		return ret;
+	snprintf(query, sizeof(query), "/strake/drive/info,%s", name);
+	snprintf(missing, sizeof(missing), "there is no drive '%s'", name);
+	ret = ask(o, query, NULL, missing, &v);
+	if (ret != CLI_OK)
+		return ret;
+	brief = json_object();
+	for (size_t i = 0; i < sizeof(cols) / sizeof(cols[0]); i++)
+		if (json_object_get(v, cols[i]) != NULL)
+			json_object_set(brief, cols[i], json_object_get(v, cols[i]));
+	json_decref(v);
+	return show(o, brief);
+}
+
+/* What a drive is, for the question whether its data may go. */
+static int
+drive_erase(const struct opts *o, const char *word, const char *name)
+{
+	char line[512], missing[512];
+	const char *serial, *model;
+	json_t *v;
+	int ret;
+
+	snprintf(line, sizeof(line), "/strake/drive/info,%s", name);
+	snprintf(missing, sizeof(missing), "there is no drive '%s'", name);
+	ret = ask(o, line, NULL, missing, &v);
+	if (ret != CLI_OK)
+		return ret;
+	serial = json_string_value(json_object_get(v, "serial"));
+	model = json_string_value(json_object_get(v, "model"));
+	snprintf(line, sizeof(line), "drive %s name=%s", word, name);
+	ret = change_sure(o, line, "everything on drive %s (%s, serial number %s, %lld bytes) is lost%s", name,
+			  model != NULL ? model : "of unknown model", serial != NULL ? serial : "unknown",
+			  (long long)json_integer_value(json_object_get(v, "bytes")),
+			  strcmp(word, "sanitize") == 0 ? ", and no one can bring it back" : "");
+	json_decref(v);
+	return ret;
+}
+
+static int
+drive_change(const struct opts *o, const char *word, const char *name)
+{
+	bool at = o->at != NULL;
+	char line[640];
+
+	snprintf(line, sizeof(line), "drive %s name=%s%s%s", word, name, at ? " at=" : "", at ? o->at : "");
+	if (strcmp(word, "fail") == 0)
+		return change_sure(o, line,
+				   "drive %s is taken out of its group: its copy of the data ages from now on, and the "
+				   "group has one drive less to lose",
+				   name);
+	if (strcmp(word, "remove") == 0)
+		return change_sure(o, line,
+				   "drive %s is taken out of its group and closed, so that it can be pulled; the group "
+				   "has one drive less to lose",
+				   name);
+	if (strcmp(word, "replace") == 0)
+		return change_sure(o, line,
+				   "drive %s is taken out of its group and closed; all of the other half's data is "
+				   "copied to %s, and until then the group has one drive less to lose",
+				   name, at ? o->at : "the new one");
+	return change(o, line);
+}
+
 static int
 cmd_drive(void *values, int argc, char **argv)
 {
-	static const char *const words[] = {"list", "show", "fail", "return"};
+	enum { LIST, SHOW, FAIL, RETURN, LOCATE, DARK, HEALTH, ADD, REMOVE, REPLACE, FORMAT, SANITIZE, WORDS };
+	static const char *const words[] = {"list",   "show", "fail",	"return",  "locate", "dark",
+					    "health", "add",  "remove", "replace", "format", "sanitize"};
+	const struct opts *o = values;
 	char line[512];
-	int what = argc == 0 ? 0 : cli_choose("drive command", argv[0], words, 4);
+	int what = argc == 0 ? LIST : cli_choose("drive command", argv[0], words, WORDS);
 
 	if (what < 0)
 		return -what;
-	if (what < 2)
-		return list_or_show(values, "drive", argc, argv);
+	if (what <= SHOW)
+		return list_or_show(o, "drive", argc, argv);
 	if (argc != 2 || !is_word(argv[1]))
 		return cli_fail(CLI_USAGE, "drive %s needs the name of a drive", words[what]);
-	snprintf(line, sizeof(line), "drive %s name=%s", words[what], argv[1]);
-	if (strcmp(words[what], "fail") == 0)
-		return change_sure(values, line,
-				   "drive %s is taken out of its group: its copy of the data ages from now on, and the "
-				   "group has one drive less to lose",
-				   argv[1]);
-	return change(values, line);
+	if (o->at != NULL && (!is_word(o->at) || (what != ADD && what != REPLACE)))
+		return cli_fail(CLI_USAGE, "--at is for 'add' and 'replace', and takes no spaces or '='");
+	if (what == REPLACE && o->at == NULL)
+		return cli_fail(CLI_USAGE, "drive replace needs --at, where the new drive is");
+	if (what == HEALTH)
+		return drive_health(o, argv[1]);
+	if (what >= FORMAT)
+		return drive_erase(o, words[what], argv[1]);
+	if (what != LOCATE && what != DARK)
+		return drive_change(o, words[what], argv[1]);
+	snprintf(line, sizeof(line), "drive locate name=%s light=%s", argv[1], what == LOCATE ? "on" : "off");
+	return change(o, line);
 }
 
 static int
@@ -573,6 +676,10 @@ static const struct cli_opt none[] = {{NULL}};
 static const struct cli_opt volume_opts[] = {
 	{"shrink", "NAME", "resize: the volume that may lose what lies behind its new end", CLI_STR, AT(shrink), 0, 0},
 	{NULL}};
+static const struct cli_opt drive_opts[] = {
+	{"at", "DEVICE", "add, replace: where it is now, as `device` or `path` in the configuration", CLI_STR, AT(at),
+	 0, 0},
+	{NULL}};
 static const struct cli_opt namespace_opts[] = {
 	{"nsid", "N", "add: namespace id (the lowest that is free)", CLI_U32, AT(nsid), 1, 1024}, {NULL}};
 static const struct cli_opt top_opts[] = {
@@ -586,8 +693,9 @@ static const struct cli_cmd cmds[] = {
 	{"status", "", "the appliance as a whole", none, 0, 0, cmd_status},
 	{"volume", "[list | show NAME | resize NAME SIZE]", "volumes, their load and latency; give one another size",
 	 volume_opts, 0, 3, cmd_volume},
-	{"drive", "[list | show|fail|return NAME]", "drives; take one out of its group, bring it back", none, 0, 2,
-	 cmd_drive},
+	{"drive", "[list | show|health|fail|return|remove|add|replace|locate|dark|format|sanitize NAME]",
+	 "drives; out of their group and back, out of the appliance and in, another one; their light; erase them",
+	 drive_opts, 0, 2, cmd_drive},
 	{"group", "[list | show NAME]", "groups of drives and how they are", none, 0, 2, cmd_group},
 	{"connection", "[list | show ID]", "connections of hosts", none, 0, 2, cmd_connection},
 	{"controller", "[list | show|drop ID]", "associations of hosts; close one's connections", none, 0, 2,

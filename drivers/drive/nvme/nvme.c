@@ -332,6 +332,8 @@ static const struct strake_drive_ops nvme_ops = {
 	.lcore_init = nvme_drive_lcore_init,
 	.lcore_fini = nvme_drive_lcore_fini,
 	.submit = nvme_drive_submit,
+	.order = nvme_drive_order,
+	.ordered = nvme_drive_ordered,
 	.telemetry = nvme_drive_telemetry,
 };
 STRAKE_DRIVE_REGISTER(nvme_ops)

@@ -8,7 +8,8 @@
 
 #include <libnvme.h>
 
-#define ADMIN_TIMEOUT_MS 5000
+#define ADMIN_TIMEOUT_MS  5000
+#define FORMAT_TIMEOUT_MS 600000
 
 /* libnvme: -1 and errno, or the status field. */
 static int
@@ -71,4 +72,39 @@ nvme_ask_feature(struct nvme_dev *dev, uint8_t fid, uint32_t *value)
 	};
 
 	return result(nvme_get_features(&args));
+}
+
+int
+nvme_ask_format(struct nvme_dev *dev, uint8_t flbas)
+{
+	uint32_t value;
+	struct nvme_format_nvm_args args = {
+		.args_size = sizeof(args),
+		.fd = dev->fd,
+		.timeout = FORMAT_TIMEOUT_MS,
+		.nsid = dev->nsid,
+		.ses = NVME_FORMAT_SES_USER_DATA_ERASE,
+		.lbaf = flbas & 0xf,
+		.lbafu = (flbas >> 5) & 3,
+		.result = &value,
+	};
+
+	return result(nvme_format_nvm(&args));
+}
+
+int
+nvme_ask_sanitize(struct nvme_dev *dev, uint8_t action)
+{
+	uint32_t value;
+	struct nvme_sanitize_nvm_args args = {
+		.args_size = sizeof(args),
+		.fd = dev->fd,
+		.timeout = ADMIN_TIMEOUT_MS,
+		.sanact = action,
+		.ause = true, /* a failure must not leave the drive useless until another succeeds */
+		.owpass = 1,
+		.result = &value,
+	};
+
+	return result(nvme_sanitize_nvm(&args));
 }

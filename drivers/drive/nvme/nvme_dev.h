@@ -39,6 +39,11 @@ struct nvme_dev_ops {
 	int (*log)(struct nvme_dev *dev, uint8_t lid, void *data, uint32_t len);
 	/** Get Features, current value. Likewise. */
 	int (*feature)(struct nvme_dev *dev, uint8_t fid, uint32_t *value);
+	/** Format NVM of this namespace with user data erased, in the format that @p flbas of its Identify names. Waits
+	 * for minutes. Likewise. Optional. */
+	int (*format)(struct nvme_dev *dev, uint8_t flbas);
+	/** Begin Sanitize; log 0x81 says how it goes. Likewise. Optional. */
+	int (*sanitize)(struct nvme_dev *dev, uint8_t action);
 	/** Make this lcore able to submit; sets lane->queue. @return 0 or -errno. */
 	int (*lcore_init)(struct nvme_dev *dev, struct nvme_lane *lane);
 	/** Undo; nothing is under way here. */
@@ -70,5 +75,7 @@ struct nvme_dev {
 int nvme_ask_identify(struct nvme_dev *dev, uint8_t cns, uint32_t nsid, void *data);
 int nvme_ask_log(struct nvme_dev *dev, uint8_t lid, void *data, uint32_t len);
 int nvme_ask_feature(struct nvme_dev *dev, uint8_t fid, uint32_t *value);
+int nvme_ask_format(struct nvme_dev *dev, uint8_t flbas);
+int nvme_ask_sanitize(struct nvme_dev *dev, uint8_t action);
 
 #endif /* NVME_DEV_H */

@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_malloc.h>
 
+#include "nvme_order.h"
 #include "nvme_watch.h"
 
 static const char *const end_name[] = {"no", "vanished", "isolated"};
@@ -110,6 +112,32 @@ nvme_drive_submit(struct strake_drive *drive, struct strake_io **ios, uint16_t n
 	return nvme_lane_submit(drive->lc[strake_self_index()], ios, n);
 }
 
+int
+nvme_drive_order(struct strake_drive *drive, enum strake_drive_task task, char *err, size_t len)
+{
+	struct nvme_drive *d = drive->priv;
+	int ret;
+
+	if (task <= STRAKE_DRIVE_UNLOCATE)
+		return nvme_order_light("/sys", &d->place, task == STRAKE_DRIVE_LOCATE, err, len);
+	if (d->watch == NULL) {
+		snprintf(err, len, "it is reached by its block device, not by commands: %s", d->access_why);
+		return -EOPNOTSUPP;
+	}
+	ret = nvme_watch_order(d->watch, task);
+	if (ret < 0)
+		snprintf(err, len, "it is busy with another order");
+	return ret;
+}
+
+int
+nvme_drive_ordered(struct strake_drive *drive, char *said, size_t len)
+{
+	struct nvme_drive *d = drive->priv;
+
+	return nvme_watch_ordered(d->watch, said, len);
+}
+
 static void
 add_stats(const struct strake_drive *drive, struct rte_tel_data *dict)
 {
@@ -166,6 +194,30 @@ add_health(struct nvme_watch *w, struct rte_tel_data *dict)
 	rte_tel_data_add_dict_u64(dict, "media_bytes_written", h.bytes_written);
 }
 
+static void
+add_events(struct nvme_watch *w, struct rte_tel_data *dict)
+{
+	struct nvme_event events[NVME_EVENTS];
+	uint64_t all;
+	unsigned int n = nvme_watch_events(w, events, &all);
+	struct rte_tel_data *list = rte_tel_data_alloc();
+
+	rte_tel_data_add_dict_u64(dict, "events_told", all);
+	if (list == NULL)
+		return;
+	rte_tel_data_start_array(list, RTE_TEL_STRING_VAL);
+	for (unsigned int i = 0; i < n; i++) {
+		char text[RTE_TEL_MAX_STRING_LEN], when[32];
+		time_t at = (time_t)events[i].at;
+		struct tm tm;
+
+		strftime(when, sizeof(when), "%FT%TZ", gmtime_r(&at, &tm));
+		snprintf(text, sizeof(text), "%.20s %s%.90s", when, events[i].worse ? "" : "(well) ", events[i].text);
+		rte_tel_data_add_array_string(list, text);
+	}
+	rte_tel_data_add_dict_container(dict, "events", list, 0);
+}
+
 void
 nvme_drive_telemetry(struct strake_drive *drive, struct rte_tel_data *dict)
 {
@@ -193,6 +245,8 @@ nvme_drive_telemetry(struct strake_drive *drive, struct rte_tel_data *dict)
 	rte_tel_data_add_dict_int(dict, "deallocates", d->sh.trim);
 	rte_tel_data_add_dict_int(dict, "write_zeroes", g->zeroes);
 	add_stats(drive, dict);
-	if (d->watch != NULL)
+	if (d->watch != NULL) {
 		add_health(d->watch, dict);
+		add_events(d->watch, dict);
+	}
 }

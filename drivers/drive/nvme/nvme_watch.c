@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +16,15 @@
 
 #include <rte_log.h>
 
+#include "nvme_order.h"
+
 RTE_LOG_REGISTER(nvme_watch_logtype, strake.nvme, INFO)
 
-#define SYSFS	     "/sys"
-#define LID_SMART    2
-#define TICK_NS	     (500 * STRAKE_NS_PER_MS) /* how soon the end of a drive is told */
-#define RETURN_EVERY 4			      /* ticks between searches for a drive that vanished */
+#define SYSFS		 "/sys"
+#define LID_SMART	 2
+#define TICK_NS		 (500 * STRAKE_NS_PER_MS) /* how soon the end of a drive is told */
+#define SANITIZE_POLL_MS 500
+#define RETURN_EVERY	 4 /* ticks between searches for a drive that vanished */
 
 struct nvme_watch {
 	struct strake_drive *drive;
@@ -30,14 +34,49 @@ struct nvme_watch {
 	pthread_cond_t wake;
 	bool stop;
 	struct nvme_health health;
+	struct nvme_event events[NVME_EVENTS]; /* number n in place n % NVME_EVENTS */
+	uint64_t n_events;
+	int task; /* enum strake_drive_task to do; -1: none */
+	bool ordered;
+	int ordered_ret;
+	char said[160];
 	enum nvme_end told;
 	int failed;    /* of the last look, told once */
 	char why[256]; /* it is not back, told once */
 };
 
-#define TELL(w, level, fmt, ...)                                                                                       \
-	rte_log(RTE_LOG_##level, nvme_watch_logtype, "drive %s (%s): " fmt "\n", (w)->drive->name, (w)->drive->serial, \
-		##__VA_ARGS__)
+/* To the log, and kept for telemetry. */
+__attribute__((format(printf, 3, 4))) static void
+tell(struct nvme_watch *w, bool worse, const char *fmt, ...)
+{
+	struct nvme_event *e = &w->events[w->n_events % NVME_EVENTS];
+	va_list ap;
+
+	pthread_mutex_lock(&w->lock);
+	e->at = (uint64_t)time(NULL);
+	e->worse = worse;
+	va_start(ap, fmt);
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+	w->n_events++;
+	pthread_mutex_unlock(&w->lock);
+	rte_log(worse ? RTE_LOG_WARNING : RTE_LOG_NOTICE, nvme_watch_logtype, "drive %s (%s): %s\n", w->drive->name,
+		w->drive->serial, e->text);
+}
+
+unsigned int
+nvme_watch_events(struct nvme_watch *w, struct nvme_event out[NVME_EVENTS], uint64_t *all)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&w->lock);
+	n = (unsigned int)RTE_MIN(w->n_events, (uint64_t)NVME_EVENTS);
+	for (unsigned int i = 0; i < n; i++)
+		out[i] = w->events[(w->n_events - n + i) % NVME_EVENTS];
+	*all = w->n_events;
+	pthread_mutex_unlock(&w->lock);
+	return n;
+}
 
 /* --- health ----------------------------------------------------------------------------------------------------------
  */
@@ -58,8 +97,7 @@ look(struct nvme_watch *w)
 		ret = nvme_health_parse(&now, log);
 	if (ret != 0) {
 		if (w->failed == 0)
-			TELL(w, WARNING, "its health cannot be read (%s)",
-			     ret < 0 ? strerror(-ret) : "the drive refuses");
+			tell(w, true, "its health cannot be read (%s)", ret < 0 ? strerror(-ret) : "the drive refuses");
 		w->failed = ret;
 		return;
 	}
@@ -68,12 +106,8 @@ look(struct nvme_watch *w)
 	was = w->health;
 	w->health = now;
 	pthread_mutex_unlock(&w->lock);
-	for (unsigned int i = 0; nvme_health_event(&was, &now, &d->sh.geom, i, &worse, text, sizeof(text)); i++) {
-		if (worse)
-			TELL(w, WARNING, "%s", text);
-		else
-			TELL(w, NOTICE, "%s", text);
-	}
+	for (unsigned int i = 0; nvme_health_event(&was, &now, &d->sh.geom, i, &worse, text, sizeof(text)); i++)
+		tell(w, worse, "%s", text);
 }
 
 /* --- coming back -----------------------------------------------------------------------------------------------------
@@ -179,11 +213,66 @@ seek(struct nvme_watch *w)
 		w->told = NVME_IN_USE;
 		w->why[0] = '\0';
 		__atomic_store_n(&d->sh.end, NVME_IN_USE, __ATOMIC_RELEASE);
-		TELL(w, NOTICE, "is back, as %s in slot %s", d->place.generic, d->place.address);
+		__atomic_fetch_add(&w->drive->returns, 1, __ATOMIC_RELEASE);
+		tell(w, false, "is back, as %s in slot %s", d->place.generic, d->place.address);
 	} else if (strcmp(why, w->why) != 0) {
-		TELL(w, NOTICE, "is not back: %s", why);
+		tell(w, false, "is not back: %s", why);
 		snprintf(w->why, sizeof(w->why), "%s", why);
 	}
+}
+
+/* --- orders ----------------------------------------------------------------------------------------------------------
+ */
+
+static void
+carry_out(struct nvme_watch *w, int task)
+{
+	struct nvme_drive *d = w->drive->priv;
+	char said[sizeof(w->said)] = "looked";
+	int ret = 0;
+
+	if (task == STRAKE_DRIVE_FORMAT)
+		ret = nvme_order_format(d, said, sizeof(said));
+	else if (task == STRAKE_DRIVE_SANITIZE)
+		ret = nvme_order_sanitize(d, SANITIZE_POLL_MS, &w->stop, said, sizeof(said));
+	else
+		look(w);
+	if (task != STRAKE_DRIVE_LOOK)
+		tell(w, ret < 0, "%s", said);
+	pthread_mutex_lock(&w->lock);
+	memcpy(w->said, said, sizeof(said));
+	w->ordered_ret = task == STRAKE_DRIVE_LOOK && w->failed != 0 ? -EIO : ret;
+	w->ordered = false;
+	pthread_mutex_unlock(&w->lock);
+}
+
+int
+nvme_watch_order(struct nvme_watch *w, enum strake_drive_task task)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&w->lock);
+	if (w->ordered) {
+		ret = -EBUSY;
+	} else {
+		w->ordered = true;
+		w->task = (int)task;
+		pthread_cond_signal(&w->wake);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return ret;
+}
+
+int
+nvme_watch_ordered(struct nvme_watch *w, char *said, size_t len)
+{
+	int ret;
+
+	pthread_mutex_lock(&w->lock);
+	ret = w->ordered ? -EINPROGRESS : w->ordered_ret;
+	snprintf(said, len, "%s", w->said);
+	pthread_mutex_unlock(&w->lock);
+	return ret;
 }
 
 /* --- the thread ------------------------------------------------------------------------------------------------------
@@ -198,9 +287,9 @@ tick(struct nvme_watch *w, uint64_t ticks)
 	if (end != w->told) {
 		w->told = end;
 		if (end == NVME_VANISHED)
-			TELL(w, ERR, "has vanished; it is looked for");
+			tell(w, true, "has vanished; it is looked for");
 		else if (end == NVME_LIED)
-			TELL(w, ERR, "answered what it was not asked, and is isolated");
+			tell(w, true, "answered what it was not asked, and is isolated");
 	}
 	if (end == NVME_IN_USE && ticks % RTE_MAX(w->interval / TICK_NS, 1ULL) == 0)
 		look(w);
@@ -215,6 +304,7 @@ watch_thread(void *arg)
 
 	for (uint64_t ticks = 0;; ticks++) {
 		struct timespec until;
+		int task;
 
 		tick(w, ticks);
 		clock_gettime(CLOCK_MONOTONIC, &until);
@@ -222,13 +312,15 @@ watch_thread(void *arg)
 		until.tv_sec += until.tv_nsec / (long)STRAKE_NS_PER_SEC;
 		until.tv_nsec %= (long)STRAKE_NS_PER_SEC;
 		pthread_mutex_lock(&w->lock);
-		while (!w->stop && pthread_cond_timedwait(&w->wake, &w->lock, &until) == 0)
+		while (!w->stop && w->task < 0 && pthread_cond_timedwait(&w->wake, &w->lock, &until) == 0)
 			;
-		if (w->stop) {
-			pthread_mutex_unlock(&w->lock);
-			return NULL;
-		}
+		task = w->task;
+		w->task = -1;
 		pthread_mutex_unlock(&w->lock);
+		if (__atomic_load_n(&w->stop, __ATOMIC_RELAXED))
+			return NULL;
+		if (task >= 0)
+			carry_out(w, task);
 	}
 }
 
@@ -243,6 +335,7 @@ nvme_watch_start(struct nvme_watch **out, struct strake_drive *drive, uint64_t i
 		return -ENOMEM;
 	w->drive = drive;
 	w->interval = interval;
+	w->task = -1;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -264,10 +357,14 @@ nvme_watch_stop(struct nvme_watch *w)
 	if (w == NULL)
 		return;
 	pthread_mutex_lock(&w->lock);
-	w->stop = true;
+	__atomic_store_n(&w->stop, true, __ATOMIC_RELAXED);
 	pthread_cond_signal(&w->wake);
 	pthread_mutex_unlock(&w->lock);
-	pthread_join(w->thread, NULL);
+	/* It may be waiting for this very lcore to answer it. */
+	while (pthread_tryjoin_np(w->thread, NULL) == EBUSY) {
+		strake_lcore_turn(RTE_MAX(strake_now(), strake_clock_ns()));
+		usleep(1000);
+	}
 	pthread_cond_destroy(&w->wake);
 	pthread_mutex_destroy(&w->lock);
 	free(w);

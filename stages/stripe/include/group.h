@@ -84,6 +84,12 @@ int group_member_return(struct group *g, unsigned int member, struct strake_driv
  * has no drive. @return the member, or -ENOENT. */
 int group_member_vacant(const struct group *g, const struct strake_drive *drive);
 
+/** Let go of the drive of a member that is missing, so that it can be closed; members in service keep theirs. Main.
+ * @return 0: nobody uses it any more; -EAGAIN: soon, ask again; -EINVAL: no such member; -EBUSY: it is in service. */
+int group_member_forget(struct group *g, unsigned int member);
+/** Has the group the drive in hand, as a member or to see whether it may be one? Main. */
+bool group_has_drive(const struct group *g, const struct strake_drive *drive);
+
 /** For telemetry and tests, main. */
 struct group_status {
 	char name[64];

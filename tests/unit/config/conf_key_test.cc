@@ -179,3 +179,28 @@ TEST(ConfValues, AreMadeFromPairsWithDefaults)
 	EXPECT_EQ(nullptr, conf_values_make(keys, bad, err, sizeof(err)));
 	EXPECT_STREQ("label: 9 bytes long; expected 1 to 8", err);
 }
+
+TEST(ConfValues, AreTheSameButForOne)
+{
+	static const conf_key keys[] = {
+		{"path", CONF_PATH, true, false, 0, 0, nullptr, nullptr, ""},
+		{"size", CONF_SIZE, false, false, 0, 0, "4KiB", nullptr, ""},
+		{"label", CONF_STRING, false, false, 1, 8, nullptr, nullptr, ""},
+		{},
+	};
+	const char *pairs[] = {"path", "/x", "size", "1MiB", nullptr};
+	char err[240];
+	conf_values *old = conf_values_make(keys, pairs, err, sizeof(err));
+	conf_values *v = conf_values_with(old, "path", "/y", err, sizeof(err));
+
+	ASSERT_NE(nullptr, v) << err;
+	EXPECT_STREQ("/y", conf_str(v, "path"));
+	EXPECT_EQ(1u << 20, conf_u64(v, "size"));
+	EXPECT_FALSE(conf_has(v, "label"));
+	EXPECT_STREQ("/x", conf_str(old, "path"));
+	conf_values_free(v);
+	EXPECT_EQ(nullptr, conf_values_with(old, "sise", "1MiB", err, sizeof(err)));
+	EXPECT_STREQ("sise: unknown key", err);
+	EXPECT_EQ(nullptr, conf_values_with(old, "size", "big", err, sizeof(err)));
+	conf_values_free(old);
+}

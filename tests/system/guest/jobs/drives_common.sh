@@ -32,11 +32,24 @@ listeners:
   - {port: kernel, address: 127.0.0.1}"
 }
 
+# The drive that can be pulled, and its slot; after that it has another number.
+movable()
+{
+	for c in /sys/class/nvme/nvme*; do
+		grep -q TESTDRIVE1 "$c/serial" && echo /dev/$(cd "$c" && ls -d nvme*n1 nvme*n2 2>/dev/null | head -n 1)
+	done
+}
+
+address()
+{
+	cat "$(dirname "$(grep -l TESTDRIVE1 /sys/class/nvme/nvme*/serial)")/address"
+}
+
 # Drives that hold nothing, and no appliance left over from a test that failed.
 blank()
 {
 	for p in $(pidof strake); do kill -9 "$p"; done
-	for d in /dev/nvme0n1 /dev/nvme0n2 /dev/nvme1n1; do
+	for d in /dev/nvme0n1 /dev/nvme0n2 $(movable); do
 		dd if=/dev/zero of=$d bs=1M count=4 conv=fsync 2>/dev/null
 	done
 }

@@ -188,6 +188,44 @@ TEST_F(Member, ComesBackWithOnlyWhatChanged)
 	EXPECT_EQ(on_disk(0)->generation, on_disk(1)->generation);
 }
 
+/* Closed while hosts go on, and opened again: still only what changed is copied. */
+TEST_F(Member, LetsGoOfADriveUnderLoad)
+{
+	char text[200] = "";
+	strake_drive *d;
+
+	make_disks(2);
+	up({0, 1});
+	for (uint64_t p = 0; p < 4; p++)
+		ASSERT_EQ(0, write(p * kMiB, pattern(4096, 1)));
+	for (int i = 0; i < 20; i++) {
+		turn(1000 * STRAKE_NS_PER_MS);
+		turns(20);
+	}
+	EXPECT_EQ(-EBUSY, group_member_forget(g, 1)) << "in service";
+	ASSERT_EQ(0, group_member_fail(g, 1));
+	until([&] {
+		int ret = group_member_forget(g, 1);
+
+		EXPECT_TRUE(ret == 0 || ret == -EAGAIN) << ret;
+		return ret == 0;
+	});
+	group_member_get(g, 1, &d);
+	EXPECT_EQ(nullptr, d);
+	pull(1);
+	EXPECT_EQ(0, write(2 * kMiB, pattern(4096, 2)));
+	EXPECT_EQ(pattern(4096, 2), read(2 * kMiB, 4096));
+	ASSERT_NE(nullptr, plug(1));
+	ASSERT_EQ(1, group_member_vacant(g, drives[1]));
+	ASSERT_EQ(0, group_member_return(g, 1, drives[1], text, sizeof(text))) << text;
+	EXPECT_EQ(-EAGAIN, group_member_forget(g, 1)) << "on its way back";
+	until([&] { return state(1) == GROUP_MEMBER_STALE; });
+	resynced();
+	EXPECT_EQ(-EBUSY, group_member_forget(g, 1));
+	EXPECT_EQ(medium(0), medium(1));
+	EXPECT_EQ(kMiB, status().resync_bytes);
+}
+
 TEST_F(Member, IsReplacedByABlankDriveAndCopiedWhole)
 {
 	char text[200] = "";
