@@ -179,6 +179,10 @@ uring_op_begin(struct uring_ring *r, struct uring_drive *d, struct strake_io *io
 	}
 	if (unlikely(ret < 0))
 		op->step = URING_REFUSED;
+	/* Reads, and writes of a device, end in the interrupt. Else a worker of the kernel goes on: for the file system
+	 * after each write, and for what is never done at once. */
+	op->helped = io->op != STRAKE_IO_READ && (io->op != STRAKE_IO_WRITE || !d->file.device);
+	r->helped += op->helped;
 	r->inflight++;
 	return uring_op_issue(r, op) ? 0 : -EAGAIN;
 }
@@ -221,6 +225,7 @@ finish(struct uring_ring *r, struct uring_op *op, int status)
 			strake_buf_put(op->page);
 		}
 	}
+	r->helped -= op->helped;
 	uring_op_put(r, op);
 	r->inflight--;
 	strake_io_complete(io, status);

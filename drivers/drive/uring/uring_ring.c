@@ -15,7 +15,9 @@
 
 RTE_LOG_REGISTER_DEFAULT(uring_logtype, NOTICE)
 
-#define REG_MAX 64
+#define REG_MAX	 64
+#define QUIET_NS (3 * STRAKE_NS_PER_US)	 /* without work, until the kernel's workers get the CPU */
+#define REST_NS	 (20 * STRAKE_NS_PER_US) /* most, for what else arrives waits meanwhile */
 
 STRAKE_STEP(reap_step, STRAKE_AT_DRIVE, "uring: completions")
 STRAKE_STEP(enter_step, STRAKE_AT_DRIVE, "uring: into the kernel")
@@ -72,6 +74,30 @@ offer_again(struct uring_ring *r)
 	}
 }
 
+/* A loop that spins keeps the workers of the kernel off its CPU, and writes wait for them, for milliseconds. So when
+ * only they have something to do, the loop waits like one who sleeps, until something completes. What came is found by
+ * the next turn: this one was idle. */
+static void
+rest(struct uring_ring *r, uint64_t now)
+{
+	struct __kernel_timespec most = {.tv_nsec = REST_NS};
+	struct io_uring_cqe *cqe;
+	uint8_t before;
+
+	if (likely(r->helped == 0))
+		return;
+	if (strake_self()->worked != r->worked) {
+		r->worked = strake_self()->worked;
+		r->quiet = now;
+	}
+	if (now - r->quiet < QUIET_NS)
+		return;
+	r->enters++;
+	before = strake_account_enter(&enter_step);
+	io_uring_submit_and_wait_timeout(&r->ring, &cqe, 1, &most, NULL);
+	strake_account_leave(before);
+}
+
 /* The one system call of a turn: hands over what the turn gathered and fetches what is ready. */
 static uint32_t
 ring_flush(struct strake_poller *p, uint64_t now)
@@ -82,8 +108,10 @@ ring_flush(struct strake_poller *p, uint64_t now)
 
 	if (unlikely(r->again != NULL))
 		offer_again(r);
-	if (io_uring_sq_ready(&r->ring) == 0 && !kernel_waits(r))
+	if (io_uring_sq_ready(&r->ring) == 0 && !kernel_waits(r)) {
+		rest(r, now);
 		return 0;
+	}
 	r->enters++;
 	before = strake_account_enter(&enter_step);
 	/* A refusal (no memory just now, completions first) leaves the entries queued: the next turn offers them. */

@@ -45,6 +45,7 @@ struct uring_op {
 	struct uring_drive *drive;
 	struct strake_buf *page; /* of the arena: aligned copy of the payload, or where a read lands */
 	uint32_t done;		 /* bytes */
+	bool helped;		 /* a thread of the kernel has to run before it is done */
 	enum uring_step step;
 	struct iovec iov[URING_IOVS];
 };
@@ -62,6 +63,8 @@ struct uring_ring {
 	struct uring_op *again, **again_tail; /* found no queue entry when they went on */
 	struct strake_buf *zeroes;	      /* STRAKE_BUF_PAGE_MAX of them */
 	uint64_t inflight, enters, retried;
+	uint64_t helped;	/* of those in flight */
+	uint64_t worked, quiet; /* turns of the lcore that found work; since when (ns) there was none */
 };
 
 /** This lcore's ring, made when its first drive comes. @return 0 or -errno. */
