@@ -41,7 +41,7 @@ static_assert(sizeof(struct disk_seal) == 32, "on disk");
 
 struct disk_owner {
 	rte_le64_t lba;
-	rte_le32_t vol, aux;
+	rte_le32_t vol, zero;
 };
 static_assert(sizeof(struct disk_owner) == 16, "on disk");
 
@@ -63,10 +63,9 @@ static_assert(sizeof(struct disk_intent) == LOG_INTENT_HEAD, "on disk");
 
 struct disk_segment {
 	rte_le32_t gen;
-	rte_le32_t blocks;
-	rte_le32_t live;
-	rte_le16_t next_id;
-	uint8_t state, stream;
+	rte_le32_t blocks; /* state in the high byte */
+	rte_le32_t live;   /* stream in the high byte */
+	rte_le32_t next_id;
 };
 static_assert(sizeof(struct disk_segment) == LOG_TABLE_ENTRY, "on disk");
 
@@ -125,8 +124,7 @@ log_head_encode(const struct log_head *h, uint8_t *to)
 		to += sizeof(from);
 	}
 	for (unsigned int i = 0; i < h->seal.blocks; i++) {
-		struct disk_owner o = {rte_cpu_to_le_64(h->owner[i].lba), rte_cpu_to_le_32(h->owner[i].vol),
-				       rte_cpu_to_le_32(h->owner[i].aux)};
+		struct disk_owner o = {rte_cpu_to_le_64(h->owner[i].lba), rte_cpu_to_le_32(h->owner[i].vol), 0};
 
 		memcpy(to, &o, sizeof(o));
 		to += sizeof(o);
@@ -154,7 +152,7 @@ head_sane(const struct log_head *h, const struct disk_chunk *d)
 		return -EINVAL;
 	if (h->seal.blocks > LOG_RUN || h->seal.plain > LOG_RUN * LOG_BLOCK || h->seal.stored > LOG_RUN * LOG_BLOCK)
 		return -EINVAL;
-	if ((h->kind == LOG_DATA || h->kind == LOG_MOVE || h->kind == LOG_PAGES) !=
+	if ((h->kind == LOG_DATA || h->kind == LOG_MOVE) !=
 	    (h->seal.blocks > 0 && h->seal.plain == h->seal.blocks * LOG_BLOCK))
 		return -EINVAL;
 	if (((d->flags & FLAG_FROM) != 0) != (h->kind == LOG_MOVE) || h->seg >= LOG_SEGS_MAX || h->off >= LOG_SEG_MAX ||
@@ -190,8 +188,7 @@ rest_decode(struct log_head *h, const uint8_t *at)
 		struct disk_owner o;
 
 		memcpy(&o, at, sizeof(o));
-		h->owner[i] =
-			(struct log_owner){rte_le_to_cpu_64(o.lba), rte_le_to_cpu_32(o.vol), rte_le_to_cpu_32(o.aux)};
+		h->owner[i] = (struct log_owner){rte_le_to_cpu_64(o.lba), rte_le_to_cpu_32(o.vol)};
 		at += sizeof(o);
 	}
 	if (h->has_fp)
@@ -303,7 +300,7 @@ log_record_decode(struct log_record *r, const uint8_t *from)
 	};
 	if (r->type == LOG_REC_TRIM)
 		return r->n > 0 && r->lba + r->n > r->lba ? 0 : -EINVAL;
-	if (r->type != LOG_REC_HIT || r->n >> LOG_SHARE_BITS != 0)
+	if (r->type != LOG_REC_HIT || r->n >> 62 != 0)
 		return -EINVAL;
 	return log_entry_kind(r->place) == LOG_ENTRY_DIRECT ? 0 : -EINVAL;
 }
@@ -351,11 +348,9 @@ log_segment_encode(const struct log_segment *s, uint8_t *to)
 {
 	struct disk_segment d = {
 		.gen = rte_cpu_to_le_32(s->gen),
-		.blocks = rte_cpu_to_le_32(s->blocks),
-		.live = rte_cpu_to_le_32(s->live),
-		.next_id = rte_cpu_to_le_16(s->next_id),
-		.state = s->state,
-		.stream = s->stream,
+		.blocks = rte_cpu_to_le_32(s->blocks | (uint32_t)s->state << 24),
+		.live = rte_cpu_to_le_32(s->live | (uint32_t)s->stream << 24),
+		.next_id = rte_cpu_to_le_32(s->next_id),
 	};
 
 	memcpy(to, &d, sizeof(d));
@@ -369,10 +364,10 @@ log_segment_decode(struct log_segment *s, const uint8_t *from)
 	memcpy(&d, from, sizeof(d));
 	*s = (struct log_segment){
 		.gen = rte_le_to_cpu_32(d.gen),
-		.blocks = rte_le_to_cpu_32(d.blocks),
-		.live = rte_le_to_cpu_32(d.live),
-		.next_id = rte_le_to_cpu_16(d.next_id),
-		.state = d.state,
-		.stream = d.stream,
+		.blocks = rte_le_to_cpu_32(d.blocks) & 0xffffff,
+		.live = rte_le_to_cpu_32(d.live) & 0xffffff,
+		.next_id = rte_le_to_cpu_32(d.next_id),
+		.state = (uint8_t)(rte_le_to_cpu_32(d.blocks) >> 24),
+		.stream = (uint8_t)(rte_le_to_cpu_32(d.live) >> 24),
 	};
 }

@@ -41,8 +41,9 @@
 #define LOG_SUPER_HEAD	  256u
 #define LOG_SUPER_VOLUME  192u
 #define LOG_SUPER_VOLUMES 1024u
-#define LOG_SUPER_TABLE	  8192u /**< most chunks of the segment table */
-#define LOG_SUPER_NEXT	  256u	/**< most segments that may be opened before the next checkpoint */
+#define LOG_SUPER_ROOTS	  (64u << 10) /**< most bytes of the map's roots */
+#define LOG_SUPER_TABLE	  8192u	      /**< most chunks of the segment table */
+#define LOG_SUPER_NEXT	  256u	      /**< most segments that may be opened before the next checkpoint */
 #define LOG_TABLE_ENTRY	  16u
 #define LOG_TABLE_ENTRIES (LOG_RUN * LOG_BLOCK / LOG_TABLE_ENTRY) /**< of one chunk */
 
@@ -109,6 +110,19 @@ log_entry_id(uint64_t e)
 	return e & ((1ULL << LOG_SHARE_BITS) - 1);
 }
 
+/** A share id with its epoch, which tells it from the same id given before: of map entries' low 62 bits. */
+static inline uint64_t
+log_share_tag(uint64_t id, uint32_t epoch)
+{
+	return id | (uint64_t)(epoch & 0x3fff) << LOG_SHARE_BITS;
+}
+
+static inline uint32_t
+log_share_epoch(uint64_t tag)
+{
+	return (uint32_t)(tag >> LOG_SHARE_BITS) & 0x3fff;
+}
+
 /** Share ids: the segment in which the block lay when it was first shared, and a number. */
 #define LOG_SHARE_SHIFT 16
 static inline uint32_t
@@ -123,15 +137,14 @@ enum log_kind {
 	LOG_DATA = 1, /**< blocks of volumes */
 	LOG_MOVE,     /**< a chunk that collection moved: takes effect only where the map still says `from` */
 	LOG_RECORDS,  /**< changes of the map that store no data */
-	LOG_PAGES,    /**< pages of the map */
+	LOG_PAGES,    /**< a page of the map: payload is its image */
 	LOG_TABLE,    /**< a part of the segment table */
 };
 
 /** Whose a block is. */
 struct log_owner {
-	uint64_t lba; /**< in blocks of 4 KiB; or the share id. PAGES: the page's number */
+	uint64_t lba; /**< in blocks of 4 KiB; or the share id */
 	uint32_t vol; /**< the store's number; LOG_OWNER_SHARE: lba is a share id; LOG_OWNER_NONE: nobody's any more */
-	uint32_t aux; /**< PAGES: the page's level or kind */
 };
 #define LOG_OWNER_SHARE UINT32_MAX
 #define LOG_OWNER_NONE	(UINT32_MAX - 1)
@@ -140,7 +153,7 @@ struct log_owner {
 struct log_head {
 	uint64_t lsn;	/**< order of the map's changes */
 	uint64_t store; /**< first eight bytes of the space's uuid, as they lie */
-	uint64_t from;	/**< MOVE: log_direct() of block 0, where it lay before */
+	uint64_t from;	/**< MOVE: log_direct() of where block 0 lay before; the others followed it there */
 	uint32_t seg, gen;
 	uint32_t off;	     /**< in the segment, bytes */
 	uint32_t bytes;	     /**< of the whole chunk, a multiple of LOG_GRAIN */
@@ -170,7 +183,7 @@ bool log_chunk_checks(const struct log_head *h, const uint8_t *chunk);
 
 enum log_record_type {
 	LOG_REC_TRIM = 1, /**< n blocks from lba of vol are holes */
-	LOG_REC_HIT,	  /**< lba of vol shares `place`, whose first owner was owner; as share id n */
+	LOG_REC_HIT,	  /**< lba of vol shares `place`, whose owner is owner, as log_share_tag() n */
 };
 
 struct log_record {
@@ -200,8 +213,8 @@ int log_intent_open(struct log_intent *i, const uint8_t *at, size_t len);
 
 struct log_segment {
 	uint32_t gen;	       /**< grows each time it is opened */
-	uint32_t blocks, live; /**< 4-KiB blocks and pages written to it, and those the map still needs */
-	uint16_t next_id;      /**< share ids of this segment: where to look for a free one */
+	uint32_t blocks, live; /**< blocks of volumes written to it, and those the map still needs; under 2^24 */
+	uint32_t next_id;      /**< share ids of this segment: how many were given, all told */
 	uint8_t state;	       /**< the store's */
 	uint8_t stream;
 };
@@ -215,14 +228,11 @@ struct log_volume {
 	char name[64];
 	uint8_t uuid[16];
 	uint64_t bytes;
-	uint64_t root;	 /**< of its map, the map's word */
-	uint64_t mapped; /**< blocks */
-	uint64_t hits;	 /**< blocks of those that share */
+	uint64_t shared; /**< blocks that share with others */
 	uint32_t id;	 /**< the store's number */
 	uint32_t domain; /**< dedup and key domain */
 	uint8_t lba_shift;
 	uint8_t state; /**< the store's */
-	uint8_t root_level;
 };
 
 struct log_open {
@@ -235,17 +245,18 @@ struct log_super {
 	uint64_t seq;	     /**< of superblocks */
 	uint64_t lsn;	     /**< everything up to it is in the map that the roots name */
 	uint64_t serial;     /**< next one to give; a jump ahead of what was given */
-	uint64_t share_root; /**< of the share table */
 	uint64_t intent_seq; /**< intents before it are void */
 	uint32_t segments;   /**< entries of the table */
-	uint32_t share_level;
 	uint32_t next_volume;
 	uint32_t n_table, n_next, n_volumes;
+	uint32_t n_since; /**< of next: opened since lsn, so what they hold of the map counts */
+	uint32_t roots_bytes;
 	bool clean; /**< closed in order: nothing to replay */
 	struct log_open open[LOG_STREAMS];
-	uint64_t *table; /**< places (log_direct()) of the table's chunks */
+	uint64_t *table; /**< places (log_direct()) of the table's chunks; none: all segments are free */
 	uint32_t *next;	 /**< segments to be opened next, in this order */
 	struct log_volume *volume;
+	uint8_t *roots; /**< the map's table of roots, see map_format.h */
 };
 
 /** Bytes it takes. */

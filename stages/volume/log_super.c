@@ -29,20 +29,20 @@ struct disk_super {
 	rte_le32_t crc; /* over all bytes with this field zero */
 	rte_le32_t bytes, flags;
 	uint8_t uuid[16];
-	rte_le64_t seq, lsn, serial, share_root, intent_seq;
-	rte_le32_t segments, share_level, next_volume, n_table, n_next, n_volumes;
+	rte_le64_t seq, lsn, serial, intent_seq;
+	rte_le32_t segments, next_volume, n_table, n_next, n_volumes, roots_bytes, n_since;
 	struct disk_open open[LOG_STREAMS];
-	uint8_t zero[120];
+	uint8_t zero[124];
 };
 static_assert(sizeof(struct disk_super) == LOG_SUPER_HEAD, "on disk");
 
 struct disk_volume {
 	char name[64];
 	uint8_t uuid[16];
-	rte_le64_t bytes, root, mapped, hits;
+	rte_le64_t bytes, shared;
 	rte_le32_t id, domain;
-	uint8_t lba_shift, state, root_level;
-	uint8_t zero[69];
+	uint8_t lba_shift, state;
+	uint8_t zero[86];
 };
 static_assert(sizeof(struct disk_volume) == LOG_SUPER_VOLUME, "on disk");
 
@@ -57,7 +57,7 @@ size_t
 log_super_bytes(const struct log_super *s)
 {
 	return LOG_SUPER_HEAD + (size_t)s->n_table * 8 + next_bytes(s->n_next) +
-	       (size_t)s->n_volumes * LOG_SUPER_VOLUME;
+	       (size_t)s->n_volumes * LOG_SUPER_VOLUME + s->roots_bytes;
 }
 
 static void
@@ -65,14 +65,11 @@ volume_encode(const struct log_volume *v, uint8_t *to)
 {
 	struct disk_volume d = {
 		.bytes = rte_cpu_to_le_64(v->bytes),
-		.root = rte_cpu_to_le_64(v->root),
-		.mapped = rte_cpu_to_le_64(v->mapped),
-		.hits = rte_cpu_to_le_64(v->hits),
+		.shared = rte_cpu_to_le_64(v->shared),
 		.id = rte_cpu_to_le_32(v->id),
 		.domain = rte_cpu_to_le_32(v->domain),
 		.lba_shift = v->lba_shift,
 		.state = v->state,
-		.root_level = v->root_level,
 	};
 
 	memcpy(d.name, v->name, sizeof(d.name));
@@ -91,10 +88,10 @@ log_super_encode(const struct log_super *s, uint8_t *to)
 		.seq = rte_cpu_to_le_64(s->seq),
 		.lsn = rte_cpu_to_le_64(s->lsn),
 		.serial = rte_cpu_to_le_64(s->serial),
-		.share_root = rte_cpu_to_le_64(s->share_root),
 		.intent_seq = rte_cpu_to_le_64(s->intent_seq),
 		.segments = rte_cpu_to_le_32(s->segments),
-		.share_level = rte_cpu_to_le_32(s->share_level),
+		.roots_bytes = rte_cpu_to_le_32(s->roots_bytes),
+		.n_since = rte_cpu_to_le_32(s->n_since),
 		.next_volume = rte_cpu_to_le_32(s->next_volume),
 		.n_table = rte_cpu_to_le_32(s->n_table),
 		.n_next = rte_cpu_to_le_32(s->n_next),
@@ -120,6 +117,8 @@ log_super_encode(const struct log_super *s, uint8_t *to)
 	at += next_bytes(s->n_next);
 	for (uint32_t i = 0; i < s->n_volumes; i++, at += LOG_SUPER_VOLUME)
 		volume_encode(&s->volume[i], at);
+	if (s->roots_bytes > 0)
+		memcpy(at, s->roots, s->roots_bytes);
 	memcpy(to, &d, sizeof(d));
 	d.crc = rte_cpu_to_le_32(strake_kernel->crc32c(0, to, bytes));
 	memcpy(to, &d, sizeof(d));
@@ -133,14 +132,11 @@ volume_decode(struct log_volume *v, const uint8_t *from)
 	memcpy(&d, from, sizeof(d));
 	*v = (struct log_volume){
 		.bytes = rte_le_to_cpu_64(d.bytes),
-		.root = rte_le_to_cpu_64(d.root),
-		.mapped = rte_le_to_cpu_64(d.mapped),
-		.hits = rte_le_to_cpu_64(d.hits),
+		.shared = rte_le_to_cpu_64(d.shared),
 		.id = rte_le_to_cpu_32(d.id),
 		.domain = rte_le_to_cpu_32(d.domain),
 		.lba_shift = d.lba_shift,
 		.state = d.state,
-		.root_level = d.root_level,
 	};
 	memcpy(v->name, d.name, sizeof(v->name));
 	memcpy(v->uuid, d.uuid, sizeof(v->uuid));
@@ -174,7 +170,8 @@ arrays_decode(struct log_super *s, const uint8_t *at)
 	s->table = calloc(s->n_table + 1, sizeof(*s->table));
 	s->next = calloc(s->n_next + 1, sizeof(*s->next));
 	s->volume = calloc(s->n_volumes + 1, sizeof(*s->volume));
-	if (s->table == NULL || s->next == NULL || s->volume == NULL)
+	s->roots = calloc(1, s->roots_bytes + 1);
+	if (s->table == NULL || s->next == NULL || s->volume == NULL || s->roots == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < s->n_table; i++, at += 8) {
 		rte_le64_t v;
@@ -197,6 +194,7 @@ arrays_decode(struct log_super *s, const uint8_t *at)
 		if (volume_decode(&s->volume[i], at) < 0)
 			return -EINVAL;
 	}
+	memcpy(s->roots, at, s->roots_bytes);
 	return 0;
 }
 
@@ -218,21 +216,22 @@ log_super_decode(struct log_super *s, const uint8_t *from, size_t len, const cha
 	s->seq = rte_le_to_cpu_64(d.seq);
 	s->lsn = rte_le_to_cpu_64(d.lsn);
 	s->serial = rte_le_to_cpu_64(d.serial);
-	s->share_root = rte_le_to_cpu_64(d.share_root);
 	s->intent_seq = rte_le_to_cpu_64(d.intent_seq);
 	s->segments = rte_le_to_cpu_32(d.segments);
-	s->share_level = rte_le_to_cpu_32(d.share_level);
 	s->next_volume = rte_le_to_cpu_32(d.next_volume);
 	s->n_table = rte_le_to_cpu_32(d.n_table);
 	s->n_next = rte_le_to_cpu_32(d.n_next);
 	s->n_volumes = rte_le_to_cpu_32(d.n_volumes);
+	s->roots_bytes = rte_le_to_cpu_32(d.roots_bytes);
+	s->n_since = rte_le_to_cpu_32(d.n_since);
 	s->clean = (d.flags & rte_cpu_to_le_32(FLAG_CLEAN)) != 0;
 	for (unsigned int i = 0; i < LOG_STREAMS; i++)
 		s->open[i] = (struct log_open){rte_le_to_cpu_32(d.open[i].seg), rte_le_to_cpu_32(d.open[i].off)};
 	*why = "what it says does not hold together";
 	if (s->segments > LOG_SEGS_MAX || s->n_table > LOG_SUPER_TABLE || s->n_next > LOG_SUPER_NEXT ||
-	    s->n_volumes > LOG_SUPER_VOLUMES || s->lsn >> 62 != 0 || log_super_bytes(s) != rte_le_to_cpu_32(d.bytes) ||
-	    (uint64_t)s->n_table * LOG_TABLE_ENTRIES < s->segments)
+	    s->n_volumes > LOG_SUPER_VOLUMES || s->roots_bytes > LOG_SUPER_ROOTS || s->n_since > s->n_next ||
+	    s->lsn >> 62 != 0 || log_super_bytes(s) != rte_le_to_cpu_32(d.bytes) ||
+	    (s->n_table > 0 && (uint64_t)s->n_table * LOG_TABLE_ENTRIES < s->segments))
 		return -EINVAL;
 	ret = arrays_decode(s, from + sizeof(d));
 	if (ret < 0)
@@ -246,6 +245,8 @@ log_super_free(struct log_super *s)
 	free(s->table);
 	free(s->next);
 	free(s->volume);
+	free(s->roots);
+	s->roots = NULL;
 	s->table = NULL;
 	s->next = NULL;
 	s->volume = NULL;

@@ -17,7 +17,8 @@
 /* An io under way, with its payload as it was at submission; or a note. */
 struct FakeSpace::Op {
 	strake_space_io *io = nullptr;
-	uint64_t due = 0, due_ns = 0, seq = 0;
+	uint64_t due = 0, due_ns = 0;
+	std::vector<uint64_t> seq; /* flush: what each column had seen when it began */
 	int status = 0;
 	std::vector<uint8_t> data;
 	void (*note_done)(void *arg, int status) = nullptr;
@@ -312,8 +313,8 @@ FakeSpace::perform(Op *op)
 		}
 		return 0;
 	case STRAKE_SPACE_FLUSH:
-		for (auto &m : columns)
-			power_medium_settle(&m, op->seq);
+		for (size_t c = 0; c < columns.size(); c++)
+			power_medium_settle(&columns[c], op->seq[c]);
 		return 0;
 	case STRAKE_SPACE_INTENT:
 		fig.changed += payload_of(io->bufs, io->len) != op->data;
@@ -382,7 +383,8 @@ FakeSpace::begin(Op *op)
 	op->due = turn + 1 + (conf.delay_turns > 0 ? power_draw(&rng) % (conf.delay_turns + 1) : 0);
 	busy_until = RTE_MAX(busy_until, now) + conf.op_ns + conf.kib_ns * len / 1024;
 	op->due_ns = conf.op_ns + conf.kib_ns > 0 ? busy_until : now;
-	op->seq = power_medium_seq(&columns[0]);
+	for (auto &m : columns)
+		op->seq.push_back(power_medium_seq(&m));
 	if (!powered)
 		op->status = -EIO;
 	ops.push_back(op);

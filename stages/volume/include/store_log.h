@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#ifndef STORE_LOG_H
+#define STORE_LOG_H
+
+/**
+ * @file
+ * Log volumes and the store they share: one store for each log group, on the group's owner lcore.
+ */
+
+#include "strake_space.h"
+#include "strake_stage.h"
+#include "strake_volume.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct store;
+
+struct store_conf {
+	const char *name;
+	struct strake_space *space;
+	uint64_t map_bytes;	   /**< cache of the map; 0: 64 MiB */
+	uint64_t checkpoint_bytes; /**< of the log between checkpoints; 0: a sixteenth of the space */
+	uint64_t row_age;	   /**< ns: a row that is not full is written after this time; 0: 5 s */
+	uint32_t jobs;		   /**< requests under way at once; 0: 512 */
+	/** The clock main's turns run by while it waits; NULL: strake_clock_ns(). */
+	uint64_t (*clock)(void);
+};
+
+/**
+ * Open the store of a group, or make one if the space has none: reads the superblock, plays the log after its
+ * checkpoint, writes a new one. Main; the owner lcore runs (or is main). Runs turns of main.
+ * @return 0; -errno with one line in @p err.
+ */
+int store_open(struct store **out, const struct store_conf *conf, char *err, size_t errlen);
+/** A checkpoint, and everything is freed. Main, after drain. With @p abandon nothing is written, as in a crash. */
+int store_close(struct store *st, bool abandon);
+/** The stage that ends the chunk chains of the store's volumes. */
+struct strake_stage *store_stage(struct store *st);
+
+struct log_conf {
+	const char *name;
+	struct store *store;
+	uint64_t bytes; /**< size; of a volume that is there already, its new size */
+	uint32_t lba_shift;
+	uint32_t slab_shift;
+	bool read_only;
+	bool write_through;  /**< `write_cache: off`: each write is durable before it is done */
+	uint32_t domain;     /**< of dedup and keys */
+	const uint8_t *uuid; /**< of a volume that is made now, or NULL: from a random source */
+	struct strake_stage **req_stages;
+	unsigned int n_req_stages;
+	struct strake_stage **chunk_stages; /**< without the store's own, which comes last */
+	unsigned int n_chunk_stages;
+};
+
+/** Open a volume of the store by name, or make it, durably; add it to the list of volumes. Main. */
+int log_create(struct strake_volume **out, const struct log_conf *conf, char *err, size_t errlen);
+/** Close it; what it holds stays. Main, after drain. */
+void log_destroy(struct strake_volume *vol);
+int log_lcore_init(struct strake_volume *vol);
+void log_lcore_fini(struct strake_volume *vol);
+/** Another size, durable on return. What lies beyond a smaller end is forgotten. Main. */
+int log_resize(struct strake_volume *vol, uint64_t bytes);
+/** Forget a volume that is not open, and all it holds, by name. Main; -ENOENT, -EBUSY. */
+int store_volume_delete(struct store *st, const char *name);
+
+/** Where the space went. Blocks are of 4 KiB; bytes as they lie, without parity. Any thread. */
+struct store_usage {
+	uint64_t bytes, free_bytes;	    /**< of segments: all, and those that hold nothing */
+	uint64_t logical_blocks;	    /**< mapped by volumes */
+	uint64_t shared_blocks;		    /**< of those, that share with others */
+	uint64_t unique_blocks;		    /**< kept */
+	uint64_t dead_blocks;		    /**< kept, and not needed any more */
+	uint64_t plain_bytes, stored_bytes; /**< of what hosts wrote since opening: before and after compression */
+	uint64_t zero_blocks, hit_blocks;   /**< written since opening and not stored, because zero, because known */
+	uint64_t host_bytes;		    /**< written by hosts since opening */
+	uint64_t hot_bytes, gc_bytes, meta_bytes, padded_bytes, intent_bytes; /**< written to the space since opening */
+	uint64_t moved_blocks, collected, checkpoints, replayed, lost, repaired;
+	uint32_t segments, free_segments;
+	bool full;  /**< writes are refused with -ENOSPC */
+	int failed; /**< 0, or why nothing can be written */
+};
+void store_usage(const struct store *st, struct store_usage *out);
+/** The i-th open store, or NULL. Main. */
+struct store *store_nth(unsigned int i);
+const char *store_name(const struct store *st);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* STORE_LOG_H */

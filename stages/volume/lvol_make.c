@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/* Making, resizing and deleting log volumes: main's part, and what it asks of the owner. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <rte_common.h>
+#include <rte_malloc.h>
+
+#include "store_job.h"
+
+static struct store_vol *
+vol_by_name(struct store *st, const char *name)
+{
+	for (uint32_t i = 0; i < st->n_vol; i++) {
+		if (strcmp(st->vol[i]->d.name, name) == 0)
+			return st->vol[i];
+	}
+	return NULL;
+}
+
+/* Errands for the owner. */
+struct change {
+	struct store_vol *v;
+	uint64_t bytes;
+	uint64_t ckpt; /* see store_ckpt_wait() */
+	uint64_t at;   /* cleared up to here */
+	bool waiting;
+	int status;
+	struct map_wait wait;
+};
+
+static int
+vol_add(struct store *st, void *arg)
+{
+	struct change *c = arg;
+	int ret;
+
+	if (st->n_vol == STORE_VOLUMES)
+		return -ENOSPC;
+	c->v->d.id = st->next_vol;
+	ret = map_tree_create(st->map, c->v->d.id, STORE_VOL_LEVELS, &c->v->tree);
+	if (ret < 0)
+		return ret;
+	st->next_vol++;
+	st->vol[st->n_vol++] = c->v;
+	return 0;
+}
+
+static int
+vol_make(struct store *st, const struct log_conf *conf, struct store_vol **out)
+{
+	struct change c = {.v = calloc(1, sizeof(*c.v))};
+	int ret = 0;
+
+	if (c.v == NULL)
+		return -ENOMEM;
+	snprintf(c.v->d.name, sizeof(c.v->d.name), "%s", conf->name);
+	if (conf->uuid != NULL)
+		memcpy(c.v->d.uuid, conf->uuid, sizeof(c.v->d.uuid));
+	else if (getrandom(c.v->d.uuid, sizeof(c.v->d.uuid), 0) != sizeof(c.v->d.uuid))
+		ret = -EIO;
+	c.v->d.bytes = conf->bytes;
+	c.v->d.domain = conf->domain;
+	c.v->d.lba_shift = (uint8_t)conf->lba_shift;
+	if (ret == 0)
+		ret = store_call(st, vol_add, &c);
+	if (ret < 0) {
+		free(c.v);
+		return ret;
+	}
+	*out = c.v;
+	return store_until(st, store_ckpt_wait, &c.ckpt);
+}
+
+static void
+woken(struct map_wait *w, int status)
+{
+	struct change *c = RTE_PTR_SUB(w, offsetof(struct change, wait));
+
+	c->waiting = false;
+	c->status = status;
+}
+
+/* Forget what lies behind c->at, a few blocks each time. */
+static int
+vol_clear(struct store *st, void *arg)
+{
+	struct change *c = arg;
+	uint64_t end = map_tree_size(c->v->tree);
+
+	c->wait.fn = woken;
+	if (st->failed != 0 || c->status != 0)
+		return st->failed != 0 ? st->failed : c->status;
+	for (unsigned int i = 0; i < 16 && !c->waiting && c->at < end; i++) {
+		struct map_entry e[1];
+		int ret = map_iterate(st->map, c->v->tree, &c->at, end, e, 1, 16, &c->wait);
+		uint32_t n;
+
+		if (ret == 1) {
+			c->at = e[0].idx;
+			n = (uint32_t)RTE_MIN(end - c->at, (uint64_t)(64 - c->at % 64));
+			ret = store_trim(st, c->v, c->at, n, &c->wait);
+			c->at += ret == 0 ? n : 0;
+		}
+		c->waiting = ret == -EAGAIN;
+		if (ret == -EBUSY)
+			break;
+		if (ret < 0 && ret != -EAGAIN)
+			return ret;
+	}
+	return c->at < end ? -EINPROGRESS : 0;
+}
+
+static int
+vol_resized(struct store *st, void *arg)
+{
+	struct change *c = arg;
+
+	(void)st;
+	c->v->d.bytes = c->bytes;
+	return 0;
+}
+
+static int
+resize(struct store *st, struct store_vol *v, uint64_t bytes)
+{
+	struct change c = {.v = v, .bytes = bytes, .at = (bytes + LOG_BLOCK - 1) / LOG_BLOCK};
+	bool smaller = bytes < v->d.bytes;
+	int ret;
+
+	if (bytes > (uint64_t)LOG_BLOCK << 36)
+		return -E2BIG;
+	if (smaller) {
+		ret = store_until(st, vol_clear, &c);
+		if (ret < 0)
+			return ret;
+	}
+	store_call(st, vol_resized, &c);
+	return store_until(st, store_ckpt_wait, &c.ckpt);
+}
+
+static int
+vol_doom(struct store *st, void *arg)
+{
+	struct change *c = arg;
+
+	(void)st;
+	c->v->doomed = true;
+	return 0;
+}
+
+static int
+vol_remove(struct store *st, void *arg)
+{
+	struct change *c = arg;
+	int ret = map_tree_drop(st->map, c->v->tree);
+
+	for (uint32_t i = 0; ret == 0 && i < st->n_vol; i++) {
+		if (st->vol[i] == c->v)
+			st->vol[i] = st->vol[--st->n_vol];
+	}
+	return ret;
+}
+
+int
+store_volume_delete(struct store *st, const char *name)
+{
+	struct change c = {.v = vol_by_name(st, name)};
+	int ret;
+
+	if (c.v == NULL)
+		return -ENOENT;
+	if (strake_volume_find(name) != NULL)
+		return -EBUSY;
+	store_call(st, vol_doom, &c);
+	ret = store_until(st, vol_clear, &c);
+	if (ret == 0)
+		ret = store_call(st, vol_remove, &c);
+	if (ret < 0)
+		return ret;
+	ret = store_until(st, store_ckpt_wait, &c.ckpt);
+	free(c.v);
+	return ret;
+}
+
+/* --- the volume's stage and chains ------------------------------------------------------------------------------- */
+
+static int
+chains_create(struct lvol *lv, const struct log_conf *conf, char *err, size_t errlen)
+{
+	struct strake_stage *stages[STRAKE_CHAIN_STAGES_MAX];
+	char name[STRAKE_NAME_MAX + 8];
+	unsigned int n = 0;
+	int ret;
+
+	if (conf->n_req_stages >= RTE_DIM(stages) || conf->n_chunk_stages >= RTE_DIM(stages)) {
+		snprintf(err, errlen, "volume \"%s\": more than %zu stages", conf->name, RTE_DIM(stages) - 1);
+		return -EINVAL;
+	}
+	for (n = 0; n < conf->n_chunk_stages; n++)
+		stages[n] = conf->chunk_stages[n];
+	stages[n++] = conf->store->stage;
+	snprintf(name, sizeof(name), "%s.chunks", conf->name);
+	ret = strake_chain_create(&lv->vol.chunks, name, STRAKE_UNIT_CHUNK, stages, n, err, errlen);
+	if (ret < 0)
+		return ret;
+	for (n = 0; n < conf->n_req_stages; n++)
+		stages[n] = conf->req_stages[n];
+	stages[n++] = lv->stage;
+	snprintf(name, sizeof(name), "%s.reqs", conf->name);
+	ret = strake_chain_create(&lv->vol.reqs, name, STRAKE_UNIT_REQ, stages, n, err, errlen);
+	if (ret < 0)
+		strake_chain_destroy(lv->vol.chunks);
+	return ret;
+}
+
+static int
+conf_check(const struct log_conf *conf, char *err, size_t errlen)
+{
+	const struct store_vol *v = vol_by_name(conf->store, conf->name);
+
+	if (strlen(conf->name) == 0 || strlen(conf->name) >= STRAKE_NAME_MAX)
+		snprintf(err, errlen, "volume \"%s\": a name has 1 to %d characters", conf->name, STRAKE_NAME_MAX - 1);
+	else if (conf->lba_shift != 9 && conf->lba_shift != 12)
+		snprintf(err, errlen, "volume \"%s\": blocks have 512 or 4096 bytes", conf->name);
+	else if (conf->bytes == 0 || conf->bytes % LOG_BLOCK != 0 || conf->bytes > 64ULL << 40)
+		snprintf(err, errlen, "volume \"%s\": its size must be a multiple of 4 KiB, up to 64 TiB", conf->name);
+	else if (v != NULL && v->d.lba_shift != conf->lba_shift)
+		snprintf(err, errlen, "volume \"%s\": it has blocks of %u bytes", conf->name, 1u << v->d.lba_shift);
+	else if (v != NULL && v->d.domain != conf->domain)
+		snprintf(err, errlen, "volume \"%s\": it is of another domain", conf->name);
+	else
+		return 0;
+	return -EINVAL;
+}
+
+static int
+owner_set(struct lvol *lv)
+{
+	for (uint32_t i = 0; i < lv->vol.slabs; i++) {
+		if (strake_slab_owner(&lv->vol, i) != lv->st->sp->owner)
+			return -EXDEV;
+	}
+	return 0;
+}
+
+int
+log_create(struct strake_volume **out, const struct log_conf *conf, char *err, size_t errlen)
+{
+	char name[STRAKE_NAME_MAX + 8];
+	struct store_vol *v;
+	struct lvol *lv;
+	int ret;
+
+	err[0] = '\0';
+	ret = conf_check(conf, err, errlen);
+	if (ret < 0)
+		return ret;
+	v = vol_by_name(conf->store, conf->name);
+	ret = v == NULL			  ? vol_make(conf->store, conf, &v)
+	      : v->d.bytes != conf->bytes ? resize(conf->store, v, conf->bytes)
+					  : 0;
+	if (ret < 0) {
+		snprintf(err, errlen, "volume \"%s\": cannot be made: %s", conf->name, strerror(-ret));
+		return ret;
+	}
+	lv = rte_zmalloc("lvol", sizeof(*lv), RTE_CACHE_LINE_SIZE);
+	if (lv == NULL)
+		return -ENOMEM;
+	lv->st = conf->store;
+	lv->v = v;
+	lv->write_through = conf->write_through;
+	memcpy(lv->vol.name, v->d.name, sizeof(lv->vol.name));
+	memcpy(lv->vol.uuid, v->d.uuid, sizeof(lv->vol.uuid));
+	lv->vol.lba_shift = conf->lba_shift;
+	lv->vol.nlb = conf->bytes >> conf->lba_shift;
+	lv->vol.slab_shift = conf->slab_shift;
+	lv->vol.read_only = conf->read_only;
+	lv->vol.volatile_cache = !conf->write_through;
+	lv->vol.priv = lv;
+	snprintf(name, sizeof(name), "%s.log", conf->name);
+	ret = strake_stage_create(&lv->stage, &lvol_stage_ops, name, NULL, -1, err, errlen);
+	if (ret < 0)
+		goto err_free;
+	lv->stage->priv = lv;
+	ret = chains_create(lv, conf, err, errlen);
+	if (ret < 0)
+		goto err_stage;
+	lv->ov.ctx_off = (uint16_t)(lv->stage->ctx_off + offsetof(struct lvol_ctx, ov));
+	ret = strake_volume_add(&lv->vol);
+	if (ret == 0 && owner_set(lv) < 0) {
+		strake_volume_del(&lv->vol);
+		ret = -EXDEV;
+	}
+	if (ret < 0) {
+		snprintf(err, errlen, "volume \"%s\": %s", conf->name,
+			 ret == -EEXIST	 ? "there is one of this name"
+			 : ret == -EXDEV ? "its slabs are not the owner's of its group"
+					 : "out of memory");
+		goto err_chains;
+	}
+	*out = &lv->vol;
+	return 0;
+
+err_chains:
+	strake_chain_destroy(lv->vol.reqs);
+	strake_chain_destroy(lv->vol.chunks);
+err_stage:
+	strake_stage_destroy(lv->stage);
+err_free:
+	rte_free(lv);
+	return ret;
+}
+
+void
+log_destroy(struct strake_volume *vol)
+{
+	struct lvol *lv = vol->priv;
+
+	strake_volume_del(vol);
+	strake_chain_destroy(vol->reqs);
+	strake_chain_destroy(vol->chunks);
+	strake_stage_destroy(lv->stage);
+	for (unsigned int i = 0; i < RTE_DIM(vol->stats); i++)
+		rte_free(vol->stats[i]);
+	rte_free(lv);
+}
+
+int
+log_lcore_init(struct strake_volume *vol)
+{
+	struct lvol *lv = vol->priv;
+	uint16_t self = strake_self_index();
+	int ret;
+
+	if (vol->stats[self] == NULL)
+		vol->stats[self] = rte_zmalloc_socket("volume_stats", sizeof(*lv->stats), RTE_CACHE_LINE_SIZE,
+						      strake_self()->socket);
+	if (vol->stats[self] == NULL)
+		return -ENOMEM;
+	if (self == lv->st->sp->owner)
+		lv->stats = vol->stats[self];
+	ret = strake_stage_lcore_init(lv->st->stage);
+	return ret < 0 ? ret : strake_stage_lcore_init(lv->stage);
+}
+
+void
+log_lcore_fini(struct strake_volume *vol)
+{
+	struct lvol *lv = vol->priv;
+
+	strake_stage_lcore_fini(lv->stage);
+}
+
+int
+log_resize(struct strake_volume *vol, uint64_t bytes)
+{
+	struct lvol *lv = vol->priv;
+	uint64_t before = vol->nlb;
+	int ret;
+
+	if (bytes == 0 || bytes % LOG_BLOCK != 0)
+		return -EINVAL;
+	/* Smaller: hosts first, then what is forgotten. Larger: the other way round. */
+	if (bytes >> vol->lba_shift < before) {
+		ret = strake_volume_resize(vol, bytes >> vol->lba_shift);
+		return ret < 0 ? ret : resize(lv->st, lv->v, bytes);
+	}
+	ret = resize(lv->st, lv->v, bytes);
+	return ret < 0 ? ret : strake_volume_resize(vol, bytes >> vol->lba_shift);
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#ifndef STORE_H
+#define STORE_H
+
+/**
+ * @file
+ * Inside of a store: what its files share. README.md tells the story.
+ *
+ * Everything is the owner lcore's but what says main. Two rules carry all else:
+ *
+ * - Appending a change to the log and making it in the map are one step, so lsn order is the order of changes, and
+ *   playing any part of the log that has no gap *within what one flush covered* gives the same map.
+ * - A segment that was emptied is written anew only after a checkpoint that began after it was emptied is durable.
+ *
+ * Replay tolerates gaps among what was never flushed: each record carries what it depended on, and is dropped when that
+ * is not so.
+ */
+
+#include "log_format.h"
+#include "map.h"
+#include "strake_space.h"
+#include "strake_stage.h"
+#include "strake_volume.h"
+#include "store_log.h"
+
+#define STORE_ROWS	   24 /* rows in memory: being filled, under way, kept for chunks that lie across two */
+#define STORE_PIECES	   32 /* bufs of a row, at most */
+#define STORE_READS	   16 /* pages of the map being read at once */
+#define STORE_INTENTS	   8  /* under way at once */
+#define STORE_INTENT_MAX   (64u << 10)
+#define STORE_VOLUMES	   LOG_SUPER_VOLUMES
+#define STORE_NONE	   UINT32_MAX
+#define STORE_TREE_SHARE   UINT32_MAX /* tree of the share table; those of volumes have the volume's number */
+#define STORE_VOL_LEVELS   4
+#define STORE_SHARE_LEVELS 6
+
+enum store_stream { STORE_HOT, STORE_COLD, STORE_GC, STORE_META };
+
+enum store_seg_state {
+	STORE_SEG_FREE,
+	STORE_SEG_OPEN,
+	STORE_SEG_CLOSED,
+	STORE_SEG_SUSPECT, /* open when power went: parity of its last rows may be wrong, so it is collected first */
+	STORE_SEG_DRAINED, /* nothing in it is needed by the map as it is now */
+	STORE_SEG_BAD,	   /* could not be read whole: what is left in it stays */
+};
+
+struct store;
+
+struct store_seg {
+	struct log_segment d; /* d.state: enum store_seg_state */
+	uint32_t readers;     /* reads under way */
+	uint32_t rows;	      /* written or under way */
+	uint64_t first_row;   /* of its stream: the ordinal of its row 0 */
+	uint64_t closed;      /* ns */
+	bool listed;	      /* in st->ready, unopened */
+	bool blank;	      /* deallocated since it was last written */
+};
+
+/* A row in memory. */
+struct store_row {
+	struct store_row *next; /* of the rows in use, or free */
+	struct store *st;
+	struct strake_space_io io;
+	struct strake_buf *bufs;
+	uint8_t *piece[STORE_PIECES];
+	uint32_t seg, row;
+	uint64_t ordinal;
+	uint8_t stream;
+	uint8_t state; /* enum store_row_state */
+	bool spans;    /* its last chunk goes on in the next row */
+};
+enum store_row_state { STORE_ROW_FILLING, STORE_ROW_UNDER_WAY, STORE_ROW_WRITTEN };
+
+struct store_out {
+	uint32_t seg;			  /* STORE_NONE: none is open */
+	uint32_t off;			  /* where the next chunk goes */
+	uint32_t safe;			  /* chunks that begin before it are whole in rows given to the space */
+	uint32_t logged;		  /* or in intents begun */
+	struct store_row *row;		  /* being filled, or NULL */
+	uint64_t begun;			  /* ns: its first chunk came */
+	uint64_t given, written, durable; /* rows by ordinal: all before it are */
+};
+
+/* Who waits for something to be durable. */
+struct store_barrier {
+	struct store_barrier *next;
+	uint64_t row[LOG_STREAMS]; /* durable[] must have come so far */
+	uint64_t intent;	   /* and all intents before this one be done */
+	void (*done)(struct store_barrier *b, int status);
+	void *arg;
+};
+
+/* Who waits for room: called once, in order, and may wait again. */
+struct store_wait {
+	struct store_wait *next;
+	void (*fn)(struct store_wait *w);
+	bool urgent;
+};
+
+struct store_intent {
+	struct strake_space_io io;
+	struct store *st;
+	struct strake_buf *buf;
+	uint64_t seq;
+	bool busy;
+};
+
+/* What a piece of the intents' ring holds, oldest first. */
+struct store_mark {
+	uint64_t pos, end; /* ring positions, never reduced */
+	uint8_t stream;
+	uint64_t row; /* void once durable[stream] is behind this */
+	uint64_t seq;
+	bool done;
+};
+#define STORE_MARKS 1024
+
+/* A volume of the store. */
+struct store_vol {
+	struct log_volume d;
+	struct map_tree *tree;
+	bool doomed; /* being deleted */
+};
+
+struct store_read {
+	struct strake_space_io io;
+	struct store *st;
+	struct store_read *next;
+	uint64_t place;
+	struct log_head head; /* out */
+	/** status 0: buf holds the whole chunk, checked; the callee's to put. */
+	void (*done)(struct store_read *r, struct strake_buf *buf, int status);
+	void *arg;
+	struct strake_buf *buf;
+};
+
+struct store_page_read {
+	struct store_read r; /* first */
+	struct map_read *rd;
+};
+
+#define STORE_REPAIRS 8
+
+struct store_stats {
+	uint64_t appended[LOG_STREAMS]; /* bytes of chunks */
+	uint64_t padded;		/* bytes of rows left zero */
+	uint64_t rows, intents, intent_bytes, flushes;
+	uint64_t host_blocks, hit_blocks, zero_blocks, same_blocks;
+	uint64_t plain_bytes, stored_bytes; /* of host chunks, before and after the stages */
+	uint64_t moved_blocks, moved_chunks, collected, refused_hits;
+	uint64_t checkpoints, pages, checkpoint_ns;
+	uint64_t reads, read_retries, repaired, lost;
+	uint64_t replayed, dropped, replay_ns;
+	uint64_t stalls;
+};
+
+enum store_ckpt_state {
+	STORE_CKPT_IDLE,
+	STORE_CKPT_PAGES,
+	STORE_CKPT_TABLE,
+	STORE_CKPT_SYNC,
+	STORE_CKPT_NOTE,
+	STORE_CKPT_FREE,
+};
+
+struct store_ckpt {
+	uint8_t state;
+	bool wanted;
+	bool clean;	       /* nothing will be appended any more: nothing to replay */
+	bool sync_over;	       /* the barrier was met */
+	uint64_t begun, ended; /* checkpoints, counted; ended are durable */
+	uint64_t log_bytes;    /* appended when the last began */
+	uint64_t t_begin;
+	uint32_t since_mark;	     /* of st->since: opened before the checkpoint began */
+	uint32_t table_at;	     /* entries written */
+	uint32_t n_listed, freed_at; /* new ones of super.next, and how many of those are freed */
+	struct log_segment *table;   /* as it was at begin */
+	struct map_root *roots;
+	uint8_t *note;
+	struct log_super super;
+	struct store_barrier barrier;
+	struct strake_space_io free_io;
+	uint8_t image[MAP_IMAGE_BYTES] __rte_aligned(8);
+};
+
+struct store_gc;
+struct store_job;
+struct store_run;
+struct store_replay;
+
+struct store {
+	struct strake_space *sp;
+	struct store_conf conf;
+	char name[STRAKE_NAME_MAX];
+	uint64_t short_uuid;
+	uint32_t seg_bytes;
+	int failed; /* -EIO: something could not be written; only what is there is read */
+	bool open, closing;
+
+	struct map *map;
+	struct map_tree *shares;
+	uint64_t n_refs; /* of all shares */
+
+	uint64_t lsn;	 /* last given */
+	uint64_t serial; /* next */
+
+	struct store_seg *seg;
+	uint32_t n_seg, n_free, n_drained;
+	uint32_t reserve; /* free segments that only collection and checkpoints may open */
+	uint32_t *ready;  /* segments a durable superblock names to be opened, in order */
+	uint32_t n_ready, ready_at;
+	uint32_t *since; /* opened since the checkpoint under way, or the last, began */
+	uint32_t n_since;
+	uint64_t live_blocks, all_blocks;
+
+	struct store_out out[LOG_STREAMS];
+	struct store_row rows[STORE_ROWS], *row_free, *row_used;
+	uint32_t n_row_free;
+
+	struct store_barrier *barriers, **barriers_end;
+	struct strake_space_io flush_io;
+	uint64_t flush_at[LOG_STREAMS];
+	bool flushing;
+	struct store_intent intent[STORE_INTENTS];
+	struct store_mark mark[STORE_MARKS];
+	uint64_t mark_head, mark_tail; /* [head, tail) in use */
+	uint64_t ring_at;	       /* next position */
+	uint64_t intent_seq;	       /* next */
+	uint64_t intents_done;	       /* all before are */
+
+	struct store_wait *waits, **waits_end;
+	struct store_page_read pread[STORE_READS];
+	struct store_read *reads_over, **reads_over_end; /* answered from memory: done is called next turn */
+	struct strake_space_io repair[STORE_REPAIRS];
+	uint32_t repairs_busy; /* bitmap */
+	struct store_vol *vol[STORE_VOLUMES];
+	uint32_t n_vol, next_vol;
+
+	struct store_ckpt ckpt;
+	struct store_gc *gc;
+	struct store_replay *replay;
+	uint64_t super_seq;
+
+	struct strake_poller poller;
+	struct strake_timer tick;
+	struct store_stats stats;
+	struct strake_stage *stage;
+	struct store_job *jobs, *job_free;
+	struct store_run *runs, *run_free;
+	bool full;
+	uint32_t io_under_way; /* of the store's own */
+	uint8_t scratch[LOG_CHUNK_MAX];
+};
+
+/* --- rows: appending (store_row.c) ------------------------------------------------------------------------------- */
+
+int store_rows_init(struct store *st);
+void store_rows_fini(struct store *st);
+/**
+ * May a chunk of @p bytes be appended to a stream now? @return 0: store_append() will take it, if it comes before
+ * anything else is done; -EBUSY: rows are under way, or room has to be made first (store_stall()); -EIO.
+ */
+int store_room(struct store *st, unsigned int stream, uint32_t bytes);
+/** Append: gives place, generation and, if it has none, an lsn to @p h. After store_room() said 0. The payload is bytes
+ * [0, h->seal.stored) of the list, or flat memory. @return the entry of block 0. */
+uint64_t store_append(struct store *st, unsigned int stream, struct log_head *h, struct strake_buf *list,
+		      const uint8_t *flat);
+/** Give what is filled of a stream's row to the space. */
+void store_row_close(struct store *st, unsigned int stream);
+/** End the stream's segment. */
+void store_seg_close(struct store *st, unsigned int stream);
+/** Is a part of [off, off + len) of a segment not written yet? Then all of it is in memory. */
+bool store_row_has(struct store *st, uint32_t seg, uint32_t off, uint32_t len);
+/** Copy it from memory. @return false: it is not there. */
+bool store_row_read(struct store *st, uint32_t seg, uint32_t off, uint32_t len, uint8_t *to);
+/** Is this place durable? */
+bool store_durable(const struct store *st, uint64_t place);
+
+/* --- sync: barriers and intents (store_sync.c) ------------------------------------------------------------------- */
+
+/** Have everything appended to the streams in @p mask so far made durable, by intents where that is cheap and @p
+ * intents says so. b->done and b->arg are set; done is called later, never from inside. */
+void store_sync(struct store *st, struct store_barrier *b, unsigned int mask, bool intents);
+/** Carry on with barriers. */
+uint32_t store_sync_poll(struct store *st);
+/** The intents' ring begins anew. */
+void store_intents_reset(struct store *st);
+
+/* --- segments (store_seg.c) -------------------------------------------------------------------------------------- */
+
+void store_seg_live(struct store *st, uint32_t seg, int n);
+/** Open the next segment for a stream, which may. */
+void store_seg_open(struct store *st, unsigned int stream);
+/** May it? @return 0, -EBUSY. */
+int store_seg_may_open(struct store *st, unsigned int stream);
+bool store_full(const struct store *st);
+/** Hosts wait for a segment, and nothing will ever free one. */
+bool store_stuck(struct store *st);
+void store_seg_drained(struct store *st, uint32_t seg);
+uint32_t store_seg_victim(struct store *st);
+/** Segments kept for a checkpoint; listed and unopened; free for hosts (may be less than none). */
+uint32_t store_seg_keep_meta(const struct store *st);
+uint32_t store_seg_ready(const struct store *st);
+int64_t store_seg_spare(const struct store *st);
+
+/* --- changes of the map (store_commit.c) ------------------------------------------------------------------------- */
+
+/* Of all these: -EAGAIN: the map has the wait, call again when it says so; -EBUSY: no room, see store_stall(). */
+
+/** What has to be at hand before blocks [lba, lba + n) of a volume get new entries. @return 0, -EAGAIN, -errno. */
+int store_prepare(struct store *st, struct store_vol *v, uint64_t lba, uint32_t n, struct map_wait *w);
+/** Set them; after store_prepare(). @p values NULL: holes. */
+void store_set(struct store *st, struct store_vol *v, uint64_t lba, uint32_t n, const uint64_t *values);
+/** The place behind an entry, through the share table. *out 0: a hole. @return 0, -EAGAIN, -errno. */
+int store_resolve(struct store *st, uint64_t entry, uint64_t *out, struct map_wait *w);
+/** Share instead of storing: confirms @p where, the word a dedup index keeps. @return 1: shared; 2: it is what lies
+ * there already; 0: cannot, store it; -EAGAIN; -errno. Appends the record. */
+int store_hit(struct store *st, struct store_vol *v, uint64_t lba, uint64_t where, uint32_t owner_vol,
+	      uint64_t owner_lba, struct map_wait *w);
+/** The place @p where says, if it can still be had: for comparing bytes. As store_hit(). */
+int store_hit_place(struct store *st, struct store_vol *v, uint64_t where, uint32_t owner_vol, uint64_t owner_lba,
+		    uint64_t *place, struct map_wait *w);
+/** The word for a dedup index. @p entry as in the map. */
+uint64_t store_where(struct store *st, uint64_t entry);
+/** Make [lba, lba + n) holes, n within one leaf. Appends the record. @return 0, -EAGAIN, -errno */
+int store_trim(struct store *st, struct store_vol *v, uint64_t lba, uint32_t n, struct map_wait *w);
+/** A block of a chunk at @p from: who holds it? Sets *owner for a moved chunk. @p id its share id if it has one, or
+ * UINT64_MAX. @return 1 live, 0 dead, -EAGAIN, -errno. */
+int store_block_live(struct store *st, uint64_t from, const struct log_owner *was, uint64_t id, struct log_owner *owner,
+		     struct map_wait *w);
+/** What a MOVE chunk says happens: entries that say from say to. */
+int store_move_prepare(struct store *st, const struct log_head *h, struct map_wait *w);
+void store_move(struct store *st, const struct log_head *h, uint64_t to);
+struct store_vol *store_vol_find(struct store *st, uint32_t id);
+/** Play a record. @return 0, -EAGAIN, -errno. */
+int store_replay_record(struct store *st, const struct log_record *r, struct map_wait *w);
+
+/* --- reading (store_read.c) -------------------------------------------------------------------------------------- */
+
+/** Read the chunk at r->place; st, place, done and arg are set. done is never called from inside. */
+void store_chunk_read(struct store_read *r);
+void store_map_read(void *arg, struct map_read *rd);
+uint32_t store_read_poll(struct store *st);
+
+/* --- checkpoint, recovery, collection ---------------------------------------------------------------------------- */
+
+int store_ckpt_init(struct store *st);
+void store_ckpt_fini(struct store *st);
+void store_ckpt_want(struct store *st);
+uint32_t store_ckpt_poll(struct store *st, uint64_t now);
+
+int store_gc_init(struct store *st);
+void store_gc_fini(struct store *st);
+uint32_t store_gc_poll(struct store *st, uint64_t now);
+bool store_gc_idle(const struct store *st);
+
+/** Play the log after the superblock's checkpoint. Owner lcore; done is called when it is over. */
+int store_replay_begin(struct store *st, const struct log_super *super);
+uint32_t store_replay_poll(struct store *st);
+bool store_replay_over(const struct store *st, int *status);
+void store_replay_fini(struct store *st);
+
+/* --- the rest ---------------------------------------------------------------------------------------------------- */
+
+/** Call w->fn when there may be room again. */
+void store_stall(struct store *st, struct store_wait *w);
+void store_fail(struct store *st, int err);
+
+extern const struct strake_stage_ops store_pack_ops;
+
+static inline uint32_t
+store_row_bytes(const struct store *st)
+{
+	return st->sp->row_bytes;
+}
+
+#endif /* STORE_H */

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/*
+ * Reading chunks. What comes back must be the chunk that was asked for, whole: if not, the space is asked for every
+ * other way there is, and what was wrong is written again.
+ */
+
+#include <string.h>
+
+#include <rte_common.h>
+
+#include "store.h"
+
+static void
+finish(struct store_read *r, struct strake_buf *buf, int status)
+{
+	r->st->seg[log_entry_seg(r->place)].readers--;
+	r->done(r, buf, status);
+}
+
+/* Is it the chunk? */
+static bool
+right(struct store_read *r, const struct strake_buf *buf)
+{
+	const struct store *st = r->st;
+	uint32_t seg = log_entry_seg(r->place);
+	struct log_head *h = &r->head;
+
+	return log_head_decode(h, buf->addr, buf->len) == 0 && h->bytes == log_entry_bytes(r->place) && h->seg == seg &&
+	       h->off == log_entry_off(r->place) &&
+	       (st->seg[seg].d.gen == 0 || h->gen == st->seg[seg].d.gen) && /* 0: the table is being read */
+	       h->store == st->short_uuid && log_chunk_checks(h, buf->addr);
+}
+
+static void
+repair_done(struct strake_space_io *io)
+{
+	struct store *st = io->arg;
+
+	st->io_under_way--;
+	st->repairs_busy &= ~(1u << (io - st->repair));
+}
+
+static void
+repair(struct store_read *r)
+{
+	struct store *st = r->st;
+	struct strake_space_io *io;
+
+	st->stats.repaired++;
+	for (unsigned int i = 0; i < STORE_REPAIRS; i++) {
+		if (st->repairs_busy & 1u << i)
+			continue;
+		st->repairs_busy |= 1u << i;
+		io = &st->repair[i];
+		*io = (struct strake_space_io){
+			.op = STRAKE_SPACE_REPAIR,
+			.attempt = r->io.attempt,
+			.seg = r->io.seg,
+			.off = r->io.off,
+			.len = r->io.len,
+			.done = repair_done,
+			.arg = st,
+		};
+		st->io_under_way++;
+		strake_space_submit(st->sp, io);
+		return;
+	}
+}
+
+/* One contiguous buf of the list, which is taken. */
+static struct strake_buf *
+flatten(struct strake_buf *list, uint32_t len)
+{
+	struct strake_buf *buf;
+
+	if (list != NULL && list->next == NULL)
+		return list;
+	buf = strake_buf_page(len);
+	if (buf != NULL && strake_buf_copy_out(list, 0, buf->addr, len) < 0) {
+		strake_buf_put(buf);
+		buf = NULL;
+	}
+	strake_buf_put_list(list);
+	return buf;
+}
+
+static void read_done(struct strake_space_io *io);
+
+static void
+read_submit(struct store_read *r, uint16_t attempt)
+{
+	r->io = (struct strake_space_io){
+		.op = STRAKE_SPACE_READ,
+		.attempt = attempt,
+		.seg = log_entry_seg(r->place),
+		.off = log_entry_off(r->place),
+		.len = log_entry_bytes(r->place),
+		.done = read_done,
+		.arg = r,
+	};
+	r->st->io_under_way++;
+	strake_space_submit(r->st->sp, &r->io);
+}
+
+static void
+read_done(struct strake_space_io *io)
+{
+	struct store_read *r = io->arg;
+	struct strake_buf *buf;
+
+	r->st->io_under_way--;
+	if (io->status < 0) {
+		r->st->stats.lost++;
+		finish(r, NULL, io->attempt > 0 && io->status == -ERANGE ? -EBADMSG : io->status);
+		return;
+	}
+	buf = flatten(io->bufs, io->len);
+	io->bufs = NULL;
+	if (buf == NULL) {
+		finish(r, NULL, -ENOMEM);
+		return;
+	}
+	if (likely(right(r, buf))) {
+		if (unlikely(io->attempt > 0))
+			repair(r);
+		finish(r, buf, 0);
+		return;
+	}
+	strake_buf_put(buf);
+	r->st->stats.read_retries++;
+	read_submit(r, (uint16_t)(io->attempt + 1));
+}
+
+/* To be answered next turn. */
+static void
+over(struct store_read *r)
+{
+	r->next = NULL;
+	*r->st->reads_over_end = r;
+	r->st->reads_over_end = &r->next;
+}
+
+void
+store_chunk_read(struct store_read *r)
+{
+	struct store *st = r->st;
+	uint32_t seg = log_entry_seg(r->place), off = log_entry_off(r->place), len = log_entry_bytes(r->place);
+
+	st->stats.reads++;
+	r->buf = NULL;
+	if (unlikely(seg >= st->n_seg || len < LOG_HEAD || off + len > st->seg_bytes)) {
+		r->place = 0; /* whoever said so is wrong: it ends as lost */
+		st->seg[0].readers++;
+		over(r);
+		return;
+	}
+	st->seg[seg].readers++;
+	if (!store_row_has(st, seg, off, len)) {
+		read_submit(r, 0);
+		return;
+	}
+	r->buf = strake_buf_page(len);
+	if (r->buf != NULL)
+		store_row_read(st, seg, off, len, r->buf->addr);
+	over(r);
+}
+
+uint32_t
+store_read_poll(struct store *st)
+{
+	struct store_read *r = st->reads_over;
+	uint32_t work = 0;
+
+	st->reads_over = NULL;
+	st->reads_over_end = &st->reads_over;
+	while (r != NULL) {
+		struct store_read *next = r->next;
+		struct strake_buf *buf = r->buf;
+
+		r->buf = NULL;
+		work++;
+		if (buf != NULL && right(r, buf)) {
+			finish(r, buf, 0);
+		} else {
+			finish(r, NULL, buf == NULL && r->place != 0 ? -ENOMEM : -EBADMSG);
+			strake_buf_put_list(buf);
+		}
+		r = next;
+	}
+	return work;
+}
+
+/* --- pages of the map -------------------------------------------------------------------------------------------- */
+
+static void
+page_done(struct store_read *r, struct strake_buf *buf, int status)
+{
+	struct store_page_read *p = (struct store_page_read *)r;
+	struct store *st = r->st;
+
+	if (status == 0 && (r->head.kind != LOG_PAGES || r->head.seal.stored != MAP_IMAGE_BYTES))
+		status = -EBADMSG;
+	map_read_done(st->map, p->rd, status, status == 0 ? buf->addr + r->head.head_bytes : NULL);
+	if (buf != NULL)
+		strake_buf_put(buf);
+}
+
+void
+store_map_read(void *arg, struct map_read *rd)
+{
+	struct store *st = arg;
+	struct store_page_read *p = &st->pread[rd->slot];
+
+	p->rd = rd;
+	p->r.st = st;
+	p->r.place = rd->addr;
+	p->r.done = page_done;
+	store_chunk_read(&p->r);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include "store_walk.h"
+
+#include <string.h>
+
+#include <rte_common.h>
+
+#include "strake_kernel.h"
+
+#define WINDOW STRAKE_BUF_PAGE_MAX
+
+void
+store_walk_begin(struct store_walk *w, struct store *st, uint32_t seg, uint32_t gen, uint32_t pos, uint32_t end)
+{
+	struct strake_buf *win = w->win;
+
+	memset(w, 0, sizeof(*w));
+	w->win = win;
+	w->st = st;
+	w->seg = seg;
+	w->gen = gen;
+	w->pos = pos;
+	w->end = end;
+	w->blank = pos / store_row_bytes(st);
+}
+
+void
+store_walk_fini(struct store_walk *w)
+{
+	strake_buf_put_list(w->win);
+	w->win = NULL;
+}
+
+static void
+window_done(struct strake_space_io *io)
+{
+	struct store_walk *w = io->arg;
+
+	w->st->io_under_way--;
+	w->reading = false;
+	w->win_len = 0;
+	w->status = io->status;
+	if (io->status == 0) {
+		w->status = strake_buf_copy_out(io->bufs, 0, w->win->addr, io->len);
+		w->win_off = (uint32_t)io->off;
+		w->win_len = io->len;
+	}
+	strake_buf_put_list(io->bufs);
+	io->bufs = NULL;
+}
+
+static int
+window_read(struct store_walk *w, uint16_t attempt)
+{
+	if (w->win == NULL)
+		w->win = strake_buf_page(WINDOW);
+	if (w->win == NULL)
+		return -EAGAIN;
+	w->reading = true;
+	w->attempt = attempt;
+	w->io = (struct strake_space_io){
+		.op = STRAKE_SPACE_READ,
+		.attempt = attempt,
+		.seg = w->seg,
+		.off = w->pos,
+		.len = RTE_MIN(w->end - w->pos, WINDOW),
+		.done = window_done,
+		.arg = w,
+	};
+	w->st->io_under_way++;
+	strake_space_submit(w->st->sp, &w->io);
+	return -EAGAIN;
+}
+
+static bool
+ours(const struct store_walk *w, const struct log_head *h)
+{
+	if (h->seg != w->seg || h->off != w->pos || h->store != w->st->short_uuid)
+		return false;
+	return w->gen != 0 ? h->gen == w->gen : h->gen > w->older;
+}
+
+/* @return 0; -EAGAIN: it goes on behind the window; -EINVAL. */
+static int
+look(const struct store_walk *w, struct log_head *h, const uint8_t *at)
+{
+	uint32_t left = w->win_off + w->win_len - w->pos;
+	bool more = w->pos > w->win_off && w->win_off + w->win_len < w->end;
+	int ret = log_head_decode(h, at, left);
+
+	if (ret == 0 && !ours(w, h))
+		return -EINVAL;
+	if (ret == -EAGAIN || (ret == 0 && h->bytes > left))
+		return more ? -EAGAIN : -EINVAL;
+	return ret == 0 && !log_chunk_checks(h, at) ? -EINVAL : ret;
+}
+
+/* No chunk here: the rest of a row that was closed early, or something is wrong and may be right another way. */
+static int
+nothing(struct store_walk *w, const uint8_t *at)
+{
+	uint32_t rb = store_row_bytes(w->st);
+
+	if (strake_kernel->is_zero(at, LOG_GRAIN) && w->attempt == 0) {
+		w->pos = w->pos / rb * rb + rb;
+		w->scan = false;
+		return 0;
+	}
+	if (!w->scan)
+		return window_read(w, (uint16_t)(w->attempt + 1));
+	w->pos += LOG_GRAIN;
+	return 0;
+}
+
+/* The window could not be had. @return -EAGAIN: try again; -errno. */
+static int
+no_window(struct store_walk *w)
+{
+	if (w->status == -ERANGE && w->attempt > 0) {
+		/* Every way was tried: look for the next chunk behind. */
+		w->scan = true;
+		w->lost++;
+		return window_read(w, 0);
+	}
+	return w->status;
+}
+
+int
+store_walk_chunk(struct store_walk *w, struct log_head *h, const uint8_t **at)
+{
+	for (;;) {
+		int ret;
+
+		if (w->reading)
+			return -EAGAIN;
+		if (w->status != 0)
+			return no_window(w);
+		if (w->pos >= w->end || (w->stop_blank && w->pos / store_row_bytes(w->st) >= w->blank + 2))
+			return 0;
+		if (w->pos < w->win_off || w->pos >= w->win_off + w->win_len)
+			return window_read(w, 0);
+		*at = w->win->addr + (w->pos - w->win_off);
+		ret = look(w, h, *at);
+		if (ret == 0)
+			break;
+		ret = ret == -EAGAIN ? window_read(w, w->attempt) : nothing(w, *at);
+		if (ret < 0)
+			return ret;
+	}
+	if (w->gen == 0)
+		w->gen = h->gen;
+	return 1;
+}
+
+void
+store_walk_next(struct store_walk *w, const struct log_head *h)
+{
+	w->pos += h->bytes;
+	w->blank = (w->pos - 1) / store_row_bytes(w->st);
+	w->scan = false;
+	if (w->attempt > 0)
+		w->win_len = 0; /* what is behind may be wrong this way */
+}

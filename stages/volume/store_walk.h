@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#ifndef STORE_WALK_H
+#define STORE_WALK_H
+
+/**
+ * @file
+ * Walking the chunks of a segment, as collection and recovery do: window after window, round padding and what is torn.
+ */
+
+#include "store.h"
+
+struct store_walk {
+	struct store *st;
+	uint32_t seg;
+	uint32_t gen; /* of the segment; 0: whichever it is, if it is newer than `older` */
+	uint32_t older;
+	uint32_t pos, end;
+	uint32_t blank;	 /* row behind the last one in which a chunk began */
+	bool stop_blank; /* end behind two rows in which none begins */
+	bool reading, scan;
+	int status;
+	uint16_t attempt;
+	uint32_t win_off, win_len;
+	uint32_t lost; /* places that held neither a chunk nor zeroes */
+	struct strake_buf *win;
+	struct strake_space_io io;
+};
+
+void store_walk_begin(struct store_walk *w, struct store *st, uint32_t seg, uint32_t gen, uint32_t pos, uint32_t end);
+void store_walk_fini(struct store_walk *w);
+/** @return 1: a chunk lies at w->pos, *at has all of it; go on with store_walk_next(). 0: the end. -EAGAIN: reading,
+ * ask again in another turn. -errno: it cannot be read. */
+int store_walk_chunk(struct store_walk *w, struct log_head *h, const uint8_t **at);
+void store_walk_next(struct store_walk *w, const struct log_head *h);
+
+#endif /* STORE_WALK_H */
