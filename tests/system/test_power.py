@@ -63,19 +63,28 @@ class Rig:
         self.kept.pop(int(area), None)
         self.next += 1
 
+    def cut(self):
+        if not self.cutting:
+            self.cutting = True
+            self.guest.cut_after(self.rng.uniform(0.1, 3))
+
     def say(self, word):
         words = word.split()
         if words[0] == "whole":
             self.served = True
-            self.guest.cut_after(self.rng.uniform(0.5, 5))
+            if self.early:
+                self.cut()
         elif words[0] == "kept":
             self.kept[int(words[1])] = int(words[2])
+            self.cut()
         else:
             self.trouble.append(word)
 
     def round(self):
         """One life, from the start until the power fails."""
         plugins = glob.glob("/usr/lib/*/dpdk/pmds-*/librte_mempool_ring.so*")
+        # Most lives last until something was flushed, however slow the machine is.
+        self.early, self.cutting = self.rng.random() < 0.2, False
         self.trouble, before, self.served = [], dict(self.kept), False
         self.guest = Machine(self.bench, self.image, memory=1024, devices=self.devices(), files=plugins,
                              programs=[STRAKE, STRAKE_IO, STRAKECTL])
@@ -97,7 +106,7 @@ def rounds(b, n):
         print(f"round {i + 1}, {time.monotonic() - began:.0f} s: {rig.next} areas written so far; {'; '.join(said)}", flush=True)
     areas += len(rig.kept)
     rig.round()
-    check(areas >= n, f"{areas} areas were flushed and found again: that shows nothing")
+    check(areas > 0, f"{areas} areas were flushed and found again: that shows nothing")
     print(f"{n} power losses, {areas} flushed areas found again in {time.monotonic() - began:.0f} s", flush=True)
 
 
