@@ -87,6 +87,8 @@ moves_to_another_slot()
 	conf 1 "device: \"serial:TESTDRIVE0/2\"" "device: \"serial:TESTDRIVE1\"" >/tmp/conf
 	serve
 	strake-io verify --length 48M --seed 10 $HOST
+	# What was written last counts as changed until its regions are called clean.
+	wait_for 60 'strakectl group show g0 --name g --json | grep -q "\"regions_dirty\": 0,"'
 	strake-io bench --pattern randrw --bs 16384 --verify --size 8M --time 12s --depth 4 --json $HOST >/tmp/bench &
 	job=$!
 	slot=$(address)
