@@ -252,6 +252,7 @@ struct store {
 	struct store_job *jobs, *job_free;
 	struct store_run *runs, *run_free;
 	bool full;
+	bool trimming;	       /* what is appended frees space */
 	uint32_t io_under_way; /* of the store's own */
 	uint8_t scratch[LOG_CHUNK_MAX];
 };

@@ -320,8 +320,12 @@ int
 store_trim(struct store *st, struct store_vol *v, uint64_t lba, uint32_t n, struct map_wait *w)
 {
 	struct log_record r = {.type = LOG_REC_TRIM, .vol = v->d.id, .lba = lba, .n = n};
-	int ret = record_room(st);
+	int ret;
 
+	/* What frees space may use what collection keeps. */
+	st->trimming = true;
+	ret = record_room(st);
+	st->trimming = false;
 	if (ret == 0)
 		ret = store_prepare(st, v, lba, n, w);
 	if (ret < 0)

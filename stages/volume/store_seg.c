@@ -40,7 +40,9 @@ kept(const struct store *st, unsigned int stream)
 	if (stream == STORE_META)
 		return 0;
 	/* What recovery takes out of intents may not wait for a checkpoint: there is none before it ends. */
-	return stream == STORE_GC || st->replay != NULL ? meta - 1 : meta + 3;
+	if (stream == STORE_GC || st->replay != NULL)
+		return meta - 1;
+	return st->trimming ? meta + 1 : meta + 3;
 }
 
 uint32_t
@@ -88,6 +90,8 @@ store_seg_open(struct store *st, unsigned int stream)
 	s->first_row = o->given;
 	o->seg = seg;
 	o->off = o->safe = o->logged = 0;
+	if (stream == STORE_HOT)
+		st->full = store_full(st);
 	if (store_seg_ready(st) <= kept(st, STORE_HOT) + 2 && (st->n_drained > 0 || st->n_free > store_seg_ready(st)))
 		store_ckpt_want(st);
 }

@@ -368,7 +368,7 @@ class Host
 TEST(StoreSim, LosesNothingThatWasFlushed)
 {
 	const char *n = getenv("STRAKE_SIM_SEEDS"), *f = getenv("STRAKE_SIM_FIRST");
-	uint64_t seeds = n != nullptr ? strtoull(n, nullptr, 0) : 8, first = f != nullptr ? strtoull(f, nullptr, 0) : 1;
+	uint64_t seeds = n != nullptr ? strtoull(n, nullptr, 0) : 6, first = f != nullptr ? strtoull(f, nullptr, 0) : 1;
 	Coverage c;
 
 	for (uint64_t s = first; s < first + seeds && !HasFailure(); s++) {

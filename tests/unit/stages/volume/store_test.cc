@@ -61,4 +61,95 @@ TEST(Store, AFlushSurvivesACrash)
 	rig.down(false);
 }
 
+TEST(Store, MergesPartsOfBlocks)
+{
+	StoreRig rig(small());
+	bytes out, want(8192), part(1024, 0x5a);
+
+	rig.lba_shift = 9;
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	want = StoreRig::blocks(2, 100);
+	ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 0, 16, want));
+	ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 7, 2, part));
+	memcpy(&want[7 * 512], part.data(), 1024);
+	ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 0, 16, {}, &out));
+	EXPECT_EQ(want, out);
+	ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE_ZEROES, 3, 2));
+	memset(&want[3 * 512], 0, 1024);
+	ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 1, 9, {}, &out));
+	EXPECT_EQ(bytes(want.begin() + 512, want.begin() + 5120), out);
+	rig.down(false);
+}
+
+TEST(Store, ComparesAndWrites)
+{
+	StoreRig rig(small());
+	bytes a = StoreRig::blocks(1, 100), b = StoreRig::blocks(1, 200), both, out;
+
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 5, 1, a));
+	EXPECT_EQ(0, rig.run(STRAKE_OP_COMPARE, 5, 1, a));
+	EXPECT_EQ(-EILSEQ, rig.run(STRAKE_OP_COMPARE, 5, 1, b));
+	both = b;
+	both.insert(both.end(), a.begin(), a.end());
+	EXPECT_EQ(-EILSEQ, rig.run(STRAKE_OP_COMPARE_WRITE, 5, 1, both));
+	both = a;
+	both.insert(both.end(), b.begin(), b.end());
+	EXPECT_EQ(0, rig.run(STRAKE_OP_COMPARE_WRITE, 5, 1, both));
+	ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 5, 1, {}, &out));
+	EXPECT_EQ(b, out);
+	rig.down(false);
+}
+
+TEST(Store, AnEmptyVolumeIsFullOfZeroesAndTrimmedBlocksAre)
+{
+	StoreRig rig(small());
+	bytes out;
+
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 10, 30, StoreRig::blocks(30, 100)));
+	ASSERT_EQ(0, rig.run(STRAKE_OP_DEALLOCATE, 0, 1000));
+	ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 10, 30, {}, &out));
+	EXPECT_EQ(bytes(30 * 4096, 0), out);
+	struct store_usage u;
+
+	store_usage(rig.st, &u);
+	EXPECT_EQ(0u, u.logical_blocks);
+	EXPECT_EQ(0u, u.unique_blocks);
+	rig.down(false);
+}
+
+/* Written until it is full: refused as that, trims go through, and then so do writes. */
+TEST(Store, FullIsSaidAndGotOutOf)
+{
+	FakeSpaceConf c = small();
+	bytes out;
+
+	c.segments = 40;
+	c.rows = 4;
+	StoreRig rig(c);
+
+	rig.vol_bytes = 64u << 20;
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	uint64_t lba = 0;
+	int ret = 0;
+
+	for (; ret == 0 && lba < 8000; lba += 8)
+		ret = rig.run(STRAKE_OP_WRITE, lba, 8, StoreRig::blocks(8, 1 + lba));
+	EXPECT_EQ(-ENOSPC, ret);
+	EXPECT_GT(lba, 600u);
+	ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 0, 8, {}, &out));
+	EXPECT_EQ(StoreRig::blocks(8, 1), out);
+	EXPECT_EQ(0, rig.run(STRAKE_OP_DEALLOCATE, 0, (uint32_t)lba / 2));
+	for (int i = 0; i < 50000 && ret != 0; i++) {
+		rig.turn();
+		if (i % 1000 == 0)
+			ret = rig.run(STRAKE_OP_WRITE, 0, 8, StoreRig::blocks(8, 5));
+	}
+	EXPECT_EQ(0, ret);
+	ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 0, 8, {}, &out));
+	EXPECT_EQ(StoreRig::blocks(8, 5), out);
+	rig.down(true);
+}
+
 } // namespace
