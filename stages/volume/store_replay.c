@@ -404,10 +404,17 @@ items_sort(struct store_replay *r)
 	if (r->n_items > 0)
 		qsort(r->item, r->n_items, sizeof(*r->item), by_lsn);
 	for (size_t i = 0; i < r->n_items; i++) {
-		if (n > 0 && r->item[n - 1].lsn == r->item[i].lsn)
-			free(r->item[i].bytes);
-		else
+		const struct log_head *h = &r->item[i].head;
+		uint64_t was = log_direct(h->seg, h->off, h->bytes, 0);
+
+		if (n == 0 || r->item[n - 1].lsn != r->item[i].lsn) {
 			r->item[n++] = r->item[i];
+			continue;
+		}
+		/* A recovery that was cut short gave the image a place already. */
+		if (r->item[n - 1].place != 0 && r->item[i].place == 0 && r->item[n - 1].place != was)
+			r->moved[r->n_moved++] = (struct moved){was, r->item[n - 1].place};
+		free(r->item[i].bytes);
 	}
 	r->n_items = n;
 }
@@ -430,11 +437,13 @@ intents_step(struct store_replay *r)
 		/* A copy that was torn may be whole in another: all are taken, and what is there twice is forgotten. */
 		if (++r->copy <= st->sp->parity)
 			return 1;
-		items_sort(r);
-		r->moved = calloc(r->n_items + 1, sizeof(*r->moved));
-		r->state = R_FREE;
-		if (r->moved == NULL)
+		r->moved = calloc(2 * r->n_items + 1, sizeof(*r->moved));
+		if (r->moved == NULL) {
 			fail(r, -ENOMEM);
+			return 1;
+		}
+		items_sort(r);
+		r->state = R_FREE;
 		return 1;
 	}
 	r->busy = true;
