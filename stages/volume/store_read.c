@@ -49,6 +49,10 @@ repair(struct store_read *r)
 	struct store *st = r->st;
 	struct strake_space_io *io;
 
+	/* Rows torn by a power cut: mending one chunk of them could take away what another is rebuilt from. They are
+	 * collected soon. */
+	if (st->seg[r->io.seg].d.state == STORE_SEG_SUSPECT)
+		return;
 	st->stats.repaired++;
 	for (unsigned int i = 0; i < STORE_REPAIRS; i++) {
 		if (st->repairs_busy & 1u << i)
