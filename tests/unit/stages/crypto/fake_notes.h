@@ -5,6 +5,7 @@
 #ifndef FAKE_NOTES_H
 #define FAKE_NOTES_H
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <vector>
@@ -31,7 +32,7 @@ struct FakeNotes {
 		if (n->fail_read != 0)
 			return n->fail_read;
 		*len = (uint32_t)std::min((size_t)*len, v.size());
-		memcpy(data, v.data(), *len);
+		std::copy_n(v.begin(), *len, (uint8_t *)data);
 		return 0;
 	}
 	static int

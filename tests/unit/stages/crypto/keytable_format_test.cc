@@ -87,7 +87,7 @@ TEST_F(Keytable, NonsenseUnderAGoodSumIsRefused)
 {
 	auto with = [&](size_t at, std::vector<uint8_t> bytes) {
 		keytable_encode(t.get(), image.data());
-		memcpy(&image[at], bytes.data(), bytes.size());
+		std::copy(bytes.begin(), bytes.end(), image.begin() + (long)at);
 		return decode();
 	};
 
