@@ -12,6 +12,7 @@ import os
 import random
 import struct
 import sys
+import zlib
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 
@@ -61,6 +62,30 @@ def superblocks(rnd):
         yield bytes([2]) + struct.pack("<I", 69000) + struct.pack("<HB", off, 0) + bytes([len(text) - 1]) + text
 
 
+def payloads(rnd):
+    """Payloads of compressed chunks: sound ones of both codecs, and bytes to shrink and bend."""
+    for blocks in range(1, 9):
+        text = (b"%d " % rnd.randrange(1000)) * 4096
+        deflate = zlib.compressobj(rnd.choice((1, 6, 9)), zlib.DEFLATED, -15)
+        raw = deflate.compress(text[:blocks * 4096]) + deflate.flush()
+        yield bytes([1, blocks, 2, 1]) + raw
+        yield bytes([1, blocks, 2, 1]) + raw[:len(raw) // 2]
+        yield bytes([1, blocks, 2, 1, 1, 0, 16, 255, 239]) + text[:blocks * 4096]  # a stored block
+        # One literal, then a match at offset 1 of as many bytes as it takes.
+        yield bytes([1, blocks, 1, 1]) + b"\x1fA\x01\x00" + b"\xff" * (blocks * 4096 // 255) + b"\x10\x50AAAAA"
+        yield bytes([0, blocks - 1, 2, 3, 0, 1, 9, 0, 2]) + text[:blocks * 1000]
+
+
+def keytables(rnd):
+    """Tables of keys, patched at each field."""
+    for keys, openings in ((0, 0), (1, 1), (3, 2), (9, 40)):
+        make = bytes([keys, openings, rnd.randrange(256)])
+        yield make
+        for at in (0, 8, 12, 16, 20, 24, 28, 32, 48, 64, 128, 132, 134, 136, 192, 256):
+            for value in (b"\x00", b"\xff" * 8, b"\x01\x00\x00\x00"):
+                yield make + bytes([0]) + struct.pack("<H", at) + bytes([len(value) - 1]) + value
+
+
 def drives(rnd):
     """Two to four drives: sound, blank, marked, and each bent in one place."""
     for raid in range(3):
@@ -79,7 +104,8 @@ def seeds(name):
     rnd = random.Random(name)
     if name == "fuzz_conf":
         return list(conf())
-    first = {"fuzz_super": superblocks, "fuzz_assemble": drives}.get(name, lambda _: [])
+    first = {"fuzz_super": superblocks, "fuzz_assemble": drives, "fuzz_expand": payloads,
+             "fuzz_keytable": keytables}.get(name, lambda _: [])
     return [*first(rnd), *programs(rnd, 60, 120 if name in ("fuzz_super", "fuzz_assemble") else 1500)]
 
 
