@@ -30,11 +30,12 @@ drive_keys(const char *kind, bool *found)
 	return ops != NULL ? ops->keys : NULL;
 }
 
-/* The stages that a volume is made of are not the operator's to name. */
+/* The stages that a volume is made of are not the operator's to name; those of log volumes are nobody's as long as no
+ * volume of that kind is served. */
 static bool
 for_operator(const struct strake_stage_ops *ops)
 {
-	return ops != NULL && strcmp(ops->name, "plain") != 0 && strcmp(ops->name, "stripe") != 0;
+	return ops != NULL && !ops->log && strcmp(ops->name, "plain") != 0 && strcmp(ops->name, "stripe") != 0;
 }
 
 static const struct conf_key *
@@ -170,6 +171,12 @@ group_up(struct appliance *a, unsigned int i)
 
 	if (members == NULL)
 		return -ENOMEM;
+	if (g->style == CONF_STYLE_LOG) {
+		snprintf(a->err, sizeof(a->err), "group %s: log groups cannot be served yet; leave out `style: log`",
+			 g->name);
+		free(members);
+		return -EOPNOTSUPP;
+	}
 	for (unsigned int d = 0; d < g->n_drives; d++) {
 		size_t at = (size_t)(g->drives[d] - a->conf->drives);
 

@@ -38,6 +38,7 @@ struct strake_stage_ops {
 	const char *name;  /**< key in a volume's `stages:` list, and in telemetry. Required. */
 	const char *after; /**< name of a stage that must stand above (nearer the client) if both are used; or NULL */
 	enum strake_unit_kind unit;  /**< which unit it takes */
+	bool log;		     /**< works only for volumes of log groups */
 	uint16_t req_ctx_size;	     /**< private bytes in each unit, see strake_stage_ctx(); 0 to STRAKE_UNIT_CTX */
 	const struct conf_key *keys; /**< its configuration, ended by a key without name; or NULL */
 

@@ -401,6 +401,7 @@ compress_telemetry(struct strake_stage *st, struct rte_tel_data *dict)
 
 static const struct strake_stage_ops compress_ops = {
 	.name = "compress",
+	.log = true,
 	.after = "dedup", /* identical blocks must still look identical above */
 	.unit = STRAKE_UNIT_CHUNK,
 	.keys = compress_keys,

@@ -500,6 +500,7 @@ seal_telemetry(struct strake_stage *st, struct rte_tel_data *dict)
 
 static const struct strake_stage_ops seal_ops = {
 	.name = "seal",
+	.log = true,
 	.after = "compress", /* what is sealed does not shrink */
 	.unit = STRAKE_UNIT_CHUNK,
 	.keys = seal_keys,

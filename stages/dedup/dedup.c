@@ -385,6 +385,7 @@ dedup_telemetry(struct strake_stage *st, struct rte_tel_data *dict)
 
 static const struct strake_stage_ops dedup_ops = {
 	.name = "dedup",
+	.log = true,
 	.unit = STRAKE_UNIT_REQ,
 	.keys = dedup_keys,
 	.create = dedup_create,
