@@ -115,7 +115,8 @@ take_openings(struct keytable *t, const uint8_t *at)
 
 		memcpy(&o, at, sizeof(o));
 		number = rte_le_to_cpu_16(o.number);
-		if (number == 0 || (seen[number / 8] & 1u << number % 8) != 0)
+		/* One beyond the last would be given out again, with another salt. */
+		if (number == 0 || number > t->last_opening || (seen[number / 8] & 1u << number % 8) != 0)
 			return -EBADMSG;
 		seen[number / 8] |= (uint8_t)(1u << number % 8);
 		t->opening[i].number = number;

@@ -27,12 +27,19 @@ drive_keys(const char *kind, bool *found)
 	return *found ? ops->keys : nullptr;
 }
 
+/* As the appliance does: what nobody can use yet needs no sample. */
+bool
+offered(const strake_stage_ops *ops)
+{
+	return ops != nullptr && !ops->log;
+}
+
 const conf_key *
 stage_keys(const char *stage, bool *found)
 {
 	const strake_stage_ops *ops = strake_stage_find(stage);
 
-	*found = ops != nullptr;
+	*found = offered(ops);
 	return *found ? ops->keys : nullptr;
 }
 
@@ -47,9 +54,14 @@ drive_kind(unsigned int i)
 const char *
 stage_name(unsigned int i)
 {
-	const strake_stage_ops *ops = strake_stage_nth(i);
+	for (unsigned int at = 0;; at++) {
+		const strake_stage_ops *ops = strake_stage_nth(at);
 
-	return ops != nullptr ? ops->name : nullptr;
+		if (ops == nullptr)
+			return nullptr;
+		if (offered(ops) && i-- == 0)
+			return ops->name;
+	}
 }
 
 const conf_kinds real = {drive_keys, stage_keys, drive_kind, stage_name};

@@ -92,6 +92,7 @@ TEST_F(Keytable, NonsenseUnderAGoodSumIsRefused)
 	};
 
 	EXPECT_EQ(0, with(0, {}));
+	EXPECT_EQ(-EBADMSG, with(28, {0, 0})) << "openings beyond the last";
 	EXPECT_EQ(-ENOENT, with(0, {'X'}));
 	EXPECT_EQ(-EPROTO, with(8, {2}));
 	EXPECT_EQ(-EBADMSG, with(12, {0x17}));
