@@ -114,7 +114,7 @@ TEST_F(Keytable, TheLargestFits)
 	t->n_keys = KEYTABLE_KEYS;
 	for (uint32_t i = 0; i < KEYTABLE_KEYS; i++)
 		t->key[i] = {i, 1, KEYTABLE_LIVE, {}};
-	t->n_openings = KEYTABLE_OPENINGS;
+	t->n_openings = t->last_opening = KEYTABLE_OPENINGS;
 	for (uint32_t i = 0; i < KEYTABLE_OPENINGS; i++)
 		t->opening[i].number = (uint16_t)(i + 1);
 	image.resize(KEYTABLE_BYTES_MAX);
