@@ -94,8 +94,13 @@ TEST(LogFormat, AHeadSurvivesTheWay)
 			EXPECT_EQ(h.off, g.off);
 			EXPECT_EQ(h.bytes, g.bytes);
 			EXPECT_EQ(h.head_bytes, g.head_bytes);
-			EXPECT_EQ(0, memcmp(&h.seal, &g.seal, sizeof(h.seal)));
-			EXPECT_EQ(0, memcmp(h.owner, g.owner, sizeof(h.owner)));
+			EXPECT_EQ(b, chunk_of(g)) << "with the seal and all owners";
+			for (unsigned int i = 0; i < h.seal.blocks; i++) {
+				EXPECT_EQ(h.owner[i].vol, g.owner[i].vol);
+				EXPECT_EQ(h.owner[i].lba, g.owner[i].lba);
+			}
+			EXPECT_EQ(h.seal.serial, g.seal.serial);
+			EXPECT_EQ(0, memcmp(h.seal.tag, g.seal.tag, sizeof(h.seal.tag)));
 			EXPECT_EQ(0, memcmp(h.fp, g.fp, sizeof(h.fp)));
 			EXPECT_EQ(-EAGAIN, log_head_decode(&g, b.data(), LOG_HEAD - 1));
 			EXPECT_EQ(-EAGAIN, log_head_decode(&g, b.data(), h.head_bytes - 1));
