@@ -367,7 +367,7 @@ class Stress
 
 TEST(MapStress, HoldsTheModelInATinyCache)
 {
-	for (uint64_t seed = 0; seed < 12 && !HasFailure(); seed++) {
+	for (uint64_t seed = 0; seed < 4 && !HasFailure(); seed++) {
 		SCOPED_TRACE(seed);
 		Stress s(seed, MAP_BYTES_MIN, seed % 3 == 0 ? 60 : 0, (uint16_t)(1 + seed));
 
@@ -386,7 +386,7 @@ TEST(MapStress, HoldsTheModelInATinyCache)
 
 TEST(MapStress, HoldsTheModelWhileReadsFail)
 {
-	for (uint64_t seed = 100; seed < 104 && !HasFailure(); seed++) {
+	for (uint64_t seed = 100; seed < 102 && !HasFailure(); seed++) {
 		SCOPED_TRACE(seed);
 		Stress s(seed, MAP_BYTES_MIN, 0, 8);
 
@@ -401,7 +401,7 @@ TEST(MapStress, HoldsTheModelInMemory)
 {
 	Stress s(200, 192 << 20, 0, 64);
 
-	s.run(200000);
+	s.run(60000);
 	s.check();
 	EXPECT_EQ(0u, map_stats(s.r.m)->evictions);
 }
