@@ -21,7 +21,10 @@ struct appliance {
 	unsigned int n_data;
 	struct strake_drive **drives;	  /**< as conf->drives; NULL: cannot be opened, its mirror goes on without it */
 	char (*drive_why)[BOOT_ERR_MAX];  /**< as conf->drives: what was wrong with those */
-	struct group **groups;		  /**< as conf->groups */
+	struct group **groups;		  /**< as conf->groups; NULL: a log group */
+	struct log_group **log_groups;	  /**< as conf->groups; NULL: a plain group */
+	struct store **stores;		  /**< as conf->groups; NULL: a plain group */
+	struct strake_stage **seals;	  /**< as conf->groups: the one `seal` of its volumes, or NULL */
 	struct strake_volume **volumes;	  /**< as conf->volumes */
 	struct port **ports;		  /**< as conf->ports */
 	struct port_access **access;	  /**< as conf->ports; NULL where everybody may connect */

@@ -5,6 +5,7 @@
 #include "change.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,8 @@
 
 #include "group.h"
 #include "nvmf.h"
+#include "plan.h"
+#include "store_log.h"
 
 /* The configuration is the appliance's own; the const keeps others from changing it by accident. */
 static struct conf *
@@ -82,6 +85,21 @@ group_of(struct appliance *a, const struct conf_volume *v)
 	return a->groups[v->group - a->conf->groups];
 }
 
+/* The room that a volume has below. Main: runs turns. */
+static int
+room_resize(struct appliance *a, struct conf_volume *v, uint64_t bytes, char *err, size_t errlen)
+{
+	int ret;
+
+	if (!plan_volume_is_log(v))
+		return group_extent_resize(group_of(a, v), v->name, bytes, err, errlen);
+	ret = bytes % 4096 != 0 ? -EINVAL : log_resize(strake_volume_find(v->name), bytes);
+	if (ret < 0)
+		snprintf(err, errlen, "volume \"%s\": %s", v->name,
+			 ret == -EINVAL ? "a size is a whole number of 4-KiB blocks" : strerror(-ret));
+	return ret;
+}
+
 static void
 later_end(struct later *l)
 {
@@ -89,7 +107,7 @@ later_end(struct later *l)
 	int ret = 0;
 
 	if (l->shrink != NULL)
-		ret = group_extent_resize(group_of(l->a, l->shrink), l->shrink->name, l->bytes, err, sizeof(err));
+		ret = room_resize(l->a, l->shrink, l->bytes, err, sizeof(err));
 	ctl_finish(l->request, ret, err);
 	free(l);
 }
@@ -201,7 +219,7 @@ grow(struct appliance *a, struct conf_volume *v, struct strake_volume *vol, uint
 				     v->name, (unsigned long long)most));
 		return -E2BIG;
 	}
-	ret = group_extent_resize(group_of(a, v), v->name, bytes, err, sizeof(err));
+	ret = room_resize(a, v, bytes, err, sizeof(err));
 	if (ret < 0) {
 		json_object_set_new(answer, "error", json_string(err));
 		return ret;

@@ -13,6 +13,7 @@
 #include <rte_log.h>
 
 #include "group.h"
+#include "log_group.h"
 #include "plan.h"
 #include "strake_drive.h"
 
@@ -67,13 +68,31 @@ find(struct appliance *a, const struct ctl_request *r, json_t *answer, unsigned 
 	return refuse(answer, -ENOENT, "no drive \"%s\"", name != NULL ? name : "");
 }
 
-/* The group whose member this open drive is, or NULL. */
+/* The log group whose member this open drive is, or NULL. */
+static struct log_group *
+log_group_with(const struct appliance *a, const struct strake_drive *drive, unsigned int *member)
+{
+	struct log_member_figures f;
+
+	for (unsigned int g = 0; drive != NULL && g < a->conf->n_groups; g++) {
+		if (a->log_groups[g] == NULL)
+			continue;
+		for (*member = 0; log_group_member_get(a->log_groups[g], *member, &f) == 0; ++*member)
+			if (f.drive == drive)
+				return a->log_groups[g];
+	}
+	return NULL;
+}
+
+/* The plain group whose member this open drive is, or NULL. */
 static struct group *
 group_with(struct appliance *a, const struct strake_drive *drive, unsigned int *member)
 {
 	for (unsigned int g = 0; drive != NULL && g < a->conf->n_groups; g++) {
 		struct group_status st;
 
+		if (a->groups[g] == NULL)
+			continue;
 		group_status(a->groups[g], &st);
 		for (*member = 0; *member < st.members; ++*member) {
 			struct strake_drive *has = NULL;
@@ -100,10 +119,12 @@ under_way(const struct strake_drive *drive)
 static bool
 in_hand(const struct appliance *a, const struct strake_drive *drive)
 {
+	unsigned int member;
+
 	for (unsigned int g = 0; g < a->conf->n_groups; g++)
-		if (group_has_drive(a->groups[g], drive))
+		if (a->groups[g] != NULL && group_has_drive(a->groups[g], drive))
 			return true;
-	return under_way(drive) > 0;
+	return log_group_with(a, drive, &member) != NULL || under_way(drive) > 0;
 }
 
 static bool
@@ -111,8 +132,12 @@ in_service(struct appliance *a, const struct strake_drive *drive)
 {
 	unsigned int member;
 	const struct group *g = group_with(a, drive, &member);
+	const struct log_group *log = g == NULL ? log_group_with(a, drive, &member) : NULL;
+	struct log_member_figures f;
 	struct strake_drive *has;
 
+	if (log != NULL)
+		return log_group_member_get(log, member, &f) == 0 && f.state != LOG_MEMBER_MISSING;
 	return g != NULL && group_member_get(g, member, &has) != GROUP_MEMBER_MISSING;
 }
 
@@ -157,26 +182,47 @@ waits_for(unsigned int drive)
 /* --- in and out of service -------------------------------------------------------------------------------------------
  */
 
+/* The same for a member of a log group. */
+static int
+log_service(struct log_group *g, unsigned int member, struct strake_drive *drive, bool fail, json_t *answer)
+{
+	char err[BOOT_ERR_MAX] = "";
+	int ret;
+
+	if (!fail) {
+		ret = log_group_member_return(g, member, drive, err, sizeof(err));
+		return ret < 0 && err[0] != '\0' ? refuse(answer, ret, "%s", err) : ret;
+	}
+	ret = log_group_member_fail(g, member);
+	if (ret == -EBUSY)
+		return refuse(answer, ret, "drive \"%s\" cannot be spared: as many are out as the group has parity",
+			      drive->name);
+	return ret;
+}
+
 int
 drive_service(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
 	struct strake_drive *drive;
 	char err[BOOT_ERR_MAX] = "";
+	bool fail = strcmp(r->command, "drive fail") == 0;
 	unsigned int i, member;
+	struct log_group *log;
 	struct group *g;
 	int ret = find(a, r, answer, &i);
 
 	if (ret < 0)
 		return ret;
 	drive = a->drives[i];
+	log = log_group_with(a, drive, &member);
+	if (fail && homecomings != NULL)
+		homecomings[i].until = 0;
+	if (log != NULL)
+		return log_service(log, member, drive, fail, answer);
 	g = group_with(a, drive, &member);
-	if (strcmp(r->command, "drive fail") == 0) {
-		if (g == NULL)
-			return refuse(answer, -ENOENT, "drive \"%s\" is in no group", a->conf->drives[i].name);
-		if (homecomings != NULL)
-			homecomings[i].until = 0;
-		return group_member_fail(g, member);
-	}
+	if (fail)
+		return g != NULL ? group_member_fail(g, member)
+				 : refuse(answer, -ENOENT, "drive \"%s\" is in no group", a->conf->drives[i].name);
 	if (g != NULL)
 		ret = group_member_return(g, member, drive, err, sizeof(err));
 	else
@@ -332,6 +378,11 @@ leave(struct appliance *a, unsigned int i, struct conf_values *where, bool add, 
 
 	if (waits_for(i))
 		return refuse(answer, -EBUSY, "drive \"%s\" is busy with another command", name);
+	if (log_group_with(a, a->drives[i], &member) != NULL)
+		return refuse(answer, -EOPNOTSUPP,
+			      "drive \"%s\" is in a log group, which lets go of drives only at a "
+			      "restart; `drive fail` takes it out of service",
+			      name);
 	if (g != NULL && group_member_get(g, member, &has) != GROUP_MEMBER_MISSING)
 		ret = group_member_fail(g, member);
 	if (ret == -EINVAL)

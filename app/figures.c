@@ -440,5 +440,5 @@ figures_up(struct appliance *a)
 		if (ret < 0)
 			return ret;
 	}
-	return 0;
+	return figures_stores_up();
 }

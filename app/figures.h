@@ -14,5 +14,7 @@
 #include "boot.h"
 
 int figures_up(struct appliance *a);
+/** The part of stores; figures_up() calls it. */
+int figures_stores_up(void);
 
 #endif /* FIGURES_H */

@@ -32,6 +32,8 @@ static const struct boot_step steps[] = {
 	{"other data on drives", foreign_up, NULL},
 	{"drives", plan_drives_up, plan_drives_down},
 	{"groups", plan_groups_up, plan_groups_down},
+	{"loops", serve_loops_up, serve_loops_down},
+	{"stores", plan_stores_up, plan_stores_down},
 	{"volumes", plan_volumes_up, plan_volumes_down},
 	{"ports and target", serve_fronts_up, serve_fronts_down},
 	{"data lcores", serve_data_up, serve_data_down},
@@ -117,10 +119,15 @@ load(const char *file)
 {
 	struct conf_errors errs = {NULL, 0};
 	struct conf *conf = conf_load(file, &plan_kinds, &errs);
+	char err[BOOT_ERR_MAX];
 
 	conf_errors_print(&errs, file, stderr);
 	conf_errors_free(&errs);
-	return conf;
+	if (conf == NULL || plan_check(conf, err, sizeof(err)) == 0)
+		return conf;
+	fprintf(stderr, "%s\n", err);
+	conf_free(conf);
+	return NULL;
 }
 
 static void

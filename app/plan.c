@@ -12,8 +12,10 @@
 #include <rte_log.h>
 
 #include "group.h"
+#include "log_group.h"
 #include "strake_chain.h"
 #include "strake_drive.h"
+#include "store_log.h"
 #include "volume.h"
 
 RTE_LOG_REGISTER(plan_log, strake.plan, INFO)
@@ -30,12 +32,11 @@ drive_keys(const char *kind, bool *found)
 	return ops != NULL ? ops->keys : NULL;
 }
 
-/* The stages that a volume is made of are not the operator's to name; those of log volumes are nobody's as long as no
- * volume of that kind is served. */
+/* The stages that a volume is made of are not the operator's to name. */
 static bool
 for_operator(const struct strake_stage_ops *ops)
 {
-	return ops != NULL && !ops->log && strcmp(ops->name, "plain") != 0 && strcmp(ops->name, "stripe") != 0;
+	return ops != NULL && strcmp(ops->name, "plain") != 0 && strcmp(ops->name, "stripe") != 0;
 }
 
 static const struct conf_key *
@@ -99,6 +100,13 @@ absent(int err)
 	return false;
 }
 
+/* Can the group do without one of its drives? */
+static bool
+spares(const struct conf_group *g)
+{
+	return g->style == CONF_STYLE_LOG ? g->parity > 0 : g->raid != CONF_RAID0;
+}
+
 static int
 drive_up(struct appliance *a, unsigned int i)
 {
@@ -112,7 +120,7 @@ drive_up(struct appliance *a, unsigned int i)
 		return 0;
 	if (a->err[0] == '\0')
 		snprintf(a->err, sizeof(a->err), "drive %s: %s", d->name, strerror(-ret));
-	if (a->drives[i] != NULL || g == NULL || g->raid == CONF_RAID0 || !absent(ret))
+	if (a->drives[i] != NULL || g == NULL || !spares(g) || !absent(ret))
 		return ret;
 	rte_log(RTE_LOG_WARNING, plan_log, "%s; group %s goes on without it if it can\n", a->err, g->name);
 	memcpy(a->drive_why[i], a->err, sizeof(a->drive_why[i]));
@@ -171,12 +179,6 @@ group_up(struct appliance *a, unsigned int i)
 
 	if (members == NULL)
 		return -ENOMEM;
-	if (g->style == CONF_STYLE_LOG) {
-		snprintf(a->err, sizeof(a->err), "group %s: log groups cannot be served yet; leave out `style: log`",
-			 g->name);
-		free(members);
-		return -EOPNOTSUPP;
-	}
 	for (unsigned int d = 0; d < g->n_drives; d++) {
 		size_t at = (size_t)(g->drives[d] - a->conf->drives);
 
@@ -185,7 +187,10 @@ group_up(struct appliance *a, unsigned int i)
 		else
 			why = a->drive_why[at];
 	}
-	ret = group_open(&a->groups[i], g, members, n, a->err, sizeof(a->err));
+	if (g->style == CONF_STYLE_LOG)
+		ret = plan_log_group_up(a, i, members, n);
+	else
+		ret = group_open(&a->groups[i], g, members, n, a->err, sizeof(a->err));
 	used = strlen(a->err);
 	if (ret < 0 && why != NULL)
 		snprintf(a->err + used, sizeof(a->err) - used, " (%s)", why);
@@ -197,8 +202,12 @@ int
 plan_groups_up(struct appliance *a)
 {
 	a->groups = calloc(a->conf->n_groups + 1, sizeof(*a->groups));
-	if (a->groups == NULL)
+	a->log_groups = calloc(a->conf->n_groups + 1, sizeof(*a->log_groups));
+	if (a->groups == NULL || a->log_groups == NULL) {
+		free(a->groups);
+		free(a->log_groups);
 		return -ENOMEM;
+	}
 	for (unsigned int i = 0; i < a->conf->n_groups; i++) {
 		int ret = group_up(a, i);
 
@@ -216,9 +225,13 @@ plan_groups_down(struct appliance *a)
 	for (unsigned int i = a->conf->n_groups; i-- > 0;) {
 		if (a->groups[i] != NULL)
 			group_close(a->groups[i]);
+		if (a->log_groups[i] != NULL)
+			log_group_close(a->log_groups[i]);
 	}
 	free(a->groups);
+	free(a->log_groups);
 	a->groups = NULL;
+	a->log_groups = NULL;
 }
 
 /* --- a drive that comes back ---------------------------------------------------------------------------------------
@@ -280,6 +293,7 @@ int
 plan_drive_return(struct appliance *a, const char *name, char *err, size_t errlen)
 {
 	const struct conf_group *g;
+	struct log_group *log;
 	struct group *group;
 	unsigned int i = 0;
 	int ret;
@@ -295,25 +309,22 @@ plan_drive_return(struct appliance *a, const char *name, char *err, size_t errle
 			return ret;
 	}
 	group = a->groups[g - a->conf->groups];
-	ret = group_member_vacant(group, a->drives[i]);
+	log = a->log_groups[g - a->conf->groups];
+	ret = log != NULL ? log_group_member_vacant(log, a->drives[i]) : group_member_vacant(group, a->drives[i]);
 	if (ret < 0) {
 		snprintf(err, errlen, "group \"%s\": no member's place is free for drive \"%s\"", g->name, name);
 		return -EBUSY;
 	}
+	if (log != NULL)
+		return log_group_member_return(log, (unsigned int)ret, a->drives[i], err, errlen);
 	return group_member_return(group, (unsigned int)ret, a->drives[i], err, errlen);
 }
 
 /* --- volumes -------------------------------------------------------------------------------------------------------
  */
 
-struct stage_lists {
-	struct strake_stage *req[STRAKE_CHAIN_STAGES_MAX];
-	struct strake_stage *chunk[STRAKE_CHAIN_STAGES_MAX];
-	unsigned int n_req, n_chunk;
-};
-
-static int
-stages_up(struct appliance *a, const struct conf_volume *v, struct stage_lists *lists)
+int
+plan_stages_up(struct appliance *a, const struct conf_volume *v, struct plan_stages *lists)
 {
 	for (unsigned int i = 0; i < v->n_stages; i++) {
 		const struct conf_stage *s = &v->stages[i];
@@ -326,7 +337,10 @@ stages_up(struct appliance *a, const struct conf_volume *v, struct stage_lists *
 		/* One place of each chain is the volume's or the group's own. */
 		if (lists->n_req + 1 == STRAKE_CHAIN_STAGES_MAX || lists->n_chunk + 1 == STRAKE_CHAIN_STAGES_MAX)
 			return -E2BIG;
-		ret = strake_stage_create(&st, ops, name, s->values, s->cpu, a->err, sizeof(a->err));
+		if (strcmp(s->name, "seal") == 0)
+			ret = plan_seal_up(a, v, s, &st);
+		else
+			ret = strake_stage_create(&st, ops, name, s->values, s->cpu, a->err, sizeof(a->err));
 		if (ret < 0)
 			return ret;
 		if (ops->unit == STRAKE_UNIT_REQ)
@@ -357,7 +371,7 @@ volume_up(struct appliance *a, unsigned int i)
 {
 	const struct conf_volume *v = &a->conf->volumes[i];
 	struct group *g = a->groups[v->group - a->conf->groups];
-	struct stage_lists lists = {.n_req = 0};
+	struct plan_stages lists = {.n_req = 0};
 	struct group_extent ext;
 	uint8_t uuid[16];
 	int ret;
@@ -366,10 +380,12 @@ volume_up(struct appliance *a, unsigned int i)
 		snprintf(a->err, sizeof(a->err), "volume %s: %s is not a UUID", v->name, v->uuid);
 		return -EINVAL;
 	}
+	if (plan_volume_is_log(v))
+		return plan_log_volume_up(a, i, v->uuid != NULL ? uuid : NULL);
 	ret = group_extent(g, v->name, v->size, v->uuid != NULL ? uuid : NULL, &ext, a->err, sizeof(a->err));
 	if (ret < 0)
 		return ret;
-	ret = stages_up(a, v, &lists);
+	ret = plan_stages_up(a, v, &lists);
 	if (ret < 0)
 		return ret;
 	lists.chunk[lists.n_chunk++] = group_stage(g);
@@ -414,8 +430,12 @@ int
 plan_volumes_up(struct appliance *a)
 {
 	a->volumes = calloc(a->conf->n_volumes + 1, sizeof(*a->volumes));
-	if (a->volumes == NULL)
+	a->seals = calloc(a->conf->n_groups + 1, sizeof(*a->seals));
+	if (a->volumes == NULL || a->seals == NULL) {
+		free(a->volumes);
+		free(a->seals);
 		return -ENOMEM;
+	}
 	for (unsigned int i = 0; i < a->conf->n_volumes; i++) {
 		int ret = volume_up(a, i);
 
@@ -431,10 +451,17 @@ void
 plan_volumes_down(struct appliance *a)
 {
 	for (unsigned int i = a->conf->n_volumes; i-- > 0;) {
-		if (a->volumes[i] != NULL)
+		if (a->volumes[i] == NULL)
+			continue;
+		if (plan_volume_is_log(&a->conf->volumes[i]))
+			log_destroy(a->volumes[i]);
+		else
 			plain_destroy(a->volumes[i]);
 	}
 	stages_down(a);
+	plan_seals_down(a);
 	free(a->volumes);
+	free(a->seals);
+	a->seals = NULL;
 	a->volumes = NULL;
 }

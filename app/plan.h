@@ -11,6 +11,7 @@
  */
 
 #include "boot.h"
+#include "strake_chain.h"
 
 /** What the loader asks of the registries. */
 extern const struct conf_kinds plan_kinds;
@@ -26,7 +27,37 @@ int plan_drive_return(struct appliance *a, const char *name, char *err, size_t e
 void plan_drive_close(struct appliance *a, unsigned int i, const char *why);
 int plan_groups_up(struct appliance *a);
 void plan_groups_down(struct appliance *a);
+/**
+ * What the loader cannot know: stages that do not suit the style of their volume's group, and volumes of one store that
+ * contradict each other.
+ * @return 0; -EINVAL with "FILE:LINE: why" in @p err.
+ */
+int plan_check(const struct conf *conf, char *err, size_t errlen);
+/** Open the stores of the log groups. Main; the data lcores run, and their owners' drives are made ready here. */
+int plan_stores_up(struct appliance *a);
+void plan_stores_down(struct appliance *a);
+/** Does a store live on this lcore? Then its drives and log groups are the stores' step to begin and to end. */
+bool plan_stores_owner(const struct appliance *a, uint16_t lcore);
+bool plan_volume_is_log(const struct conf_volume *v);
 int plan_volumes_up(struct appliance *a);
 void plan_volumes_down(struct appliance *a);
+
+/* --- between plan.c and plan_log.c ------------------------------------------------------------------------------ */
+
+/** The stages of one volume, nearest the client first. */
+struct plan_stages {
+	struct strake_stage *req[STRAKE_CHAIN_STAGES_MAX];
+	struct strake_stage *chunk[STRAKE_CHAIN_STAGES_MAX];
+	unsigned int n_req, n_chunk;
+};
+
+int plan_stages_up(struct appliance *a, const struct conf_volume *v, struct plan_stages *lists);
+/** Open log group @p i from the drives of it that are there; its owner is dealt in turn. */
+int plan_log_group_up(struct appliance *a, unsigned int i, struct strake_drive **members, unsigned int n);
+int plan_log_volume_up(struct appliance *a, unsigned int i, const uint8_t *uuid);
+/** The `seal` that the volumes of a group share, made and opened for the first of them. */
+int plan_seal_up(struct appliance *a, const struct conf_volume *v, const struct conf_stage *s,
+		 struct strake_stage **out);
+void plan_seals_down(struct appliance *a);
 
 #endif /* PLAN_H */

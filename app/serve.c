@@ -17,11 +17,14 @@
 #include <rte_log.h>
 
 #include "group.h"
+#include "log_group.h"
 #include "nvme_tcp.h"
 #include "nvmf.h"
+#include "plan.h"
 #include "port.h"
 #include "port_access.h"
 #include "sock.h"
+#include "store_log.h"
 #include "strake_chain.h"
 #include "strake_drive.h"
 #include "tcp.h"
@@ -229,13 +232,19 @@ data_undo(struct appliance *a)
 {
 	struct strake_carrier *kernel = a->carriers[a->conf->n_ports];
 
-	for (unsigned int i = 0; i < a->conf->n_volumes; i++)
-		plain_lcore_fini(a->volumes[i]);
+	for (unsigned int i = 0; i < a->conf->n_volumes; i++) {
+		if (plan_volume_is_log(&a->conf->volumes[i]))
+			log_lcore_fini(a->volumes[i]);
+		else
+			plain_lcore_fini(a->volumes[i]);
+	}
 	for (unsigned int i = 0; strake_stage_instance(i) != NULL; i++)
 		strake_stage_lcore_fini(strake_stage_instance(i));
-	for (unsigned int i = 0; i < a->conf->n_groups; i++)
-		group_lcore_fini(a->groups[i]);
-	for (unsigned int i = 0; i < a->conf->n_drives; i++) {
+	for (unsigned int i = 0; i < a->conf->n_groups; i++) {
+		if (a->groups[i] != NULL)
+			group_lcore_fini(a->groups[i]);
+	}
+	for (unsigned int i = 0; i < a->conf->n_drives && !plan_stores_owner(a, strake_self_index()); i++) {
 		if (a->drives[i] != NULL)
 			strake_drive_lcore_fini(a->drives[i]);
 	}
@@ -259,6 +268,7 @@ data_init(void *arg)
 {
 	struct appliance *a = arg;
 	struct strake_carrier *kernel = a->carriers[a->conf->n_ports];
+	bool ready = plan_stores_owner(a, strake_self_index());
 	int ret = 0;
 
 	for (unsigned int i = 0; ret == 0 && i < a->conf->n_ports; i++)
@@ -269,14 +279,15 @@ data_init(void *arg)
 		ret = nvmf_lcore_init();
 	if (ret == 0)
 		ret = nvme_tcp_lcore_init();
-	for (unsigned int i = 0; ret == 0 && i < a->conf->n_drives; i++)
+	for (unsigned int i = 0; ret == 0 && !ready && i < a->conf->n_drives; i++)
 		ret = a->drives[i] != NULL ? strake_drive_lcore_init(a->drives[i]) : 0;
 	for (unsigned int i = 0; ret == 0 && i < a->conf->n_groups; i++)
-		ret = group_lcore_init(a->groups[i]);
+		ret = a->groups[i] != NULL ? group_lcore_init(a->groups[i]) : 0;
 	for (unsigned int i = 0; ret == 0 && strake_stage_instance(i) != NULL; i++)
 		ret = strake_stage_lcore_init(strake_stage_instance(i));
 	for (unsigned int i = 0; ret == 0 && i < a->conf->n_volumes; i++)
-		ret = plain_lcore_init(a->volumes[i]);
+		ret = plan_volume_is_log(&a->conf->volumes[i]) ? log_lcore_init(a->volumes[i])
+							       : plain_lcore_init(a->volumes[i]);
 	if (ret == 0)
 		ret = strake_pipeline_lcore_init();
 	if (ret < 0)
@@ -301,8 +312,16 @@ data_run(void *arg)
 	return 0;
 }
 
-static void
-data_stop(struct appliance *a)
+int
+serve_loops_up(struct appliance *a)
+{
+	for (uint16_t i = 1; i <= a->n_data; i++)
+		rte_eal_remote_launch(data_run, a, i);
+	return 0;
+}
+
+void
+serve_loops_down(struct appliance *a)
 {
 	for (uint16_t i = 1; i <= a->n_data; i++) {
 		strake_lcore_stop(i);
@@ -334,8 +353,6 @@ serve_data_up(struct appliance *a)
 	uint16_t ready = 0;
 	int ret = 0;
 
-	for (uint16_t i = 1; i <= a->n_data; i++)
-		rte_eal_remote_launch(data_run, a, i);
 	while (ret == 0 && ready < a->n_data) {
 		ret = strake_msg_call(ready + 1, data_init, a);
 		if (ret < 0)
@@ -350,7 +367,6 @@ serve_data_up(struct appliance *a)
 	carriers_down(a);
 	for (uint16_t i = 1; i <= ready; i++)
 		strake_msg_call(i, data_fini, a);
-	data_stop(a);
 	return ret;
 }
 
@@ -360,7 +376,6 @@ serve_data_down(struct appliance *a)
 	carriers_down(a);
 	for (uint16_t i = 1; i <= a->n_data; i++)
 		strake_msg_call(i, data_fini, a);
-	data_stop(a);
 }
 
 /* --- listening -----------------------------------------------------------------------------------------------------

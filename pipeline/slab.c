@@ -44,7 +44,9 @@ slab_create(struct strake_volume *vol)
 	if (vol->slab == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < vol->slabs_max; i++) {
-		vol->slab[i].owner = data > 0 ? (uint16_t)(1 + i % data) : STRAKE_LCORE_MAIN;
+		uint16_t turn = data > 0 ? (uint16_t)(1 + i % data) : STRAKE_LCORE_MAIN;
+
+		vol->slab[i].owner = vol->owner != 0 ? vol->owner : turn;
 		vol->slab[i].heir = UINT16_MAX;
 		unit_fifo_init(&vol->slab[i].held);
 	}
@@ -134,7 +136,7 @@ strake_slab_move(struct strake_volume *vol, uint32_t slab, uint16_t lcore,
 {
 	struct slab_move *m;
 
-	if (slab >= vol->slabs || lcore == STRAKE_LCORE_MAIN || lcore >= strake_lcore_count())
+	if (slab >= vol->slabs || vol->owner != 0 || lcore == STRAKE_LCORE_MAIN || lcore >= strake_lcore_count())
 		return -EINVAL;
 	if (vol->slab[slab].move != NULL)
 		return -EBUSY;

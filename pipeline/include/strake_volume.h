@@ -42,6 +42,7 @@ struct strake_volume {
 	uint32_t slab_shift; /**< log2 of the slab size, bytes */
 	uint32_t slabs;
 	uint32_t slabs_max; /**< as many as the volume can grow to without a restart */
+	uint16_t owner;	    /**< data lcore of all slabs, for good; 0: slabs are dealt to the data lcores in turn */
 	bool read_only;
 	bool volatile_cache;	     /**< Flush and FUA mean something: a drive below has a volatile write cache */
 	struct strake_chain *reqs;   /**< request stages, ending in the volume stage */
@@ -54,8 +55,8 @@ struct strake_volume {
 	struct strake_volume_stats *stats[STRAKE_LCORE_MAX];
 };
 
-/** Add to the list of volumes and make its slabs, dealt to the data lcores in turn. Main. @return 0, -ENOMEM, -EEXIST.
- */
+/** Add to the list of volumes and make its slabs, vol->owner's or dealt to the data lcores in turn. Main. @return 0,
+ * -ENOMEM, -EEXIST. */
 int strake_volume_add(struct strake_volume *vol);
 /** Another size, while requests are under way. What lies beyond a smaller end is refused at once, but what was begun
  * before may still be under way. Main. @return 0; -E2BIG: larger than it can become without a restart. */
@@ -68,7 +69,7 @@ struct strake_volume *strake_volume_find(const char *name);
 struct strake_volume *strake_volume_first(void);
 
 /** Hand slab @p slab to data lcore @p lcore. Main; @p done runs on main when the new owner works on it.
- * @return 0, -EBUSY (a hand-over of this slab is under way), -EINVAL. */
+ * @return 0, -EBUSY (a hand-over of this slab is under way), -EINVAL (no such slab or lcore, or vol->owner is set). */
 int strake_slab_move(struct strake_volume *vol, uint32_t slab, uint16_t lcore,
 		     void (*done)(struct strake_volume *vol, uint32_t slab, void *arg), void *arg);
 /** Owner of a slab just now. Any thread. */

@@ -282,6 +282,7 @@ log_create(struct strake_volume **out, const struct log_conf *conf, char *err, s
 	lv->vol.lba_shift = conf->lba_shift;
 	lv->vol.nlb = conf->bytes >> conf->lba_shift;
 	lv->vol.slab_shift = conf->slab_shift;
+	lv->vol.owner = conf->store->sp->owner;
 	lv->vol.read_only = conf->read_only;
 	lv->vol.volatile_cache = !conf->write_through;
 	lv->vol.priv = lv;
