@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The Strake authors
  */
 
-/* Groups on the telemetry socket. A group belongs to main, so the answer is made there. */
+/* Groups of either style on the telemetry socket. A group belongs to main, so the answer is made there. */
 
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include <rte_telemetry.h>
 
 #include "group.h"
+#include "log_priv.h"
 #include "strake_telemetry.h"
 
 static const char *const states[] = {"in_sync", "stale", "missing"};
@@ -18,14 +19,24 @@ static int
 list_on_main(const char *params, struct rte_tel_data *d)
 {
 	struct group_status s;
-	unsigned int first, count;
+	struct log_group_status ls;
+	unsigned int first, count, plain = 0;
 
 	if (strake_tel_page(params, &first, &count) < 0)
 		return -EINVAL;
 	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
-	for (unsigned int i = first; i - first < count && group_nth(i) != NULL; i++) {
-		group_status(group_nth(i), &s);
-		rte_tel_data_add_array_string(d, s.name);
+	while (group_nth(plain) != NULL)
+		plain++;
+	for (unsigned int i = first; i - first < count; i++) {
+		if (i < plain) {
+			group_status(group_nth(i), &s);
+			rte_tel_data_add_array_string(d, s.name);
+		} else if (log_group_nth(i - plain) != NULL) {
+			log_group_status(log_group_nth(i - plain), &ls);
+			rte_tel_data_add_array_string(d, ls.name);
+		} else {
+			break;
+		}
 	}
 	return 0;
 }
@@ -58,7 +69,7 @@ info_on_main(const char *params, struct rte_tel_data *d)
 			break;
 	}
 	if (g == NULL)
-		return -ENOENT;
+		return lgroup_tel_info(params, d);
 	for (unsigned int i = 0; i < sizeof(s.uuid); i++)
 		snprintf(uuid + 2 * i, 3, "%02x", s.uuid[i]);
 	rte_tel_data_start_dict(d);

@@ -360,6 +360,10 @@ void lgroup_scrub_fini(struct log_group *g);
 void lgroup_scrub_order(struct log_group *g, const struct lgroup_order *order);
 bool lgroup_same(struct strake_buf *a, struct strake_buf *b, uint32_t len);
 
+/* log_tel.c: the figures of a log group by name, on main. @return 0, -ENOENT. */
+struct rte_tel_data;
+int lgroup_tel_info(const char *params, struct rte_tel_data *d);
+
 /* log_row.c, log_read.c: begin a piece of work */
 void lgroup_row(struct lgroup_op *op);
 void lgroup_free(struct lgroup_op *op);

@@ -10,7 +10,7 @@
 
 #include <rte_telemetry.h>
 
-#include "log_group.h"
+#include "log_priv.h"
 #include "strake_telemetry.h"
 
 static const char *const states[] = {"in_sync", "stale", "missing"};
@@ -83,8 +83,8 @@ add_work(struct rte_tel_data *d, const struct log_group_status *s)
 	rte_tel_data_add_dict_u64(d, "scrub_wrong", s->scrub_wrong);
 }
 
-static int
-info_on_main(const char *params, struct rte_tel_data *d)
+int
+lgroup_tel_info(const char *params, struct rte_tel_data *d)
 {
 	struct log_group_status s;
 	struct log_group *g = find(params, &s);
@@ -123,7 +123,7 @@ log_list(const char *cmd, const char *params, struct rte_tel_data *d)
 static int
 log_info(const char *cmd, const char *params, struct rte_tel_data *d)
 {
-	return strake_tel_on_main(info_on_main, params, d);
+	return strake_tel_on_main(lgroup_tel_info, params, d);
 }
 
 RTE_INIT(log_tel_init)

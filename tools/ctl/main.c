@@ -118,6 +118,9 @@ static const struct {
 	 {"id", "state", "carrier", "peer", "lcore", "qid", "depth", "outstanding", "commands", "errors"}},
 	{"controller", {"name", "id", "host", "peer", "queue_pairs", "kato_ms", "commands", "errors"}},
 	{"port", {"name", "driver", "mac", "mtu", "queues", "rx_packets", "tx_packets", "rx_bytes", "tx_bytes"}},
+	{"store",
+	 {"name", "bytes", "free_bytes", "logical_blocks", "shared_blocks", "unique_blocks", "plain_bytes",
+	  "stored_bytes", "full", "failed"}},
 	{"stage", {"name", "kind", "lcore", "down", "up", "bytes", "errors", "cycles"}},
 };
 
@@ -192,6 +195,7 @@ list_or_show(const struct opts *o, const char *kind, int argc, char **argv)
 		return list_or_show(o, #kind, argc, argv);                                                             \
 	}
 LIST_OR_SHOW(group)
+LIST_OR_SHOW(store)
 LIST_OR_SHOW(connection)
 LIST_OR_SHOW(stage)
 LIST_OR_SHOW(port)
@@ -697,6 +701,7 @@ static const struct cli_cmd cmds[] = {
 	 "drives; out of their group and back, out of the appliance and in, another one; their light; erase them",
 	 drive_opts, 0, 2, cmd_drive},
 	{"group", "[list | show NAME]", "groups of drives and how they are", none, 0, 2, cmd_group},
+	{"store", "[list | show NAME]", "stores of log groups: where their space went", none, 0, 2, cmd_store},
 	{"connection", "[list | show ID]", "connections of hosts", none, 0, 2, cmd_connection},
 	{"controller", "[list | show|drop ID]", "associations of hosts; close one's connections", none, 0, 2,
 	 cmd_controller},

@@ -27,19 +27,12 @@ drive_keys(const char *kind, bool *found)
 	return *found ? ops->keys : nullptr;
 }
 
-/* As the appliance does: what nobody can use yet needs no sample. */
-bool
-offered(const strake_stage_ops *ops)
-{
-	return ops != nullptr && !ops->log;
-}
-
 const conf_key *
 stage_keys(const char *stage, bool *found)
 {
 	const strake_stage_ops *ops = strake_stage_find(stage);
 
-	*found = offered(ops);
+	*found = ops != nullptr;
 	return *found ? ops->keys : nullptr;
 }
 
@@ -54,18 +47,13 @@ drive_kind(unsigned int i)
 const char *
 stage_name(unsigned int i)
 {
-	for (unsigned int at = 0;; at++) {
-		const strake_stage_ops *ops = strake_stage_nth(at);
+	const strake_stage_ops *ops = strake_stage_nth(i);
 
-		if (ops == nullptr)
-			return nullptr;
-		if (offered(ops) && i-- == 0)
-			return ops->name;
-	}
+	return ops != nullptr ? ops->name : nullptr;
 }
 
 const conf_kinds real = {drive_keys, stage_keys, drive_kind, stage_name};
-const char *const samples[] = {"quickstart", "kernel", "reference", "memif-bench"};
+const char *const samples[] = {"quickstart", "kernel", "log", "reference", "memif-bench"};
 
 std::string
 path_of(const char *name)

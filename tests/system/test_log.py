@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Log volumes over the kernel's sockets: four files, three parts of data and one of parity, all stages."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+from harness import NQN, STRAKE, STRAKECTL, check, main, until
+
+KEY = os.urandom(32)
+SEAL = "seal: {key_file: v.key}"
+ALL = f"[dedup, compress, {SEAL}]"
+
+
+def conf(b, stages=ALL, lba=4096, size="256MiB", volume="512MiB", data_cpus="[0]", more="", parity=1):
+    """One log group of four files with volume v0; `more` are lines of further volumes, namespaces of which follow."""
+    drives = "\n".join(f"  - {{name: d{i}, kind: uring, path: d{i}, size: {size}}}" for i in range(4))
+    names = ["v0"] + [line.split("name: ")[1].split(",")[0] for line in more.splitlines()]
+    spaces = ", ".join(f"{{volume: {n}}}" for n in names)
+    return f"""appliance: {{name: {b.name}, huge: false, memory: 768MiB, buffers: 128MiB, main_cpu: 0, data_cpus: {data_cpus},
+  control: {b.folder}/ctl.sock}}
+drives:
+{drives}
+groups:
+  - {{name: g0, style: log, data: {4 - parity}, parity: {parity}, drives: [d0, d1, d2, d3]}}
+volumes:
+  - {{name: v0, group: g0, size: {volume}, lba: {lba}, stages: {stages}}}
+{more}
+subsystems:
+  - {{nqn: "{NQN}", hosts: any, namespaces: [{spaces}]}}
+listeners:
+  - {{port: kernel, address: 127.0.0.1, service: {b.port}}}
+"""
+
+
+def prepared(b, text):
+    b.write("v.key", KEY, 0o600)
+    return b.appliance(text)
+
+
+def refused(b, text, *words):
+    """By --check and by a start alike: one line with the place and the reason."""
+    path = b.write("refused.yaml", text)
+    for args in (["--check", path], [path]):
+        r = subprocess.run([STRAKE, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30,
+                           stdin=subprocess.DEVNULL, cwd=b.folder, check=False)
+        said = r.stdout.decode()
+        check(r.returncode == 1 and all(w in said for w in ("refused.yaml:", *words)), f"status {r.returncode}: {said}")
+
+
+def drives(b):
+    for i in range(4):
+        with open(os.path.join(b.folder, f"d{i}"), "rb") as f:
+            yield f.read()
+
+
+def case_bytes_come_back_through_all_stages(b):
+    a = prepared(b, conf(b)).start()
+    c = b.client()
+    c.run("verify", "--length", "32M", "--queues", "4", "--seed", "1")
+    c.bench_run("--pattern", "randrw", "--verify", "--size", "32M", "--time", "2s", "--depth", "16")
+    c.bench_run("--pattern", "randrw", "--bs", "64k", "--verify", "--size", "32M", "--time", "2s", "--depth", "8")
+    a.stop()
+
+
+def case_small_blocks_of_512_bytes(b):
+    a = prepared(b, conf(b, lba=512)).start()
+    b.client().bench_run("--pattern", "randrw", "--bs", "512", "--verify", "--size", "8M", "--time", "2s")
+    b.client().bench_run("--pattern", "randrw", "--bs", "12800", "--verify", "--size", "8M", "--time", "2s")
+    a.stop()
+
+
+def case_every_choice_of_stages(b):
+    for i, stages in enumerate(("[]", "[dedup]", "[compress]", f"[{SEAL}]", "[dedup: {fingerprint: fast}, compress]",
+                                "[compress: {codec: deflate}]")):
+        for d in range(4):
+            if os.path.exists(os.path.join(b.folder, f"d{d}")):
+                os.unlink(os.path.join(b.folder, f"d{d}"))
+        a = prepared(b, conf(b, stages=stages)).start()
+        c = b.client()
+        c.run("verify", "--length", "8M", "--seed", str(i))
+        a.stop()
+        a.start()
+        c.run("verify", "--length", "8M", "--seed", str(i), "--read-only")
+        a.stop()
+
+
+def case_an_orderly_restart_keeps_bytes_and_identity(b):
+    a = prepared(b, conf(b)).start()
+    c = b.client()
+    c.run("verify", "--length", "32M", "--seed", "3")
+    before = json.loads(c.run("identify", "--json").stdout)
+    a.stop()
+    for bytes_ in drives(b):
+        check(b"strake pattern" not in bytes_, "clear text on a drive")
+    for _ in range(2):
+        a.start()
+        c.run("verify", "--length", "32M", "--seed", "3", "--read-only")
+        check(before["namespaces"] == json.loads(c.run("identify", "--json").stdout)["namespaces"],
+              "identity changed over a restart")
+        a.stop()
+
+
+def case_what_was_flushed_survives_kill_9_under_load(b):
+    a = prepared(b, conf(b))
+    c = b.client()
+    for round_ in range(4):
+        a.start()
+        c.run("verify", "--length", "8M", "--seed", str(round_))
+        c.run("flush")
+        load = c.begin("bench", "--pattern", "randwrite", "--offset", "16M", "--size", "32M", "--time", "10s")
+        time.sleep(0.5)
+        a.kill()
+        load.wait(30)
+        a.start()
+        c.run("verify", "--length", "8M", "--seed", str(round_), "--read-only")
+        a.stop()
+
+
+def case_a_drive_is_taken_away_and_comes_back(b):
+    a = prepared(b, conf(b)).start()
+    c = b.client()
+    c.run("verify", "--length", "16M", "--seed", "1")
+    load = c.begin("bench", "--pattern", "randrw", "--verify", "--offset", "16M", "--size", "16M", "--time", "3s",
+                   "--json")
+    time.sleep(0.5)
+    a.ctl("drive", "fail", "d1")
+    out, _ = load.communicate(timeout=30)
+    result = json.loads(out)
+    check(load.returncode == 0 and result["write"]["errors"] == 0 and result["read"]["errors"] == 0,
+          f"the host saw an error: {out.decode()}")
+    c.run("verify", "--length", "16M", "--seed", "1", "--read-only")
+    c.run("verify", "--length", "16M", "--seed", "2")
+    r = subprocess.run([STRAKECTL, "drive", "fail", "d0", "--yes", "--name", b.name, "--control",
+                        f"{b.folder}/ctl.sock"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    check(r.returncode != 0 and b"cannot be spared" in r.stdout, r.stdout.decode())
+    a.ctl("drive", "return", "d1")
+    until(lambda: "in_sync d1" in json.dumps(a.ctl("group", "show", "g0")), 60, "rebuild")
+    a.ctl("drive", "fail", "d0")
+    c.run("verify", "--length", "16M", "--seed", "2", "--read-only")
+    a.stop()
+
+
+def case_starts_without_a_drive_and_takes_it_back(b):
+    made = conf(b)
+    later = made.replace(", size: 256MiB", "")
+    a = prepared(b, made).start()
+    c = b.client()
+    c.run("verify", "--length", "16M", "--seed", "1")
+    a.stop()
+    path, away = os.path.join(b.folder, "d2"), os.path.join(b.folder, "away")
+    os.rename(path, away)
+    a = prepared(b, later).start()
+    c.run("verify", "--length", "16M", "--seed", "1", "--read-only")
+    c.run("verify", "--length", "16M", "--seed", "2")
+    os.rename(away, path)
+    a.ctl("drive", "add", "d2")
+    until(lambda: "in_sync d2" in json.dumps(a.ctl("group", "show", "g0")), 60, "rebuild")
+    a.ctl("drive", "fail", "d0")
+    c.run("verify", "--length", "16M", "--seed", "2", "--read-only")
+    a.stop()
+
+
+def case_reduction_is_told(b):
+    a = prepared(b, conf(b)).start()
+    c = b.client()
+    one = b.write("one", b"".join(bytes([65 + i % 26]) * 64 + os.urandom(64) for i in range(8 << 13)))
+    for at in ("0", "16M", "32M"):
+        c.run("write", "--offset", at, one)
+    c.run("write", "--offset", "64M", b.write("zero", bytes(1 << 20)))
+    c.run("flush")
+    s = a.ctl("store", "show", "g0")
+    blocks = (8 << 20) // 4096
+    check(s["logical_blocks"] == 3 * blocks and s["unique_blocks"] == blocks, f"{s}")
+    check(s["hit_blocks"] == 2 * blocks and s["zero_blocks"] == 256, f"{s}")
+    check(s["stored_bytes"] < 0.7 * s["plain_bytes"], f"{s}")
+    check(a.ctl("store")[0]["name"] == "g0" and a.ctl("group")[0]["name"] == "g0", "lists")
+    check(a.ctl("group", "show", "g0")["parity"] == 1 and a.ctl("volume", "show", "v0")["slabs"] == 1, "shows")
+    for at in ("0", "16M", "32M"):
+        c.run("verify", "--offset", at, one)
+    a.stop()
+
+
+def case_two_volumes_share_one_store_on_the_second_of_two_lcores(b):
+    more = f"  - {{name: v1, group: g0, size: 256MiB, stages: {ALL}}}"
+    a = prepared(b, conf(b, data_cpus="[0, 1]", more=more)).start()
+    c = b.client()
+    one = b.write("one", os.urandom(4 << 20))
+    c.run("write", one, "--nsid", "1")
+    c.run("write", one, "--nsid", "2")
+    c.run("flush")
+    check(a.ctl("store", "show", "g0")["unique_blocks"] == 1024, f"{a.ctl('store', 'show', 'g0')}")
+    c.run("verify", one, "--nsid", "2")
+    a.stop()
+    a.start()
+    c.run("verify", one, "--nsid", "1")
+    c.run("verify", one, "--nsid", "2")
+    a.stop()
+
+
+def case_a_log_volume_grows_and_shrinks(b):
+    a = prepared(b, conf(b, volume="64MiB")).start()
+    c = b.client()
+    c.run("verify", "--length", "64M", "--seed", "1")
+    a.ctl("volume", "resize", "v0", "128MiB")
+    c.run("verify", "--offset", "64M", "--length", "64M", "--seed", "2")
+    a.ctl("volume", "resize", "v0", "32MiB", "--shrink", "v0")
+    c.run("verify", "--length", "32M", "--seed", "1", "--read-only", expect=None)
+    a.ctl("volume", "resize", "v0", "64MiB")
+    check(c.run("read", "--offset", "32M", "--length", "1M").stdout == bytes(1 << 20), "not forgotten")
+    a.stop()
+
+
+def case_another_key_is_refused(b):
+    a = prepared(b, conf(b)).start()
+    c = b.client()
+    c.run("verify", "--length", "4M", "--seed", "1")
+    a.stop()
+    b.write("v.key", os.urandom(32), 0o600)
+    status, said = a.fails()
+    check(status == 3 and "strake.yaml:" in said and "key" in said, said)
+    b.write("v.key", KEY, 0o600)
+    a.start()
+    c.run("verify", "--length", "4M", "--seed", "1", "--read-only")
+    a.stop()
+
+
+def case_what_does_not_fit_together_is_refused_with_its_line(b):
+    b.write("v.key", KEY, 0o600)
+    b.write("x.key", os.urandom(64), 0o600)
+    v1 = "  - {{name: v1, group: g0, size: 64MiB, stages: {}}}"
+    for stage in ("dedup", "compress", SEAL):
+        refused(b, b.conf(stages=f", stages: [{stage}]"), stage.split(":")[0], "log groups")
+    refused(b, conf(b, stages="[crypto: {key_file: x.key}]"), "crypto", "plain groups")
+    refused(b, conf(b, more=v1.format("[dedup: {domain: b}, compress, seal: {key_file: x.key}]")), "key_file", "v0")
+    refused(b, conf(b, more=v1.format("[dedup, compress]")), "shares domain", "seal")
+    status, said = b.appliance(conf(b, stages=f"[{SEAL}, compress]")).fails()
+    check(status == 3 and "must come after" in said, said)
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
