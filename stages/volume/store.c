@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_common.h>
 #include <rte_log.h>
@@ -19,6 +20,7 @@ RTE_LOG_REGISTER(store_log, strake.store, INFO)
 
 #define STORES_MAX 64
 #define TICK	   (100 * STRAKE_NS_PER_MS)
+#define WAIT_US	   50 /* of main, which may share the owner's processor, and that of the kernel's helpers */
 
 static struct store *stores[STORES_MAX];
 
@@ -121,8 +123,10 @@ store_call(struct store *st, int (*fn)(struct store *st, void *arg), void *arg)
 	if (strake_self_index() == st->sp->owner)
 		return fn(st, arg);
 	strake_msg_send(st->sp->owner, &e.msg);
-	while (!__atomic_load_n(&e.over, __ATOMIC_ACQUIRE))
+	while (!__atomic_load_n(&e.over, __ATOMIC_ACQUIRE)) {
 		strake_lcore_turn(st->conf.clock());
+		usleep(WAIT_US);
+	}
 	return e.ret;
 }
 
