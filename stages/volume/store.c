@@ -359,6 +359,7 @@ static int
 owner_down(struct store *st, void *arg)
 {
 	(void)arg;
+	st->sp->used = NULL;
 	strake_poller_del(&st->poller);
 	strake_timer_cancel(&st->tick);
 	store_rows_fini(st);
@@ -436,10 +437,24 @@ err:
 	return ret;
 }
 
+/* What rebuild and scrub ask. Not before replay is over: until then a segment with rows may be called free. */
+static bool
+seg_used(void *arg, uint32_t seg, uint32_t *rows)
+{
+	const struct store *st = arg;
+
+	if (seg >= st->n_seg) /* the space grew: the store looks at what is new when it is opened next */
+		return false;
+	*rows = st->seg[seg].rows;
+	return st->seg[seg].d.state != STORE_SEG_FREE;
+}
+
 static int
 owner_open(struct store *st, void *arg)
 {
 	(void)arg;
+	st->sp->store = st;
+	st->sp->used = seg_used;
 	st->open = true;
 	st->full = store_full(st);
 	return 0;
