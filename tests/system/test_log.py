@@ -117,6 +117,10 @@ def case_what_was_flushed_survives_kill_9_under_load(b):
         load.wait(30)
         a.start()
         c.run("verify", "--length", "8M", "--seed", str(round_), "--read-only")
+        a.ctl("drive", "fail", f"d{round_}")
+        c.run("verify", "--length", "8M", "--seed", str(round_), "--read-only")
+        a.ctl("drive", "return", f"d{round_}")
+        until(lambda r=round_: f"in_sync d{r}" in json.dumps(a.ctl("group", "show", "g0")), 60, "rebuild")
         a.stop()
 
 

@@ -178,6 +178,20 @@ class Submit : public World
 	char err[200] = "";
 };
 
+TEST_F(Submit, AllSlabsOfAVolumeWithAnOwnerAreItsForGood)
+{
+	vol.owner = 2;
+	make(2, 1024);
+	ASSERT_EQ(4u, vol.slabs);
+	for (uint32_t i = 0; i < vol.slabs_max; i++)
+		EXPECT_EQ(2u, strake_slab_owner(&vol, i));
+	EXPECT_EQ(-EINVAL, strake_slab_move(&vol, 0, 1, nullptr, nullptr));
+	send(1, STRAKE_OP_READ, 0, 1);
+	turn(3);
+	ASSERT_EQ(1u, sink.seen.size());
+	EXPECT_EQ(2u, sink.seen[0].lcore);
+}
+
 TEST_F(Submit, AVolumeGrowsAndShrinks)
 {
 	make(2, 512); /* two slabs of 256 blocks */

@@ -119,6 +119,31 @@ TEST(Store, AnEmptyVolumeIsFullOfZeroesAndTrimmedBlocksAre)
 	rig.down(false);
 }
 
+/* What rebuild and scrub ask; only an open store knows. */
+TEST(Store, TellsTheSpaceWhatIsInUse)
+{
+	StoreRig rig(small());
+	uint32_t rows = 0, used = 0, all = 0;
+
+	ASSERT_EQ(nullptr, rig.fs->space()->used);
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	strake_space *sp = rig.fs->space();
+
+	ASSERT_NE(nullptr, sp->used);
+	for (uint64_t lba = 0; lba < 512; lba += 64)
+		ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, lba, 64, StoreRig::blocks(64, 1000 + lba)));
+	ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
+	for (uint32_t seg = 0; seg < sp->segments; seg++) {
+		used += sp->used(sp->store, seg, &rows);
+		all += rows;
+	}
+	EXPECT_GE((uint64_t)all * sp->row_bytes, 512u * 4096);
+	EXPECT_LT(used, sp->segments);
+	EXPECT_FALSE(sp->used(sp->store, sp->segments, &rows)) << "as a space that grew would ask";
+	rig.down(false);
+	EXPECT_EQ(nullptr, rig.fs->space()->used);
+}
+
 /* Written until it is full: refused as that, trims go through, and then so do writes. */
 TEST(Store, FullIsSaidAndGotOutOf)
 {
