@@ -277,6 +277,8 @@ log_create(struct strake_volume **out, const struct log_conf *conf, char *err, s
 	lv->st = conf->store;
 	lv->v = v;
 	lv->write_through = conf->write_through;
+	for (unsigned int i = 0; i < conf->n_chunk_stages; i++)
+		lv->opens |= strcmp(conf->chunk_stages[i]->ops->name, "seal") == 0;
 	memcpy(lv->vol.name, v->d.name, sizeof(lv->vol.name));
 	memcpy(lv->vol.uuid, v->d.uuid, sizeof(lv->vol.uuid));
 	lv->vol.lba_shift = conf->lba_shift;

@@ -141,6 +141,9 @@ run_done(struct strake_unit *u)
 	/* A candidate for sharing that cannot be read is none. */
 	bool candidate = u->op == STRAKE_OP_READ && job->phase == STORE_PHASE_WRITE && job->merge == NULL;
 
+	/* Sealed before, and the stage was taken out of the configuration since: those are not the host's bytes. */
+	if (unlikely(u->status == 0 && u->op == STRAKE_OP_READ && c->seal.epoch != 0 && !job->lv->opens))
+		u->status = -EBADMSG;
 	if (u->status < 0 && job->status == 0 && !candidate)
 		job->status = u->status;
 	if (u->status == 0 && u->op == STRAKE_OP_READ) {

@@ -91,6 +91,7 @@ struct lvol {
 	struct strake_volume_stats *stats;
 	struct overlap ov;
 	bool write_through;
+	bool opens;				    /* has the stage that opens what is sealed */
 	struct strake_unit *starved, **starved_end; /* requests that found no job */
 	struct strake_msg feed;
 };

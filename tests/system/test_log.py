@@ -232,6 +232,24 @@ def case_another_key_is_refused(b):
     a.stop()
 
 
+def case_a_stage_that_is_left_out_later_costs_errors_but_no_wrong_bytes(b):
+    one = b"".join(bytes([65 + i % 26]) * 64 + os.urandom(64) for i in range(8192))
+    for stages in ("[compress]", f"[{SEAL}]", f"[compress, {SEAL}]"):
+        for d in range(4):
+            if os.path.exists(os.path.join(b.folder, f"d{d}")):
+                os.unlink(os.path.join(b.folder, f"d{d}"))
+        a = prepared(b, conf(b, stages=stages)).start()
+        c = b.client()
+        c.run("write", "--length", "1M", stdin=one)
+        a.stop()
+        a = prepared(b, conf(b, stages="[]")).start()
+        check(c.run("read", "--length", "1M", expect=None).returncode != 0, f"{stages}: bytes that are not the host's")
+        a.stop()
+        a = prepared(b, conf(b, stages=stages)).start()
+        check(c.run("read", "--length", "1M").stdout == one, f"{stages}: not there any more")
+        a.stop()
+
+
 def case_what_does_not_fit_together_is_refused_with_its_line(b):
     b.write("v.key", KEY, 0o600)
     b.write("x.key", os.urandom(64), 0o600)
