@@ -73,9 +73,12 @@ def qmp(b, command, until=None, **arguments):
 
 
 def hands(b):
-    """What the job asks for outside: `unplug`, `plug SLOT`."""
+    """What the job asks for outside: `unplug`, `plug SLOT`, and of the first drive `hang`, `flow`."""
     def act(what, slot=None):
-        if what == "unplug":
+        if what in ("hang", "flow"):
+            limits = {k: 0 for k in ("bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr")}
+            qmp(b, "block_set_io_throttle", device="d0n1", bps=int(what == "hang"), **limits)
+        elif what == "unplug":
             qmp(b, "device_del", until="DEVICE_DELETED", id=MOVABLE_OPTIONS["id"])
         else:
             qmp(b, "device_add", bus=slot, **MOVABLE_OPTIONS)

@@ -45,7 +45,8 @@ static const struct conf_key nvme_keys[] = {
 	 .min = 1000000000ULL,
 	 .max = 600000000000ULL,
 	 .def = "10s",
-	 .help = "After this the kernel aborts a command, then resets the controller; it is tried again for as long."},
+	 .help = "After this the kernel aborts a command, after as long again it resets the controller; then it is "
+		 "tried again."},
 	{.name = "trim",
 	 .type = CONF_CHOICE,
 	 .choices = trim_words,
@@ -141,6 +142,17 @@ claim(struct opening *o)
 	return FAIL(o, -errno, "%s: %s", path, strerror(errno));
 }
 
+/*
+ * How long a command is tried again. A drive that lost one gives it back when the kernel has aborted it and then reset
+ * the controller, a timeout each, rounded up by its clock of a second, and the time of the reset; after that it
+ * deserves a try.
+ */
+static uint64_t
+patience(uint64_t timeout)
+{
+	return 3 * timeout + 5 * STRAKE_NS_PER_SEC;
+}
+
 static int
 attach(struct opening *o)
 {
@@ -152,7 +164,7 @@ attach(struct opening *o)
 		.serial = o->place.serial[0] != '\0' ? o->place.serial : NULL,
 	};
 	struct nvme_drive_opts opts = {
-		.patience = 2 * conf_u64(o->conf, "timeout"),
+		.patience = patience(conf_u64(o->conf, "timeout")),
 		.always_trim = conf_u64(o->conf, "trim") == TRIM_ALWAYS,
 		.never_trim = conf_u64(o->conf, "trim") == TRIM_NEVER,
 	};

@@ -7,7 +7,8 @@ resets()
 	blank
 	conf 0 "device: nvme0n1, timeout: 2s" "device: nvme1n1, timeout: 2s" >/tmp/conf
 	serve
-	strake-io bench --pattern randrw --bs 16384 --verify --size 32M --time 6s --depth 16 --json $HOST >/tmp/bench &
+	strake-io bench --pattern randrw --bs 16384 --verify --size 32M --time 6s --depth 16 --timeout 60s --json $HOST \
+		>/tmp/bench &
 	job=$!
 	for i in 1 2 3; do
 		sleep 1
@@ -19,6 +20,27 @@ resets()
 	is strangers 0
 	is out_of_use no
 	say "resets: $(figure commands_retried) commands were asked again" >/dev/console
+	end
+}
+
+# A drive that does not answer until the kernel, having tried to abort, resets its controller: no host sees an error.
+hangs()
+{
+	blank
+	conf 0 "device: nvme0n1, timeout: 1s" "device: nvme1n1, timeout: 1s" >/tmp/conf
+	serve
+	strake-io bench --pattern randrw --bs 16384 --verify --size 32M --time 6s --depth 16 --timeout 60s --json $HOST \
+		>/tmp/bench &
+	job=$!
+	sleep 1
+	outside hang
+	wait_for 30 'dmesg | grep -q "timeout, reset controller"'
+	outside flow
+	wait $job || die "$(cat /tmp/bench /tmp/log)"
+	grep -q '"mismatches": *0' /tmp/bench || die "$(cat /tmp/bench)"
+	show d0
+	is out_of_use no
+	[ "$(figure commands_retried)" -gt 0 ] || die "$(cat /tmp/show)"
 	end
 }
 
@@ -150,6 +172,7 @@ operator()
 }
 
 t resets tolerant
+t hangs tolerant
 t health
 t operator errors
 t vanishes_and_returns errors
