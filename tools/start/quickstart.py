@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The quickstart: one file through an encrypted RAID-10 volume and back, over a restart."""
+"""The quickstart: one file through a volume that reduces, seals and protects it, and back, over a restart."""
 
 import argparse
 import contextlib
@@ -16,7 +16,7 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.path.join(ROOT, "build")
 NETNS = "strake-quickstart"
 NQN = "nqn.2026-11.io.strake:quickstart"
-VOLUME_BYTES = 384 << 20
+FILE_MOST = 384 << 20  # what the drives hold of bytes that neither shrink nor repeat, with room for the measurements
 LEAST_BYTES = 64 << 20
 MEMORY_MIB = 768  # `memory` of the samples
 
@@ -227,9 +227,9 @@ class Client:
             return ""
         return run(cmd, stdout=subprocess.PIPE).stdout.decode()
 
-    def bench(self, pattern, bs, depth):
+    def bench(self, pattern, bs, depth, where):
         return json.loads(self.io("bench", "--pattern", pattern, "--bs", bs, "--depth", str(depth), "--time", "3s",
-                                  "--offset", "192M", "--quiet", "--json"))
+                                  *where, "--quiet", "--json"))
 
 
 def telemetry(net, *what):
@@ -247,18 +247,41 @@ def micro(ns):
     return f"{ns / 1000:.1f}"
 
 
-def measure(client):
-    say("\nmeasuring (3 s each) ...")
+def measure(client, size):
+    """Reads are of the file. Writes are of bytes that neither repeat nor shrink (--verify makes each write's own)."""
+    say("\nmeasuring (3 s each): reads of the file, writes of bytes that neither repeat nor shrink ...")
+    read = ["--offset", "0", "--size", str(max(size // (2 << 20), 1) * (2 << 20))]
+    write = ["--offset", "512M", "--size", "64M", "--verify"]
     rows = []
     for pattern, bs, depth in [("randread", "4K", 1), ("randread", "4K", 32), ("randwrite", "4K", 32),
                                ("read", "128K", 16), ("write", "128K", 16)]:
-        r = client.bench(pattern, bs, depth)
-        r = r["read" if "read" in pattern else "write"]
+        side = "read" if "read" in pattern else "write"
+        r = client.bench(pattern, bs, depth, read if side == "read" else write)[side]
         lat = r["latency_ns"]
         rows.append([f"{pattern} {bs} depth {depth}", f"{r['iops']:.0f}", f"{r['bytes_per_second'] / 1e6:.0f}",
                      micro(lat["p50"]), micro(lat["p99"]), micro(lat["p999"])])
     say("")
     table(["", "IOPS", "MB/s", "p50 µs", "p99 µs", "p99.9 µs"], rows)
+
+
+def reduction(net):
+    """Where the bytes of the copy went; the store counts from its opening, so before it is opened again."""
+    s = telemetry(net, "store", "show", "g0")
+    g = telemetry(net, "group", "show", "g0")
+    zero, known = 4096 * s["zero_blocks"], 4096 * s["hit_blocks"]
+    shrunk = s["plain_bytes"] - s["stored_bytes"]
+    kept = s["hot_bytes"] + s["meta_bytes"] + s["padded_bytes"]
+    parity = kept * g["parity"] // g["data"]
+    written = s["host_bytes"] + zero
+    rows = [["written by the host", written], ["  less blocks of zeroes", zero], ["  less blocks there already", known],
+            ["  less what compression saves", shrunk], ["stored, sealed", s["stored_bytes"]],
+            ["  and heads, map, padding", kept - s["stored_bytes"]], [f"  and parity ({g['data']}+{g['parity']})", parity],
+            ["on the drives", kept + parity]]
+    say("\nwhere the bytes went")
+    table(["", "MB", "of written"], [[name, f"{n / 1e6:.1f}", f"{100 * n / max(written, 1):.1f} %"] for name, n in rows])
+    counted = sum(d["write_bytes"] for d in telemetry(net, "drive", "list"))
+    say(f"  {written / max(kept, 1):.2f} : 1 before parity, {written / max(kept + parity, 1):.2f} : 1 with it; the drives counted {counted / 1e6:.1f} MB"
+        " written, what the group writes about itself included")
 
 
 def work(net):
@@ -282,11 +305,13 @@ def work(net):
 
 def copy_and_compare(app, client, file, folder):
     size = os.path.getsize(file)
-    if size == 0 or size > VOLUME_BYTES // 2:
-        die(f"{file}: {size} bytes; the volume takes 1 byte to {VOLUME_BYTES // 2 >> 20} MiB")
+    if size == 0 or size > FILE_MOST:
+        die(f"{file}: {size} bytes; this run takes 1 byte to {FILE_MOST >> 20} MiB")
     say(f"\ncopying {file} ({size / 1e6:.0f} MB) into the volume")
     client.io("copy-in", file, show=True)
-    say("restarting the appliance")
+    client.io("flush")
+    reduction(app.net)
+    say("\nrestarting the appliance")
     app.stop()
     app.start()
     back = os.path.join(folder, "back")
@@ -330,14 +355,15 @@ def serve(args, own_port, huge, folder, stack):
     sample = os.path.join(ROOT, "config", "samples", "quickstart.yaml" if own_port else "kernel.yaml")
     conf = shutil.copy(sample, os.path.join(folder, "strake.yaml"))
     with open(os.open(os.path.join(folder, "quickstart.key"), os.O_WRONLY | os.O_CREAT, 0o600), "wb") as key:
-        key.write(os.urandom(64))
+        key.write(os.urandom(32))
     net = stack.enter_context(Network(own_port))
     app = Appliance(net, conf, folder, not own_port)
     client = Client(net, "10.77.0.2" if own_port else "127.0.0.1")
     stack.callback(app.stop)
     app.start()
-    copy_and_compare(app, client, args.file or default_file(folder), folder)
-    measure(client)
+    file = args.file or default_file(folder)
+    copy_and_compare(app, client, file, folder)
+    measure(client, os.path.getsize(file))
     work(net)
     if args.keep:
         keep(app, net, client, folder, huge.before)
