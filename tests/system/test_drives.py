@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from guest.image import CannotHave, image
-from guest.machine import Machine
+from guest.machine import Machine, script
 from harness import BUILD, ROOT, STRAKE, STRAKE_IO, STRAKECTL, Skip, check, main, root_only
 
 NVME_LOAD = os.path.join(BUILD, "tests", "perf", "nvme-load")
@@ -107,11 +107,8 @@ def run(b, job, seconds):
     plugins = glob.glob("/usr/lib/*/dpdk/pmds-*/librte_mempool_ring.so*")  # DPDK's pools are a plug-in
     guest = Machine(b, need(), memory=1024, devices=devices(b), files=plugins,
                     programs=[p for p in (STRAKE, STRAKE_IO, STRAKECTL, NVME_LOAD) if os.path.exists(p)])
-    folder, text = os.path.join(os.path.dirname(os.path.realpath(__file__)), "guest", "jobs"), ""
-    for name in ("drives_common", job):
-        with open(os.path.join(folder, name + ".sh"), encoding="ascii") as f:
-            text += f.read()
-    failed = guest.run(b.write("job.sh", text), hands(b), seconds, lambda line: print(line, flush=True))
+    failed = guest.run(b.write("job.sh", script("drives_common", job)), hands(b), seconds,
+                       lambda line: print(line, flush=True))
     check(failed == 0, f"{failed} tests of {job} failed")
 
 

@@ -3,13 +3,15 @@
 """An unmodified Linux kernel's NVMe/TCP host, in a guest, against the appliance on a tap. One case is one boot and one
 job of guest/jobs; what the job shows is reported line by line."""
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 
 from guest.image import CannotHave, image
-from guest.machine import Machine
+from guest.machine import Machine, script
 from harness import BUILD, NQN, ROOT, Skip, check, main, root_only, until
 
 OURS, OURS6 = "10.99.0.2", "fd99::2"
@@ -32,6 +34,11 @@ def need():
         raise Skip(str(e)) from e
 
 
+def port(mtu, addresses):
+    device = f"net_af_packet0,iface={TAP},framesz=16384,blocksz=65536,framecnt=512"
+    return f"ports:\n  - {{name: p0, device: \"{device}\", mtu: {mtu}, addresses: [{addresses}]}}\n"
+
+
 def conf(b, mtu):
     """Two namespaces of 4096 and 512 bytes on a striped mirror, the first encrypted; and a second subsystem."""
     b.write("v0.key", KEY, 0o600)
@@ -44,14 +51,26 @@ def conf(b, mtu):
     text = text.replace("listeners:", f"  - nqn: \"{NQN[:-4]}second\"\n    hosts: any\n    namespaces: [{{volume: v2}}]\n"
                         f"  - nqn: \"{NQN[:-4]}listed\"\n    hosts: [\"{NOBODY}\"]\n    namespaces: [{{volume: v2}}]\n"
                         "listeners:")
-    device = f"net_af_packet0,iface={TAP},framesz=16384,blocksz=65536,framecnt=512"
-    return text + f"ports:\n  - {{name: p0, device: \"{device}\", mtu: {mtu}, addresses: [{OURS}/24, \"{OURS6}/64\"]}}\n"
+    return text + port(mtu, f"{OURS}/24, \"{OURS6}/64\"")
+
+
+def log_conf(b, mtu):
+    """Two namespaces of 4096 and 512 bytes that share a log group of three parts of data and one of parity."""
+    b.write("v.key", KEY[:32], 0o600)
+    stages = "stages: [dedup, compress, seal: {key_file: v.key}]"
+    text = b.conf(drives=4, kind="uring", size="352MiB", volume="192MiB", stages=f", {stages}",
+                  more_volumes=f"  - {{name: v1, group: g0, size: 352MiB, lba: 512, {stages}}}",
+                  listener=f"  - {{port: p0, address: {OURS}}}")
+    text = text.replace("namespaces: [{volume: v0}]", "namespaces: [{volume: v0}, {volume: v1}]")
+    text, n = re.subn(r"raid: 0, chunk: \w+, region: \w+", "style: log, data: 3, parity: 1", text)
+    check(n == 1, text)
+    return text + port(mtu, f"{OURS}/24")
 
 
 class Site:
     """The appliance, the wire, and what a job may ask to be done to them."""
 
-    def __init__(self, b, mtu=1500):
+    def __init__(self, b, mtu=1500, text=conf):
         self.bench = b
         self.image = need()
         self.mtu = mtu
@@ -60,14 +79,16 @@ class Site:
         # The namespace's own kernel stays out of the talk.
         b.sh("ip", "netns", "exec", self.ns, "sysctl", "-qw", f"net.ipv6.conf.{TAP}.disable_ipv6=1")
         b.sh("ip", "-n", self.ns, "link", "set", TAP, "mtu", str(mtu), "arp", "off", "up")
-        self.appliance = b.appliance(conf(b, mtu), netns=self.ns).start()
+        self.appliance = b.appliance(text(b, mtu), netns=self.ns).start()
 
     def controllers(self):
         return [c["id"] for c in self.appliance.ctl("controller")]
 
     def do(self, what, *args):
         """What the guest asks for."""
-        if what == "restart":
+        if what == "rebuilt":
+            until(lambda: f"in_sync {args[0]}" in json.dumps(self.appliance.ctl("group", "show", "g0")), 60, "rebuild")
+        elif what == "restart":
             self.appliance.stop()
             self.appliance.start()
         elif what == "kill":
@@ -96,36 +117,40 @@ class Site:
         else:
             raise AssertionError(f"the guest asks for {what}")
 
-    def run(self, job, seconds):
+    def run(self, seconds, *jobs):
         guest = Machine(self.bench, self.image, self.ns, TAP, self.mtu)
-        path = os.path.join(os.path.dirname(os.path.realpath(__file__)), "guest", "jobs", job + ".sh")
-        failed = guest.run(path, self.do, seconds, lambda line: print(line, flush=True))
-        check(failed == 0, f"{failed} tests of {job} failed; the appliance said:\n{self.appliance.log()}")
+        failed = guest.run(self.bench.write("job.sh", script(*jobs)), self.do, seconds,
+                           lambda line: print(line, flush=True))
+        check(failed == 0, f"{failed} tests of {jobs[-1]} failed; the appliance said:\n{self.appliance.log()}")
         self.appliance.stop()
 
 
 def case_linux_asks_everything_nvme_cli_can(b):
-    Site(b).run("commands", 200)
+    Site(b).run(200, "commands")
 
 
 def case_changes_and_reservations_under_a_linux_host(b):
-    Site(b).run("change", 170)
+    Site(b).run(170, "change")
 
 
 def case_paths_fail_under_a_linux_host(b):
-    Site(b).run("failover", 170)
+    Site(b).run(170, "failover")
 
 
 def case_many_linux_hosts(b):
-    Site(b).run("crowd", 200)
+    Site(b).run(200, "crowd")
 
 
 def case_bytes_through_a_linux_host(b):
-    Site(b, mtu=9000).run("data", 420)
+    Site(b, mtu=9000).run(420, "data_common", "data")
+
+
+def case_log_volumes_under_a_linux_host(b):
+    Site(b, text=log_conf).run(420, "data_common", "log")
 
 
 def case_a_linux_host_through_trouble(b):
-    Site(b).run("trouble", 420)
+    Site(b).run(420, "trouble")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ SHORT = {"tests/system/test_guest.py": ["linux_asks_everything_nvme_cli_can", "c
                                         "paths_fail_under_a_linux_host"],
          "tests/system/test_drives.py": ["nvme_drives_by_every_way", "nvme_drives_in_trouble"],
          "tests/system/test_power.py": ["five_power_losses"]}
-LONG = {"tests/system/test_guest.py": ["bytes_through_a_linux_host", "a_linux_host_through_trouble", "many_linux_hosts"],
+LONG = {"tests/system/test_guest.py": ["bytes_through_a_linux_host", "log_volumes_under_a_linux_host",
+                                       "a_linux_host_through_trouble", "many_linux_hosts"],
         "tests/system/test_drives.py": ["cost_of_passthrough_against_fio"],
         "tests/system/test_power.py": ["a_hundred_power_losses"]}
 

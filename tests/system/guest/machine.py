@@ -17,6 +17,15 @@ PLAIN = ",".join(f"{o}=off" for o in ("csum", "guest_csum", "gso", "guest_tso4",
                                       "host_tso4", "host_tso6", "host_ufo", "host_ecn", "mrg_rxbuf"))
 
 
+def script(*jobs):
+    """These files of guest/jobs, one behind the other."""
+    folder, text = os.path.join(os.path.dirname(os.path.realpath(__file__)), "jobs"), ""
+    for name in jobs:
+        with open(os.path.join(folder, name + ".sh"), encoding="ascii") as f:
+            text += f.read()
+    return text
+
+
 def tsc_khz():
     """The guest's time stamp counter is this machine's: told its rate, it need not measure it on a busy machine."""
     found = re.search(r"tsc: Detected ([0-9]+)\.([0-9]{3}) MHz", subprocess.run(
