@@ -563,7 +563,15 @@ cmd_steps(void *values, int argc, char **argv)
 	return cli_fail(CLI_FAILED, "nothing was booked yet: 'steps on' turns the accounts on");
 }
 
-/* A port's TCP counters, or without a name those of every port. */
+#define KERNEL "kernel" /* what the file calls a listener's port that is the kernel's sockets */
+
+static int
+show_kernel(const struct opts *o)
+{
+	return show_query(o, "/strake/sock/info", "the appliance has no listener on the kernel's sockets");
+}
+
+/* A port's TCP counters, or without a name those of every port; without any port, those of the kernel's sockets. */
 static int
 cmd_tcp(void *values, int argc, char **argv)
 {
@@ -574,6 +582,8 @@ cmd_tcp(void *values, int argc, char **argv)
 	int ret;
 
 	if (argc == 1) {
+		if (strcmp(argv[0], KERNEL) == 0)
+			return show_kernel(o);
 		snprintf(query, sizeof(query), "/strake/tcp/info,%s", argv[0]);
 		return show_query(o, query, "there is no such port");
 	}
@@ -593,8 +603,7 @@ cmd_tcp(void *values, int argc, char **argv)
 		ret = show_query(o, query, "a port went away");
 	}
 	if (json_array_size(ports) == 0)
-		ret = cli_fail(CLI_FAILED,
-			       "the appliance has no port of its own: kernel sockets do their own counting");
+		ret = show_kernel(o);
 	json_decref(ports);
 	return ret;
 }

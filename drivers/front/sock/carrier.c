@@ -162,6 +162,10 @@ sock_carrier_create(void)
 	LIST_INIT(&sc->listeners);
 	sc->c = (struct strake_carrier){
 		.name = "kernel", .listen = sock_listen, .unlisten = sock_unlisten, .connect = carrier_connect};
+	if (sock_telemetry(sc) < 0) {
+		free(sc);
+		return NULL;
+	}
 	return &sc->c;
 }
 
@@ -171,6 +175,7 @@ sock_carrier_destroy(struct strake_carrier *c)
 	struct sock_carrier *sc = (struct sock_carrier *)c;
 	struct sock_listener *l;
 
+	sock_telemetry(NULL);
 	while ((l = LIST_FIRST(&sc->listeners)) != NULL) {
 		LIST_REMOVE(l, main_link);
 		free(l);

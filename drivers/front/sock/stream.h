@@ -106,9 +106,16 @@ struct sock_stream {
 TAILQ_HEAD(sock_streams, sock_stream);
 
 struct sock_counters {
-	uint64_t accepts, refused, out_of_fds, connects;
-	uint64_t recvs, recv_misses, recv_bytes, placed_bytes;
-	uint64_t sends, send_bytes, blocked, paused, epolls;
+#define COUNTER(name, help) uint64_t name;
+#include "counters.def"
+#undef COUNTER
+};
+
+/** What there is on all lcores together. */
+struct sock_usage {
+	uint64_t streams, hot, zombies; /**< zombies: ended, but bytes they received are held */
+	struct sock_counters n;
+	uint64_t accepts[STRAKE_LCORE_MAX]; /**< by lcore: how the kernel deals connections out */
 };
 
 struct sock_lcore {
@@ -133,6 +140,12 @@ struct sock_carrier {
 	struct sock_lcore *lc[STRAKE_LCORE_MAX];
 	struct sock_listeners listeners; /**< main's view */
 };
+
+/* telemetry.c */
+/** The carrier whose figures are told; NULL: none. Main. @return 0 or -errno. */
+int sock_telemetry(struct sock_carrier *sc);
+/** Add what the calling lcore has. @p arg: a struct sock_usage. */
+int sock_usage_add(void *arg);
 
 /* slab.c */
 int sock_slab_init(struct sock_lcore *lc);

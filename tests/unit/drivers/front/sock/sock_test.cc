@@ -33,6 +33,7 @@ struct User {
 	bool keep = false;
 	std::vector<strake_buf *> kept;
 	std::vector<uint8_t *> where; /* address of each buf as it came */
+	uint16_t lcore = 0;	      /* where it was born */
 };
 
 static void
@@ -41,6 +42,7 @@ on_rx(strake_stream *s, strake_buf *bufs, uint32_t len)
 	User *u = (User *)s->user;
 
 	EXPECT_EQ(len, strake_buf_list_len(bufs));
+	EXPECT_EQ(u->lcore, strake_self_index());
 	while (bufs != nullptr) {
 		strake_buf *next = bufs->next;
 
@@ -57,7 +59,10 @@ on_rx(strake_stream *s, strake_buf *bufs, uint32_t len)
 static const strake_stream_cb kCb = {
 	on_rx,
 	[](strake_stream *s) { ((User *)s->user)->room++; },
-	[](strake_stream *s) { ((User *)s->user)->eof++; },
+	[](strake_stream *s) {
+		EXPECT_EQ(((User *)s->user)->lcore, strake_self_index());
+		((User *)s->user)->eof++;
+	},
 	[](strake_stream *s) { ((User *)s->user)->connected++; },
 	[](strake_stream *s, int err) {
 		User *u = (User *)s->user;
@@ -74,6 +79,7 @@ class Sock : public testing::Test
 	strake_carrier *carrier = nullptr;
 	sockaddr_in addr = {};
 	std::vector<User *> users;
+	uint16_t lcores = 1;
 	bool refuse = false;
 	struct strake_buf_usage before;
 
@@ -85,6 +91,7 @@ class Sock : public testing::Test
 			return -ENOBUFS;
 		User *u = new User();
 		u->s = s;
+		u->lcore = strake_self_index();
 		s->cb = &kCb;
 		s->user = u;
 		t->users.push_back(u);
@@ -97,11 +104,14 @@ class Sock : public testing::Test
 		const strake_buf_conf bc = {16384, 16u << 20, -1};
 
 		ASSERT_EQ(0, strake_buf_init(&bc));
-		ASSERT_EQ(0, strake_lcore_create(0, &lc));
-		strake_lcore_enter(0);
+		for (uint16_t i = 0; i < lcores; i++)
+			ASSERT_EQ(0, strake_lcore_create(i, &lc));
 		strake_buf_usage(&before);
 		carrier = sock_carrier_create();
-		ASSERT_EQ(0, sock_lcore_init(carrier));
+		for (uint16_t i = 0; i < lcores; i++) {
+			strake_lcore_enter(i);
+			ASSERT_EQ(0, sock_lcore_init(carrier));
+		}
 		addr.sin_family = AF_INET;
 		addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 		/* A port nobody has, found by the kernel. */
@@ -122,7 +132,10 @@ class Sock : public testing::Test
 		Turn(3);
 		carrier->unlisten(carrier, (sockaddr *)&addr);
 		Turn();
-		sock_lcore_fini(carrier);
+		for (uint16_t i = 0; i < lcores; i++) {
+			strake_lcore_enter(i);
+			sock_lcore_fini(carrier);
+		}
 		sock_carrier_destroy(carrier);
 		for (User *u : users) {
 			EXPECT_EQ(1, u->closed);
@@ -132,7 +145,8 @@ class Sock : public testing::Test
 		strake_buf_usage(&after);
 		EXPECT_EQ(before.descriptors_free, after.descriptors_free);
 		strake_lcore_enter(UINT16_MAX);
-		strake_lcore_destroy(0);
+		for (uint16_t i = 0; i < lcores; i++)
+			strake_lcore_destroy(i);
 		strake_buf_fini();
 	}
 	void
@@ -140,14 +154,17 @@ class Sock : public testing::Test
 	{
 		while (n-- > 0) {
 			now += 20 * STRAKE_NS_PER_US;
-			strake_lcore_turn(now);
+			for (uint16_t i = 0; i < lcores; i++) {
+				strake_lcore_enter(i);
+				strake_lcore_turn(now);
+			}
 		}
 	}
 	/* The kernel moves bytes when it likes: turn until something is so. */
 	bool
 	Until(std::function<bool()> fn)
 	{
-		for (int i = 0; i < 5000; i++) {
+		for (int i = 0; i < 150000; i++) { /* 30 s at least */
 			if (fn())
 				return true;
 			Turn();
@@ -172,9 +189,9 @@ class Sock : public testing::Test
 		return users.back();
 	}
 	sock_lcore *
-	Lc()
+	Lc(uint16_t i = 0)
 	{
-		return ((sock_carrier *)carrier)->lc[0];
+		return ((sock_carrier *)carrier)->lc[i];
 	}
 	static strake_buf *
 	Page(const Bytes &b, size_t off, uint32_t len)
@@ -502,4 +519,134 @@ TEST_F(Sock, ServesManyConnections)
 		close(fd);
 	EXPECT_TRUE(
 		Until([&] { return std::all_of(users.begin(), users.end(), [](User *u) { return u->eof == 1; }); }));
+}
+
+TEST_F(Sock, TellsWhatItCounted)
+{
+	sock_usage sum = {};
+	int fd;
+	User *u = Meet(&fd);
+
+	u->keep = true;
+	ASSERT_EQ(4, send(fd, "four", 4, 0));
+	EXPECT_TRUE(Until([&] { return u->got.size() == 4; }));
+	EXPECT_EQ(0, sock_usage_add(&sum));
+	EXPECT_EQ(1u, sum.streams);
+	EXPECT_EQ(1u, sum.hot);
+	EXPECT_EQ(1u, sum.n.accepts);
+	EXPECT_EQ(1u, sum.accepts[0]);
+	EXPECT_EQ(4u, sum.n.recv_bytes);
+	u->s->ops->abort(u->s);
+	Turn(3);
+	sum = {};
+	EXPECT_EQ(0, sock_usage_add(&sum));
+	EXPECT_EQ(0u, sum.streams);
+	EXPECT_EQ(1u, sum.zombies) << "what it received is held still";
+	close(fd);
+}
+
+/* Several data lcores on one address: each has a listening socket of its own, and the kernel deals connections out. */
+class SockLcores : public Sock
+{
+      protected:
+	SockLcores()
+	{
+		lcores = 3;
+	}
+};
+
+TEST_F(SockLcores, LetsEachConnectionLiveWhereItWasBorn)
+{
+	std::vector<int> fds;
+	sock_usage sum = {};
+
+	/* That one of three has none of 96 connections has a chance of 1 in 10^16. */
+	for (int i = 0; i < 96; i++)
+		fds.push_back(Dial());
+	EXPECT_TRUE(Until([&] { return users.size() == 96; }));
+	for (int fd : fds)
+		ASSERT_EQ(4, send(fd, "ping", 4, 0));
+	EXPECT_TRUE(Until(
+		[&] { return std::all_of(users.begin(), users.end(), [](User *u) { return u->got.size() == 4; }); }));
+	for (uint16_t i = 0; i < lcores; i++) {
+		strake_lcore_enter(i);
+		sock_usage_add(&sum);
+		EXPECT_LT(0u, sum.accepts[i]) << i;
+		EXPECT_EQ((uint64_t)std::count_if(users.begin(), users.end(), [&](User *u) { return u->lcore == i; }),
+			  sum.accepts[i]);
+	}
+	EXPECT_EQ(96u, sum.streams);
+	EXPECT_EQ(96u * 4, sum.n.recv_bytes);
+	for (User *u : users) {
+		strake_lcore_enter(u->lcore);
+		strake_stream_send(u->s, Page(Pattern(100), 0, 100), 100);
+	}
+	Turn(2);
+	for (int fd : fds) {
+		uint8_t back[200];
+
+		EXPECT_EQ(100, recv(fd, back, sizeof(back), 0)) << "each heard one answer";
+		close(fd);
+	}
+	EXPECT_TRUE(
+		Until([&] { return std::all_of(users.begin(), users.end(), [](User *u) { return u->eof == 1; }); }));
+}
+
+/* What was received on one lcore may be put on another: its slab finds its way home, and is received into again. */
+TEST_F(SockLcores, TakesSlabsBackFromOtherLcores)
+{
+	Bytes b = Pattern(1 << 20);
+	int fd;
+	User *u = Meet(&fd);
+
+	for (int round = 0; round < 40; round++) { /* 40 MiB through 16 MiB of slabs */
+		size_t sent = 0, had = u->got.size();
+
+		u->keep = true;
+		EXPECT_TRUE(Until([&] {
+			ssize_t n = sent < b.size() ? send(fd, b.data() + sent, b.size() - sent, MSG_DONTWAIT) : 0;
+			sent += n > 0 ? (size_t)n : 0;
+			return u->got.size() == had + b.size();
+		})) << round;
+		strake_lcore_enter((uint16_t)((u->lcore + 1 + round % 2) % lcores));
+		for (strake_buf *k : u->kept)
+			strake_buf_put(k);
+		u->kept.clear();
+	}
+	EXPECT_EQ(0, memcmp(b.data(), u->got.data() + u->got.size() - b.size(), b.size()));
+	EXPECT_EQ(0u, u->s->tx_queued);
+	close(fd);
+}
+
+TEST_F(SockLcores, SharesItsAddressWithNobodyElse)
+{
+	sockaddr_in other = addr;
+	socklen_t len = sizeof(other);
+	int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	/* Another process of the same user that would share its port with ours. */
+	other.sin_port = 0;
+	ASSERT_EQ(0, setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)));
+	ASSERT_EQ(0, bind(fd, (sockaddr *)&other, len));
+	ASSERT_EQ(0, listen(fd, 1));
+	ASSERT_EQ(0, getsockname(fd, (sockaddr *)&other, &len));
+	EXPECT_EQ(-EADDRINUSE, carrier->listen(carrier, (sockaddr *)&other, Accept, this));
+	close(fd);
+}
+
+TEST_F(SockLcores, StopsListeningOnAllOfThem)
+{
+	int fd;
+
+	Meet(&fd);
+	carrier->unlisten(carrier, (sockaddr *)&addr);
+	Turn(2);
+	for (int i = 0; i < 20; i++) {
+		int again = socket(AF_INET, SOCK_STREAM, 0);
+
+		EXPECT_EQ(-1, connect(again, (sockaddr *)&addr, sizeof(addr)));
+		EXPECT_EQ(ECONNREFUSED, errno);
+		close(again);
+	}
+	close(fd);
 }
