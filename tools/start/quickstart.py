@@ -15,6 +15,7 @@ import time
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.path.join(ROOT, "build")
 NETNS = "strake-quickstart"
+NAME = "quickstart"  # `name` of the samples
 NQN = "nqn.2026-11.io.strake:quickstart"
 FILE_MOST = 384 << 20  # what the drives hold of bytes that neither shrink nor repeat, with room for the measurements
 LEAST_BYTES = 64 << 20
@@ -132,16 +133,11 @@ def default_file(folder):
     return path
 
 
-def sha256(path, length=None):
+def sha256(path):
     h = hashlib.sha256()
     with open(path, "rb") as f:
-        left = os.path.getsize(path) if length is None else length
-        while left > 0:
-            block = f.read(min(left, 1 << 20))
-            if not block:
-                break
+        while block := f.read(1 << 20):
             h.update(block)
-            left -= len(block)
     return h.hexdigest()
 
 
@@ -213,6 +209,9 @@ class Appliance:
             die("the appliance did not stop within 30 s")
         finally:
             self.proc = None
+            # DPDK empties its folder, but leaves it.
+            run_dir = "/var/run" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", "/tmp")
+            shutil.rmtree(os.path.join(run_dir, "dpdk", NAME), ignore_errors=True)
 
 
 class Client:
@@ -227,13 +226,13 @@ class Client:
             return ""
         return run(cmd, stdout=subprocess.PIPE).stdout.decode()
 
-    def bench(self, pattern, bs, depth, where):
-        return json.loads(self.io("bench", "--pattern", pattern, "--bs", bs, "--depth", str(depth), "--time", "3s",
-                                  *where, "--quiet", "--json"))
+    def bench(self, pattern, bs, depth, seconds, where):
+        return json.loads(self.io("bench", "--pattern", pattern, "--bs", bs, "--depth", str(depth), "--time",
+                                  f"{round(seconds * 1000)}ms", *where, "--quiet", "--json"))
 
 
 def telemetry(net, *what):
-    cmd = [*net.prefix(), program("strakectl"), *what, "--name", "quickstart", "--json"]
+    cmd = [*net.prefix(), program("strakectl"), *what, "--name", NAME, "--json"]
     return json.loads(run(cmd, stdout=subprocess.PIPE).stdout)
 
 
@@ -247,16 +246,16 @@ def micro(ns):
     return f"{ns / 1000:.1f}"
 
 
-def measure(client, size):
+def measure(client, size, seconds):
     """Reads are of the file. Writes are of bytes that neither repeat nor shrink (--verify makes each write's own)."""
-    say("\nmeasuring (3 s each): reads of the file, writes of bytes that neither repeat nor shrink ...")
+    say(f"\nmeasuring ({seconds:g} s each): reads of the file, writes of bytes that neither repeat nor shrink ...")
     read = ["--offset", "0", "--size", str(max(size // (2 << 20), 1) * (2 << 20))]
     write = ["--offset", "512M", "--size", "64M", "--verify"]
     rows = []
     for pattern, bs, depth in [("randread", "4K", 1), ("randread", "4K", 32), ("randwrite", "4K", 32),
                                ("read", "128K", 16), ("write", "128K", 16)]:
         side = "read" if "read" in pattern else "write"
-        r = client.bench(pattern, bs, depth, read if side == "read" else write)[side]
+        r = client.bench(pattern, bs, depth, seconds, read if side == "read" else write)[side]
         lat = r["latency_ns"]
         rows.append([f"{pattern} {bs} depth {depth}", f"{r['iops']:.0f}", f"{r['bytes_per_second'] / 1e6:.0f}",
                      micro(lat["p50"]), micro(lat["p99"]), micro(lat["p999"])])
@@ -316,12 +315,11 @@ def copy_and_compare(app, client, file, folder):
     app.start()
     back = os.path.join(folder, "back")
     say("copying it out again")
-    client.io("copy-out", back, "--length", str(-(-size // 4096) * 4096), show=True)
-    want, got = sha256(file), sha256(back, size)
-    say(f"  SHA-256 before {want}\n  SHA-256 after  {got}")
+    client.io("copy-out", back, "--length", str(size), show=True)
+    want, got = sha256(file), sha256(back)
     if want != got:
-        die("what came back is not what was written")
-    say("  the same")
+        die(f"what came back is not what was written: SHA-256 {want} before, {got} after")
+    say(f"the same before and after, SHA-256 {want}")
 
 
 def keep(app, net, client, folder, huge_before):
@@ -329,7 +327,7 @@ def keep(app, net, client, folder, huge_before):
     huge = f"; sysctl vm.nr_hugepages={huge_before}" if huge_before is not None else ""
     say(f"\nThe appliance goes on (process {app.proc.pid}, files in {folder}). Try:\n"
         f"  {io} identify {' '.join(client.common)}\n"
-        f"  {' '.join(net.prefix())} {program('strakectl')} top --name quickstart\n"
+        f"  {' '.join(net.prefix())} {program('strakectl')} top --name {NAME}\n"
         f"End it:\n  kill {app.proc.pid}" + (f"; ip netns del {NETNS}" if net.use else "") +
         f"; rm -r {folder}{huge}")
 
@@ -346,6 +344,7 @@ def parse():
     p = argparse.ArgumentParser(prog="tools/quickstart", description=__doc__)
     p.add_argument("--keep", action="store_true", help="leave the appliance running")
     p.add_argument("--kernel", action="store_true", help="use the kernel's sockets, not a DPDK port")
+    p.add_argument("--time", type=float, default=3, metavar="SECONDS", help="of each measurement (3)")
     p.add_argument("file", nargs="?", help="what to copy (a real file of 64 MiB made from this machine's libraries)")
     return p.parse_args()
 
@@ -363,7 +362,7 @@ def serve(args, own_port, huge, folder, stack):
     app.start()
     file = args.file or default_file(folder)
     copy_and_compare(app, client, file, folder)
-    measure(client, os.path.getsize(file))
+    measure(client, os.path.getsize(file), args.time)
     work(net)
     if args.keep:
         keep(app, net, client, folder, huge.before)
