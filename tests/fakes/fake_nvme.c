@@ -43,22 +43,23 @@ struct fake_nvme {
 	int erase_res;
 	uint8_t formatted, sanitized, sanitize_state;
 	unsigned int sanitize_polls;
+	int silence;
+	unsigned int silent_for, remedies; /* remedies needed, tried */
+	struct nvme_dev mi;
+	enum fake_nvme_mi mi_is;
+	unsigned int in_band, by_mi, mi_searched;
 	struct fake_nvme_cmd *seen;
 	unsigned int n_seen;
 };
 
-static struct fake_nvme *opening;
 static const char *opening_trim;
 
 /* --- the device ------------------------------------------------------------------------------------------------------
  */
 
 static int
-fake_identify(struct nvme_dev *dev, uint8_t cns, uint32_t nsid, void *data)
+identify(struct fake_nvme *f, uint8_t cns, void *data)
 {
-	struct fake_nvme *f = container_of(dev, struct fake_nvme, dev);
-
-	RTE_SET_USED(nsid);
 	if (cns == 2) {
 		memset(data, 0, PAGE);
 		for (uint32_t i = 0; i < f->namespaces; i++)
@@ -72,10 +73,8 @@ fake_identify(struct nvme_dev *dev, uint8_t cns, uint32_t nsid, void *data)
 }
 
 static int
-fake_log(struct nvme_dev *dev, uint8_t lid, void *data, uint32_t len)
+page(struct fake_nvme *f, uint8_t lid, void *data, uint32_t len)
 {
-	struct fake_nvme *f = container_of(dev, struct fake_nvme, dev);
-
 	if (lid == 0x81) {
 		memset(data, 0, len);
 		((uint8_t *)data)[2] = f->sanitize_polls > 0 ? 2 : f->sanitize_state;
@@ -89,31 +88,168 @@ fake_log(struct nvme_dev *dev, uint8_t lid, void *data, uint32_t len)
 }
 
 static int
-fake_feature(struct nvme_dev *dev, uint8_t fid, uint32_t *value)
+feature(uint8_t fid, uint32_t *value)
 {
-	RTE_SET_USED(dev);
 	*value = 1;
 	return fid == 6 ? 0 : 0x4002;
 }
 
 static int
-fake_format(struct nvme_dev *dev, uint8_t flbas)
+format(struct fake_nvme *f)
 {
-	struct fake_nvme *f = container_of(dev, struct fake_nvme, dev);
-
-	RTE_SET_USED(flbas);
 	f->formatted += f->erase_res == 0;
 	return f->erase_res;
 }
 
 static int
-fake_sanitize(struct nvme_dev *dev, uint8_t action)
+sanitize(struct fake_nvme *f, uint8_t action)
 {
-	struct fake_nvme *f = container_of(dev, struct fake_nvme, dev);
-
 	f->sanitized = f->erase_res == 0 ? action : 0;
 	return f->erase_res;
 }
+
+/* An admin command arrives in-band. @return what is said in place of an answer, or 0. */
+static int
+in_band(struct nvme_dev *dev, struct fake_nvme **f)
+{
+	*f = container_of(dev, struct fake_nvme, dev);
+	(*f)->in_band++;
+	return (*f)->remedies < (*f)->silent_for ? (*f)->silence : 0;
+}
+
+static int
+fake_identify(struct nvme_dev *dev, uint8_t cns, uint32_t nsid, void *data)
+{
+	struct fake_nvme *f;
+	int ret = in_band(dev, &f);
+
+	RTE_SET_USED(nsid);
+	return ret != 0 ? ret : identify(f, cns, data);
+}
+
+static int
+fake_log(struct nvme_dev *dev, uint8_t lid, void *data, uint32_t len)
+{
+	struct fake_nvme *f;
+	int ret = in_band(dev, &f);
+
+	return ret != 0 ? ret : page(f, lid, data, len);
+}
+
+static int
+fake_feature(struct nvme_dev *dev, uint8_t fid, uint32_t *value)
+{
+	struct fake_nvme *f;
+	int ret = in_band(dev, &f);
+
+	return ret != 0 ? ret : feature(fid, value);
+}
+
+static int
+fake_format(struct nvme_dev *dev, uint8_t flbas)
+{
+	struct fake_nvme *f;
+	int ret = in_band(dev, &f);
+
+	RTE_SET_USED(flbas);
+	return ret != 0 ? ret : format(f);
+}
+
+static int
+fake_sanitize(struct nvme_dev *dev, uint8_t action)
+{
+	struct fake_nvme *f;
+	int ret = in_band(dev, &f);
+
+	return ret != 0 ? ret : sanitize(f, action);
+}
+
+/* --- its management controller ---------------------------------------------------------------------------------------
+ */
+
+static int
+by_mi(struct nvme_dev *dev, struct fake_nvme **f)
+{
+	*f = container_of(dev, struct fake_nvme, mi);
+	if ((*f)->mi_is != FAKE_MI_ANSWERS)
+		return -ETIMEDOUT;
+	(*f)->by_mi++;
+	return 0;
+}
+
+static int
+mi_identify(struct nvme_dev *dev, uint8_t cns, uint32_t nsid, void *data)
+{
+	struct fake_nvme *f;
+	int ret = by_mi(dev, &f);
+
+	RTE_SET_USED(nsid);
+	return ret != 0 ? ret : identify(f, cns, data);
+}
+
+static int
+mi_log(struct nvme_dev *dev, uint8_t lid, void *data, uint32_t len)
+{
+	struct fake_nvme *f;
+	int ret = by_mi(dev, &f);
+
+	return ret != 0 ? ret : page(f, lid, data, len);
+}
+
+static int
+mi_feature(struct nvme_dev *dev, uint8_t fid, uint32_t *value)
+{
+	struct fake_nvme *f;
+	int ret = by_mi(dev, &f);
+
+	return ret != 0 ? ret : feature(fid, value);
+}
+
+static int
+mi_format(struct nvme_dev *dev, uint8_t flbas)
+{
+	struct fake_nvme *f;
+	int ret = by_mi(dev, &f);
+
+	RTE_SET_USED(flbas);
+	return ret != 0 ? ret : format(f);
+}
+
+static void
+mi_close(struct nvme_dev *dev)
+{
+	dev->nsid = 0;
+}
+
+static const struct nvme_dev_ops mi_ops = {
+	.name = "fake MI",
+	.identify = mi_identify,
+	.log = mi_log,
+	.feature = mi_feature,
+	.format = mi_format,
+	.close = mi_close,
+};
+
+static struct fake_nvme *opening;
+
+static int
+find_mi(struct nvme_dev **out, const char *serial, char *why, size_t len)
+{
+	struct fake_nvme *f = opening;
+
+	f->mi_searched++;
+	if (f->mi_is == FAKE_MI_ABSENT || strcmp(serial, f->serial) != 0) {
+		snprintf(why, len, f->mi_is == FAKE_MI_ABSENT ? "the kernel has no MCTP" : "no endpoint is drive %s",
+			 serial);
+		return f->mi_is == FAKE_MI_ABSENT ? -EAFNOSUPPORT : -ENODEV;
+	}
+	f->mi = (struct nvme_dev){.ops = &mi_ops, .fd = -1};
+	*out = &f->mi;
+	return 0;
+}
+
+/* --- I/O -------------------------------------------------------------------------------------------------------------
+ */
 
 static int
 act(struct fake_nvme *f, const struct pending *p)
@@ -255,16 +391,55 @@ static const struct nvme_dev_ops fake_dev_ops = {
 static const struct conf_key no_keys[] = {{.name = NULL}};
 
 static int
-fake_open(struct strake_drive *drive, const struct conf_values *conf, char *err, size_t len)
+step_identify(void *arg, char *said, size_t len)
 {
 	struct nvme_drive_opts opts = {
 		.patience = 20 * STRAKE_NS_PER_SEC,
 		.always_trim = opening_trim != NULL && strcmp(opening_trim, "always") == 0,
 		.never_trim = opening_trim != NULL && strcmp(opening_trim, "never") == 0,
+		.second = find_mi,
 	};
 
+	return nvme_drive_attach(arg, &opening->dev, &opening->kernel, &opts, said, len);
+}
+
+static void
+undo_identify(void *arg)
+{
+	nvme_drive_detach(arg);
+}
+
+static int
+step_health(void *arg, char *said, size_t len)
+{
+	const struct strake_drive *drive = arg;
+	struct nvme_health h;
+
+	return nvme_drive_look(drive->priv, &h, said, len);
+}
+
+static int
+remedy(void *arg, char *said, size_t len)
+{
+	RTE_SET_USED(arg);
+	snprintf(said, len, "remedy %u", ++opening->remedies);
+	return 0;
+}
+
+static int
+fake_open(struct strake_drive *drive, const struct conf_values *conf, char *err, size_t len)
+{
+	static const struct nvme_bring_step steps[] = {
+		{"identify", step_identify, undo_identify}, {"health", step_health, NULL}, {NULL, NULL, NULL}};
+	static const struct nvme_bring_step remedies[] = {
+		{"reset", remedy, NULL}, {"rescan", remedy, NULL}, {NULL, NULL, NULL}};
+	struct nvme_bring b = {.n = 0};
+	int ret = nvme_bring_up(&b, steps, remedies, drive, err, len);
+
 	RTE_SET_USED(conf);
-	return nvme_drive_attach(drive, &opening->dev, &opening->kernel, &opts, err, len);
+	if (ret == 0)
+		((struct nvme_drive *)drive->priv)->bring = b;
+	return ret;
 }
 
 static const struct strake_drive_ops fake_ops = {
@@ -320,6 +495,43 @@ fake_nvme_free(struct fake_nvme *f)
 	free(f->medium);
 	free(f->seen);
 	free(f);
+}
+
+void
+fake_nvme_silent(struct fake_nvme *f, int res, unsigned int remedies)
+{
+	f->silence = res;
+	f->silent_for = f->remedies + remedies;
+}
+
+unsigned int
+fake_nvme_remedies(const struct fake_nvme *f)
+{
+	return f->remedies;
+}
+
+void
+fake_nvme_mi(struct fake_nvme *f, enum fake_nvme_mi mi)
+{
+	f->mi_is = mi;
+}
+
+unsigned int
+fake_nvme_in_band(const struct fake_nvme *f)
+{
+	return f->in_band;
+}
+
+unsigned int
+fake_nvme_by_mi(const struct fake_nvme *f)
+{
+	return f->by_mi;
+}
+
+unsigned int
+fake_nvme_mi_searched(const struct fake_nvme *f)
+{
+	return f->mi_searched;
 }
 
 /* --- orders ----------------------------------------------------------------------------------------------------------

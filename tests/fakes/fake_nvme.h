@@ -54,6 +54,19 @@ void fake_nvme_iovs(struct fake_nvme *f, uint16_t n);
 /** Open a drive on it. @p trim "safe", "always" or "never". @return as strake_drive_open(). */
 int fake_nvme_open(struct strake_drive **drive, struct fake_nvme *f, const char *trim, char *err, size_t len);
 
+/** Admin commands stay silent (@p res, as in nvme_dev.h) until so many remedies were tried: the first is a reset, the
+ * second a rescan. */
+void fake_nvme_silent(struct fake_nvme *f, int res, unsigned int remedies);
+/** How many were tried since it was made. */
+unsigned int fake_nvme_remedies(const struct fake_nvme *f);
+/** Its management controller: this machine has no way to it, as at first; it answers; it stays silent. */
+enum fake_nvme_mi { FAKE_MI_ABSENT, FAKE_MI_ANSWERS, FAKE_MI_SILENT };
+void fake_nvme_mi(struct fake_nvme *f, enum fake_nvme_mi mi);
+/** Admin commands that came in-band, and that the management controller answered; how often it was looked for. */
+unsigned int fake_nvme_in_band(const struct fake_nvme *f);
+unsigned int fake_nvme_by_mi(const struct fake_nvme *f);
+unsigned int fake_nvme_mi_searched(const struct fake_nvme *f);
+
 /** Answer the next @p times commands of @p opcode (255: any) with @p res (as in nvme_dev.h), and do nothing. */
 void fake_nvme_fail(struct fake_nvme *f, uint8_t opcode, int res, unsigned int times);
 /** Take commands, answer none until told again. */

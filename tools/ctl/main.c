@@ -282,6 +282,7 @@ drive_health(const struct opts *o, const char *name)
 					   "firmware",
 					   "slot",
 					   "out_of_use",
+					   "health_by",
 					   "critical_warning",
 					   "celsius",
 					   "life_used_percent",

@@ -6,13 +6,17 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <rte_malloc.h>
 
 #include "nvme_order.h"
+#include "nvme_status.h"
 #include "nvme_watch.h"
+
+#define LID_SMART 2
 
 static const char *const end_name[] = {"no", "vanished", "isolated"};
 
@@ -37,11 +41,16 @@ nvme_drive_attach(struct strake_drive *drive, struct nvme_dev *dev, const struct
 		snprintf(why, len, "out of memory");
 		return -ENOMEM;
 	}
-	ret = nvme_geom_ask(&d->sh.geom, dev, kernel, why, len);
+	nvme_ways_init(&d->ways, dev, opts->second, kernel->serial);
+	ret = nvme_geom_ask(&d->sh.geom, &d->ways.dev, kernel, why, len);
 	if (ret < 0) {
+		if (nvme_status_silent(ret))
+			nvme_ways_say(&d->ways, why, len);
+		nvme_ways_fini(&d->ways);
 		rte_free(d);
 		return ret;
 	}
+	nvme_ways_say(&d->ways, why, len);
 	g = &d->sh.geom;
 	d->dev = d->sh.dev = dev;
 	d->claim_fd = -1;
@@ -54,6 +63,41 @@ nvme_drive_attach(struct strake_drive *drive, struct nvme_dev *dev, const struct
 	nvme_drive_serial(drive, g->serial, g->nsid);
 	drive->priv = d;
 	return 0;
+}
+
+void
+nvme_drive_detach(struct strake_drive *drive)
+{
+	struct nvme_drive *d = drive->priv;
+
+	nvme_ways_fini(&d->ways);
+	rte_free(d);
+	drive->priv = NULL;
+}
+
+int
+nvme_drive_look(struct nvme_drive *d, struct nvme_health *h, char *said, size_t len)
+{
+	uint8_t log[NVME_SMART_BYTES] __rte_aligned(4096);
+	struct nvme_dev *dev = &d->ways.dev;
+	int ret;
+
+	memset(log, 0xff, sizeof(log));
+	ret = dev->ops->log(dev, LID_SMART, log, sizeof(log));
+	if (ret > 0) {
+		snprintf(said, len, "the drive refuses, status 0x%x", (unsigned int)ret);
+		return -EIO;
+	}
+	if (ret < 0 && !nvme_status_silent(ret)) {
+		snprintf(said, len, "%s", strerror(-ret));
+		return ret;
+	}
+	nvme_ways_say(&d->ways, said, len);
+	if (ret == 0 && nvme_health_parse(h, log) < 0) {
+		snprintf(said, len, "it says what cannot be");
+		ret = -EBADMSG;
+	}
+	return ret;
 }
 
 void
@@ -70,6 +114,7 @@ nvme_drive_close(struct strake_drive *drive)
 	}
 	if (d->claim_fd >= 0)
 		close(d->claim_fd);
+	nvme_ways_fini(&d->ways);
 	rte_free(d);
 }
 
@@ -175,9 +220,11 @@ add_stats(const struct strake_drive *drive, struct rte_tel_data *dict)
 static void
 add_health(struct nvme_watch *w, struct rte_tel_data *dict)
 {
+	char way[RTE_TEL_MAX_STRING_LEN];
 	struct nvme_health h;
 
-	nvme_watch_health(w, &h);
+	nvme_watch_health(w, &h, way, sizeof(way));
+	rte_tel_data_add_dict_string(dict, "health_by", way);
 	if (!h.known)
 		return;
 	rte_tel_data_add_dict_u64(dict, "critical_warning", h.warning);
@@ -218,6 +265,19 @@ add_events(struct nvme_watch *w, struct rte_tel_data *dict)
 	rte_tel_data_add_dict_container(dict, "events", list, 0);
 }
 
+static void
+add_bring(const struct nvme_bring *b, struct rte_tel_data *dict)
+{
+	struct rte_tel_data *list = rte_tel_data_alloc();
+
+	if (list == NULL)
+		return;
+	rte_tel_data_start_array(list, RTE_TEL_STRING_VAL);
+	for (unsigned int i = 0; i < b->n; i++)
+		rte_tel_data_add_array_string(list, b->lines[i]);
+	rte_tel_data_add_dict_container(dict, "bring_up", list, 0);
+}
+
 void
 nvme_drive_telemetry(struct strake_drive *drive, struct rte_tel_data *dict)
 {
@@ -230,6 +290,7 @@ nvme_drive_telemetry(struct strake_drive *drive, struct rte_tel_data *dict)
 	rte_tel_data_add_dict_string(dict, "device", d->block != NULL ? d->place.block : d->place.generic);
 	rte_tel_data_add_dict_string(dict, "slot", d->place.address);
 	rte_tel_data_add_dict_u64(dict, "nsid", d->place.nsid);
+	add_bring(&d->bring, dict);
 	if (d->block != NULL) {
 		d->block->ops->telemetry(d->block, dict);
 		return;

@@ -10,14 +10,19 @@
  * A strake_drive on an nvme_dev, however that came to be.
  */
 
+#include "nvme_bring.h"
+#include "nvme_health.h"
 #include "nvme_lane.h"
 #include "nvme_place.h"
+#include "nvme_ways.h"
 
 struct nvme_watch;
 
 struct nvme_drive {
 	struct nvme_shared sh;
 	struct nvme_dev *dev;
+	struct nvme_ways ways; /* for admin commands; main while the drive is opened, then the watching thread */
+	struct nvme_bring bring;
 	struct nvme_place place;
 	int claim_fd;		    /* of the block device, held so that nobody mounts it; -1: none */
 	struct strake_drive *block; /* the way by the block device, in place of all above; or NULL */
@@ -29,12 +34,20 @@ struct nvme_drive_opts {
 	uint64_t patience; /**< ns */
 	bool always_trim;  /**< deallocate also where it is not known what is read afterwards */
 	bool never_trim;
+	nvme_second_fn *second; /**< finds the other way to ask it, or NULL */
 };
 
-/** Ask @p dev who it is and make @p drive of it. On failure @p dev is still the caller's. Main.
- * @return as nvme_geom_ask(). */
+/** Ask @p dev, or whoever answers for it, who it is and make @p drive of it. On failure @p dev is still the caller's.
+ * Main. @return as nvme_geom_ask(); a line in @p why either way. */
 int nvme_drive_attach(struct strake_drive *drive, struct nvme_dev *dev, const struct nvme_kernel_view *kernel,
 		      const struct nvme_drive_opts *opts, char *why, size_t len);
+
+/** Undo, of a drive that was not used yet; @p dev is the caller's again. Main. */
+void nvme_drive_detach(struct strake_drive *drive);
+
+/** Ask the drive, or whoever answers for it, for its health. Waits. @return 0 or -errno; a line in @p said either way.
+ */
+int nvme_drive_look(struct nvme_drive *d, struct nvme_health *h, char *said, size_t len);
 
 /** What tells a namespace from all others wherever it is plugged in: the serial number, and the namespace's but for the
  * first. */

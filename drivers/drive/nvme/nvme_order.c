@@ -153,14 +153,13 @@ alone(struct nvme_dev *dev, bool whole, void *page, char *said, size_t len)
 int
 nvme_order_format(struct nvme_drive *d, char *said, size_t len)
 {
-	struct nvme_dev *dev = d->dev;
+	struct nvme_dev *dev = &d->ways.dev;
 	const struct nvme_id_ctrl *id;
 	const struct nvme_id_ns *ns;
 	uint8_t *page;
 	int ret;
 
-	if (dev->ops->format == NULL)
-		return SAY(said, len, -EOPNOTSUPP, "it is not reached by commands");
+	nvme_ways_again(&d->ways);
 	if (posix_memalign((void **)&page, ID_BYTES, ID_BYTES) != 0)
 		return SAY(said, len, -ENOMEM, "out of memory");
 	id = (const struct nvme_id_ctrl *)page;
@@ -199,7 +198,8 @@ sanitized(struct nvme_drive *d, unsigned int poll_ms, const bool *stop, char *sa
 	uint8_t log[512] __rte_aligned(4096);
 
 	for (;;) {
-		int ret = result(d->dev->ops->log(d->dev, LID_SANITIZE, log, sizeof(log)), "Sanitize", said, len);
+		int ret = result(d->ways.dev.ops->log(&d->ways.dev, LID_SANITIZE, log, sizeof(log)), "Sanitize", said,
+				 len);
 		unsigned int state = log[2] & STATUS_MASK;
 
 		if (ret < 0)
@@ -217,12 +217,11 @@ sanitized(struct nvme_drive *d, unsigned int poll_ms, const bool *stop, char *sa
 int
 nvme_order_sanitize(struct nvme_drive *d, unsigned int poll_ms, const bool *stop, char *said, size_t len)
 {
-	struct nvme_dev *dev = d->dev;
+	struct nvme_dev *dev = &d->ways.dev;
 	uint8_t *page, act;
 	int ret;
 
-	if (dev->ops->sanitize == NULL)
-		return SAY(said, len, -EOPNOTSUPP, "it is not reached by commands");
+	nvme_ways_again(&d->ways);
 	if (posix_memalign((void **)&page, ID_BYTES, ID_BYTES) != 0)
 		return SAY(said, len, -ENOMEM, "out of memory");
 	ret = result(dev->ops->identify(dev, NVME_IDENTIFY_CNS_CTRL, 0, page), "Identify", said, len);

@@ -199,6 +199,7 @@ find_in(struct nvme_place *p, const struct search *s, const char *ctrl, uint32_t
 	struct found f = {.n = 0};
 	char dir[PATH_MAX], all[256] = "";
 
+	fill_ctrl(p, s, ctrl);
 	path_to(dir, "%s/class/nvme/%s", s->sys, ctrl);
 	walk(&f, dir, nsid, ns);
 	walk_subsystems(&f, s, ctrl, nsid, ns);

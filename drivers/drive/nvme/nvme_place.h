@@ -35,7 +35,7 @@ struct nvme_place {
  * Find @p device: /dev/ng0n1, /dev/nvme0n1, ng0n1, nvme0n1, serial:S[/NSID] or 0000:01:00.0[/NSID]. Without NSID there
  * must be one namespace only.
  * @param sys where sysfs is mounted
- * @return 0, or -errno with the reason in @p why.
+ * @return 0, or -errno with the reason in @p why, and in @p place the controller, if that was found.
  */
 int nvme_place_find(struct nvme_place *place, const char *sys, const char *device, char *why, size_t len);
 

@@ -16,6 +16,7 @@
 #include <rte_malloc.h>
 
 #include "nvme_lane.h"
+#include "nvme_status.h"
 
 RTE_LOG_REGISTER(nvme_ring_logtype, strake.nvme.ring, INFO)
 
@@ -410,6 +411,8 @@ nvme_ring_probe(struct nvme_dev *dev, uint32_t block, uint32_t segments)
 	}
 	io_uring_queue_exit(&ring);
 	strake_buf_put(buf);
+	if (ret > 0 && nvme_status_silent(ret))
+		return -ETIMEDOUT;
 	/* What the drive says of its first block is for whoever reads it. */
 	if (ret >= 0)
 		return 0;

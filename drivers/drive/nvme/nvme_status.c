@@ -103,3 +103,17 @@ nvme_status_judge(int res, const struct nvme_geom *g)
 		fate.delay_ms = told;
 	return fate;
 }
+
+bool
+nvme_status_silent(int res)
+{
+	switch (res) {
+	case -EINTR: /* the kernel aborted it */
+	case -ETIMEDOUT:
+	case -ENODEV:
+	case -ENXIO:
+		return true;
+	default:
+		return res > 0 && ((unsigned int)res >> SCT_SHIFT & 7) == NVME_SCT_PATH;
+	}
+}

@@ -10,6 +10,7 @@
  * What the answer to a command means: done, to be tried again, or over.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "nvme_geom.h"
@@ -32,5 +33,8 @@ struct nvme_fate {
 
 /** @p res as in nvme_dev.h. */
 struct nvme_fate nvme_status_judge(int res, const struct nvme_geom *g);
+
+/** @p res is no answer of the drive: it did not come in time, or there is nobody to answer. */
+bool nvme_status_silent(int res);
 
 #endif /* NVME_STATUS_H */

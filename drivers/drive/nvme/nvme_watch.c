@@ -21,7 +21,6 @@
 RTE_LOG_REGISTER(nvme_watch_logtype, strake.nvme, INFO)
 
 #define SYSFS		 "/sys"
-#define LID_SMART	 2
 #define TICK_NS		 (500 * STRAKE_NS_PER_MS) /* how soon the end of a drive is told */
 #define SANITIZE_POLL_MS 500
 #define RETURN_EVERY	 4 /* ticks between searches for a drive that vanished */
@@ -34,6 +33,8 @@ struct nvme_watch {
 	pthread_cond_t wake;
 	bool stop;
 	struct nvme_health health;
+	char way[120];			       /* by which it was read last, or why not */
+	bool by_second;			       /* told: it does not answer by the first way */
 	struct nvme_event events[NVME_EVENTS]; /* number n in place n % NVME_EVENTS */
 	uint64_t n_events;
 	int task; /* enum strake_drive_task to do; -1: none */
@@ -86,26 +87,27 @@ look(struct nvme_watch *w)
 {
 	struct nvme_drive *d = w->drive->priv;
 	struct nvme_health now, was;
-	uint8_t log[NVME_SMART_BYTES] __rte_aligned(4096);
-	char text[128];
+	char text[128], way[sizeof(w->way)];
 	bool worse;
 	int ret;
 
-	memset(log, 0xff, sizeof(log));
-	ret = d->dev->ops->log(d->dev, LID_SMART, log, sizeof(log));
-	if (ret == 0)
-		ret = nvme_health_parse(&now, log);
-	if (ret != 0) {
-		if (w->failed == 0)
-			tell(w, true, "its health cannot be read (%s)", ret < 0 ? strerror(-ret) : "the drive refuses");
-		w->failed = ret;
-		return;
-	}
-	w->failed = 0;
+	nvme_ways_again(&d->ways);
+	ret = nvme_drive_look(d, &now, way, sizeof(way));
 	pthread_mutex_lock(&w->lock);
 	was = w->health;
-	w->health = now;
+	if (ret == 0)
+		w->health = now;
+	memcpy(w->way, way, sizeof(way));
 	pthread_mutex_unlock(&w->lock);
+	if (ret != 0 && w->failed == 0)
+		tell(w, true, "its health cannot be read (%s)", way);
+	w->failed = ret;
+	if (ret != 0)
+		return;
+	if (w->by_second != (d->ways.last == 1)) {
+		w->by_second = d->ways.last == 1;
+		tell(w, w->by_second, "%s (%s)", w->by_second ? "it does not answer in-band" : "it answers again", way);
+	}
 	for (unsigned int i = 0; nvme_health_event(&was, &now, &d->sh.geom, i, &worse, text, sizeof(text)); i++)
 		tell(w, worse, "%s", text);
 }
@@ -371,9 +373,10 @@ nvme_watch_stop(struct nvme_watch *w)
 }
 
 void
-nvme_watch_health(struct nvme_watch *w, struct nvme_health *h)
+nvme_watch_health(struct nvme_watch *w, struct nvme_health *h, char *way, size_t len)
 {
 	pthread_mutex_lock(&w->lock);
 	*h = w->health;
+	snprintf(way, len, "%s", w->way);
 	pthread_mutex_unlock(&w->lock);
 }

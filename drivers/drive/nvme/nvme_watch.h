@@ -25,8 +25,8 @@ void nvme_watch_stop(struct nvme_watch *w);
 int nvme_watch_order(struct nvme_watch *w, enum strake_drive_task task);
 /** @return -EINPROGRESS; or how the last task went, with a line in @p said. Main. */
 int nvme_watch_ordered(struct nvme_watch *w, char *said, size_t len);
-/** What it saw last. Any thread. */
-void nvme_watch_health(struct nvme_watch *w, struct nvme_health *h);
+/** What it saw last, and by which way, or why it could not look. Any thread. */
+void nvme_watch_health(struct nvme_watch *w, struct nvme_health *h, char *way, size_t len);
 
 #define NVME_EVENTS 16
 

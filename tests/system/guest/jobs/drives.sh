@@ -12,6 +12,7 @@ by_passthrough()
 	is block_size 512
 	is ring_enters_most_in_a_turn 1
 	is strangers 0
+	grep -q '"identify: in-band"' /tmp/show || die "$(cat /tmp/show)"
 	show d1
 	is access passthrough
 	is max_transfer 16384
@@ -110,6 +111,21 @@ refusals()
 	umount /mnt
 }
 
+# A drive that is missing is looked for on the bus before anything is said of it.
+looked_for()
+{
+	blank
+	echo 1 >"/sys/bus/pci/devices/$(address)/remove"
+	conf 0 "device: \"serial:TESTDRIVE1\"" >/tmp/conf
+	serve
+	grep -q "d0: rescan: PCI buses" /tmp/log || die "$(cat /tmp/log)"
+	exercise 7
+	show d0
+	is serial TESTDRIVE1
+	grep -q '"find: failed: no controller has the serial' /tmp/show || die "$(cat /tmp/show)"
+	end
+}
+
 t by_passthrough
 t by_helper
 t by_serial
@@ -117,3 +133,4 @@ t by_slot
 t by_block_device
 t without_permission
 t refusals
+t looked_for
