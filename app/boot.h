@@ -25,6 +25,7 @@ struct appliance {
 	struct log_group **log_groups;	  /**< as conf->groups; NULL: a plain group */
 	struct store **stores;		  /**< as conf->groups; NULL: a plain group */
 	struct strake_stage **seals;	  /**< as conf->groups: the one `seal` of its volumes, or NULL */
+	struct keys_tidy **tidies;	  /**< as conf->groups: forgetting keys, or NULL */
 	struct strake_volume **volumes;	  /**< as conf->volumes */
 	struct port **ports;		  /**< as conf->ports */
 	struct port_access **access;	  /**< as conf->ports; NULL where everybody may connect */

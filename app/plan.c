@@ -431,9 +431,11 @@ plan_volumes_up(struct appliance *a)
 {
 	a->volumes = calloc(a->conf->n_volumes + 1, sizeof(*a->volumes));
 	a->seals = calloc(a->conf->n_groups + 1, sizeof(*a->seals));
-	if (a->volumes == NULL || a->seals == NULL) {
+	a->tidies = calloc(a->conf->n_groups + 1, sizeof(*a->tidies));
+	if (a->volumes == NULL || a->seals == NULL || a->tidies == NULL) {
 		free(a->volumes);
 		free(a->seals);
+		free(a->tidies);
 		return -ENOMEM;
 	}
 	for (unsigned int i = 0; i < a->conf->n_volumes; i++) {
@@ -462,6 +464,8 @@ plan_volumes_down(struct appliance *a)
 	plan_seals_down(a);
 	free(a->volumes);
 	free(a->seals);
+	free(a->tidies);
+	a->tidies = NULL;
 	a->seals = NULL;
 	a->volumes = NULL;
 }

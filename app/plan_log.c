@@ -12,6 +12,7 @@
 
 #include "dedup.h"
 #include "gcm.h"
+#include "keys.h"
 #include "log_group.h"
 #include "plan.h"
 #include "store_log.h"
@@ -334,6 +335,8 @@ plan_seal_up(struct appliance *a, const struct conf_volume *v, const struct conf
 	if (ret < 0)
 		snprintf(a->err, sizeof(a->err), "%s:%u: group \"%s\": %s", a->conf->file, s->line, v->group->name,
 			 why);
+	else
+		a->tidies[g] = keys_tidy_begin(a->stores[g], *out, KEYS_TIDY_FROM);
 	return ret;
 }
 
@@ -342,6 +345,7 @@ void
 plan_seals_down(struct appliance *a)
 {
 	for (unsigned int g = 0; g < a->conf->n_groups; g++) {
+		keys_tidy_end(a->tidies[g]);
 		if (a->seals[g] != NULL)
 			strake_stage_destroy(a->seals[g]);
 	}

@@ -172,6 +172,14 @@ gcm_openings_in_use(struct strake_stage *st, bool (*used)(void *arg, uint16_t op
 	return g->keyring != NULL ? keyring_openings(g->keyring, used, arg) : -ENOKEY;
 }
 
+unsigned int
+gcm_openings(const struct strake_stage *st)
+{
+	const struct gcm *g = st->priv;
+
+	return g->keyring != NULL ? keyring_openings_count(g->keyring) : 0;
+}
+
 uint16_t
 gcm_epoch(const struct strake_stage *st, uint32_t domain)
 {

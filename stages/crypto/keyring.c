@@ -364,6 +364,12 @@ keyring_openings(struct keyring *kr, bool (*used)(void *arg, uint16_t opening), 
 	return ret < 0 ? ret : (int)gone;
 }
 
+uint32_t
+keyring_openings_count(const struct keyring *kr)
+{
+	return kr->now.n_openings;
+}
+
 int
 keyring_subkey(const struct keyring *kr, uint32_t domain, uint16_t epoch, uint16_t opening, uint8_t *out)
 {

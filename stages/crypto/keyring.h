@@ -61,6 +61,8 @@ int keyring_erase(struct keyring *kr, uint32_t domain);
 int keyring_oldest(struct keyring *kr, uint32_t domain, uint16_t oldest);
 /** Drop the salts of openings that no chunk names. @return salts dropped, or -errno. */
 int keyring_openings(struct keyring *kr, bool (*used)(void *arg, uint16_t opening), void *arg);
+/** Openings whose salts are kept. */
+uint32_t keyring_openings_count(const struct keyring *kr);
 /** The key that seals. @p out of KEYRING_KEY_BYTES in secret memory. @return 0, -ENOKEY, -EBADMSG it does not unwrap.
  */
 int keyring_subkey(const struct keyring *kr, uint32_t domain, uint16_t epoch, uint16_t opening, uint8_t *out);

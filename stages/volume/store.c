@@ -78,6 +78,7 @@ store_poll(struct strake_poller *p, uint64_t now)
 	if (st->open)
 		work += store_gc_poll(st, now);
 	work += store_ckpt_poll(st, now);
+	work += store_seals_poll(st);
 	work += store_sync_poll(st);
 	if (st->waits != NULL)
 		waits_poll(st);
@@ -549,6 +550,7 @@ store_close(struct store *st, bool abandon)
 	uint64_t target = 0;
 	int ret = 0;
 
+	store_seals_end(st);
 	if (!abandon) {
 		store_until(st, quiet, NULL);
 		ret = store_until(st, store_ckpt_wait, &target);

@@ -191,6 +191,7 @@ struct store_gc;
 struct store_job;
 struct store_run;
 struct store_replay;
+struct store_seals_walk;
 
 struct store {
 	struct strake_space *sp;
@@ -243,6 +244,8 @@ struct store {
 	struct store_ckpt ckpt;
 	struct store_gc *gc;
 	struct store_replay *replay;
+	struct store_seals_walk *seals;	     /* under way, or NULL */
+	struct store_seals_walk *seals_last; /* main's: begun and not ended */
 	uint64_t super_seq;
 
 	struct strake_poller poller;
@@ -358,6 +361,10 @@ int store_gc_init(struct store *st);
 void store_gc_fini(struct store *st);
 uint32_t store_gc_poll(struct store *st, uint64_t now);
 bool store_gc_idle(const struct store *st);
+
+/** Count a chunk that is appended while the store looks which keys are in use. */
+void store_seals_note(struct store_seals_walk *s, const struct strake_seal *seal);
+uint32_t store_seals_poll(struct store *st);
 
 /** Play the log after the superblock's checkpoint. Owner lcore; done is called when it is over. */
 int store_replay_begin(struct store *st, const struct log_super *super);

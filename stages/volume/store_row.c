@@ -331,6 +331,8 @@ store_append(struct store *st, unsigned int stream, struct log_head *h, struct s
 	h->off = o->off;
 	if (h->lsn == 0 && h->kind != LOG_PAGES && h->kind != LOG_TABLE)
 		h->lsn = ++st->lsn;
+	if (unlikely(st->seals != NULL))
+		store_seals_note(st->seals, &h->seal);
 	pad = h->bytes - h->head_bytes - h->seal.stored;
 	log_head_encode(h, head);
 	crc = strake_kernel->crc32c(0, head, h->head_bytes);

@@ -52,6 +52,9 @@ class StoreRig
 	uint64_t map_bytes = 0, checkpoint_bytes = 0, row_age = 0;
 	uint64_t open_reqs = 0;
 	bool up = false;
+	std::function<void()> before_volume; /* may make the stages */
+	std::vector<strake_stage *> req_stages, chunk_stages;
+	uint32_t domain = 0;
 
 	explicit StoreRig(const FakeSpaceConf &c) : fs(new FakeSpace(c)), conf(c)
 	{
@@ -101,6 +104,8 @@ class StoreRig
 			why = err;
 			return ret;
 		}
+		if (before_volume)
+			before_volume();
 		ret = volume_up("v0", vol_bytes, &vol);
 		if (ret < 0)
 			vol = nullptr;
@@ -121,6 +126,11 @@ class StoreRig
 		lv.slab_shift = 47;
 		lv.write_through = write_through;
 		lv.uuid = uuid;
+		lv.domain = domain;
+		lv.req_stages = req_stages.data();
+		lv.n_req_stages = (unsigned int)req_stages.size();
+		lv.chunk_stages = chunk_stages.data();
+		lv.n_chunk_stages = (unsigned int)chunk_stages.size();
 		int ret = log_create(out, &lv, err, sizeof(err));
 
 		if (ret == 0)

@@ -52,6 +52,8 @@ int gcm_domain_erase(struct strake_stage *st, uint32_t domain);
 int gcm_epoch_oldest_in_use(struct strake_stage *st, uint32_t domain, uint16_t epoch);
 /** Forget the salts of openings that no chunk names (seal.salt). @return how many, or -errno. */
 int gcm_openings_in_use(struct strake_stage *st, bool (*used)(void *arg, uint16_t opening), void *arg);
+/** Openings that the table of keys remembers, of 4096; 0: not open. */
+unsigned int gcm_openings(const struct strake_stage *st);
 /** The epoch that @p domain writes with; 0: none. */
 uint16_t gcm_epoch(const struct strake_stage *st, uint32_t domain);
 /** Number of this opening (seal.salt of what is written now); 0: not open. */

@@ -86,6 +86,23 @@ struct store_usage {
 	int failed; /**< 0, or why nothing can be written */
 };
 void store_usage(const struct store *st, struct store_usage *out);
+/** With which keys the store's chunks were sealed: those that may still be needed, and perhaps some more. */
+struct store_seals {
+	uint64_t opening[(UINT16_MAX + 1) / 64]; /**< bitmap of seal.salt */
+	uint32_t n_domains;
+	struct {
+		uint32_t domain;
+		uint16_t oldest; /**< epoch */
+	} * domain;
+};
+/** Begin to look, by reading all that the store holds, beside its other work. Main. @return 0, -EBUSY: it has begun
+ * already, -ENOMEM. */
+int store_seals_begin(struct store *st);
+/** How that went; *out is good until store_seals_end(). Main. @return 0; -EINPROGRESS; -ENOENT: nobody began; or why it
+ * cannot be told, and then keys must be kept. */
+int store_seals_result(struct store *st, const struct store_seals **out);
+/** Forget the answer, or stop looking. Main; runs turns. */
+void store_seals_end(struct store *st);
 /** The i-th open store, or NULL. Main. */
 struct store *store_nth(unsigned int i);
 const char *store_name(const struct store *st);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include "keys.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_log.h>
+
+#include "gcm.h"
+#include "store_log.h"
+#include "strake_lcore.h"
+#include "strake_stage.h"
+
+RTE_LOG_REGISTER(keys_log, strake.keys, INFO)
+
+#define LOOK_EVERY (20 * STRAKE_NS_PER_MS)
+
+struct keys_tidy {
+	struct strake_timer timer;
+	struct store *st;
+	struct strake_stage *seal;
+	unsigned int forgotten;
+	int status;
+};
+
+static bool
+used(void *arg, uint16_t opening)
+{
+	const struct store_seals *s = arg;
+
+	return (s->opening[opening / 64] >> opening % 64 & 1) != 0;
+}
+
+/* The store has answered. */
+static int
+forget(struct keys_tidy *t, const struct store_seals *s)
+{
+	int ret = gcm_openings_in_use(t->seal, used, (void *)(uintptr_t)s);
+
+	for (uint32_t i = 0; ret >= 0 && i < s->n_domains; i++) {
+		t->forgotten += (unsigned int)ret;
+		ret = gcm_epoch_oldest_in_use(t->seal, s->domain[i].domain, s->domain[i].oldest);
+	}
+	t->forgotten += ret > 0 ? (unsigned int)ret : 0;
+	return RTE_MIN(ret, 0);
+}
+
+static void
+look(struct strake_timer *timer, uint64_t now)
+{
+	struct keys_tidy *t = RTE_PTR_SUB(timer, offsetof(struct keys_tidy, timer));
+	const struct store_seals *s;
+
+	t->status = store_seals_result(t->st, &s);
+	if (t->status == -EINPROGRESS) {
+		strake_timer_arm(timer, now + LOOK_EVERY);
+		return;
+	}
+	if (t->status == 0)
+		t->status = forget(t, s);
+	store_seals_end(t->st);
+	if (t->status < 0)
+		rte_log(RTE_LOG_WARNING, keys_log, "%s: keys that are not needed any more are kept: %s\n",
+			t->seal->name, strerror(-t->status));
+	else
+		rte_log(RTE_LOG_INFO, keys_log, "%s: %u keys and openings that no data needs are forgotten\n",
+			t->seal->name, t->forgotten);
+}
+
+struct keys_tidy *
+keys_tidy_begin(struct store *st, struct strake_stage *seal, unsigned int from)
+{
+	struct keys_tidy *t;
+
+	if (gcm_openings(seal) < from)
+		return NULL;
+	t = calloc(1, sizeof(*t));
+	if (t == NULL || store_seals_begin(st) < 0) {
+		free(t);
+		return NULL;
+	}
+	t->st = st;
+	t->seal = seal;
+	t->status = -EINPROGRESS;
+	t->timer.fn = look;
+	strake_timer_arm(&t->timer, strake_now() + LOOK_EVERY);
+	return t;
+}
+
+int
+keys_tidy_status(const struct keys_tidy *t, unsigned int *forgotten)
+{
+	*forgotten = t->forgotten;
+	return t->status;
+}
+
+void
+keys_tidy_end(struct keys_tidy *t)
+{
+	if (t == NULL)
+		return;
+	strake_timer_cancel(&t->timer);
+	if (t->status == -EINPROGRESS)
+		store_seals_end(t->st);
+	free(t);
+}
