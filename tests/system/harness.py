@@ -22,6 +22,7 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.environ.get("STRAKE_BUILD", os.path.join(ROOT, "build"))
 STRAKE = os.path.join(BUILD, "app", "strake")
 STRAKE_IO = os.path.join(BUILD, "tools", "io", "strake-io")
+STRAKE_FSCK = os.path.join(BUILD, "tools", "dump", "strake-fsck")
 STRAKECTL = os.path.join(BUILD, "tools", "ctl", "strakectl")
 NQN = "nqn.2026-11.io.strake:test"
 
@@ -196,6 +197,22 @@ class Bench:
 
     def appliance(self, conf, **kw):
         return Appliance(self, conf, **kw)
+
+    def fsck(self, *args, drives=4, expect=0):
+        """Prove the store on drives d0, d1, ... of this case; the appliance has ended. Returns what was said."""
+        deadline = time.monotonic() + 30
+        while True:
+            r = subprocess.run([STRAKE_FSCK, *args, *[f"d{i}" for i in range(drives)]], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.folder, timeout=120,
+                               check=False)
+            # The kernel lets go of a killed process's drives a little after its end.
+            held = r.returncode == 5 and b"has it open" in r.stdout and all(p.poll() is not None for p in self.procs)
+            if not held or time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        check(expect is None or r.returncode == expect,
+              f"strake-fsck: status {r.returncode}, expected {expect}\n{r.stdout.decode()}")
+        return r.stdout.decode()
 
     def client(self, addr="127.0.0.1", **kw):
         return Client(self, addr, kw.pop("port", self.port), **kw)

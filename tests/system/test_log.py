@@ -115,6 +115,7 @@ def case_what_was_flushed_survives_kill_9_under_load(b):
         time.sleep(0.5)
         a.kill()
         load.wait(30)
+        b.fsck()
         a.start()
         c.run("verify", "--length", "8M", "--seed", str(round_), "--read-only")
         a.ctl("drive", "fail", f"d{round_}")
@@ -122,6 +123,7 @@ def case_what_was_flushed_survives_kill_9_under_load(b):
         a.ctl("drive", "return", f"d{round_}")
         until(lambda r=round_: f"in_sync d{r}" in json.dumps(a.ctl("group", "show", "g0")), 60, "rebuild")
         a.stop()
+        b.fsck()
 
 
 def case_a_drive_is_taken_away_and_comes_back(b):

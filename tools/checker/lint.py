@@ -27,6 +27,8 @@ ARROWS = [
     ("drivers/front/nvme_tcp", ["config", "pipeline", "drivers/front/nvmf"]),
 ]
 WIRE = ["nvme_spec.h", "nvme_tcp_spec.h"]
+# Of the stages, tools see what lies on the drives.
+FORMAT = re.compile(r"_format\.h$")
 
 
 def room_of(path):
@@ -47,6 +49,8 @@ def public_headers():
 
 def arrows():
     public, bad = public_headers(), []
+    private = {os.path.basename(h) for h in files("*.h") if room_of(h) and "/include/" not in h}
+    private -= {os.path.basename(h) for h in files("tools/*.h")}
     allowed = dict(ARROWS)
     for f in files("*.c", "*.h"):
         room, is_tool = room_of(f), f.startswith("tools/")
@@ -54,6 +58,8 @@ def arrows():
             continue
         for inc in re.findall(r'^#include "([^"]+)"', read(f), re.M):
             owner = public.get(os.path.basename(inc))
+            if is_tool and owner is None and os.path.basename(inc) in private and not FORMAT.search(inc):
+                bad.append(f"{f}: tools see only headers of formats of a room, not {inc}")
             if owner is None or owner == room:
                 continue
             if is_tool:
@@ -92,7 +98,8 @@ def include_flags(f):
         folders |= {os.path.join(r, "include") for r, _ in ARROWS} | {".", "tests/fakes", "tests/support"}
         folders |= {os.path.dirname(h) for h in files("tools/*.h")}
     if f.startswith("tools/"):
-        folders |= {"drivers/front/nvmf/include", "drivers/front/nvme_tcp/include"}
+        folders |= {"drivers/front/nvmf/include", "drivers/front/nvme_tcp/include", "pipeline/include", "config/include"}
+        folders |= {os.path.dirname(h) for h in files("stages/*_format.h")}
         folders |= {os.path.dirname(h) for h in files("tools/*.h")}
     return [f"-I{os.path.join(ROOT, d)}" for d in sorted(folders)]
 

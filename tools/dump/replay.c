@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/* What the log says after the checkpoint, in the order of its numbers; what lost its premises with power is left out.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "say.h"
+#include "fsck.h"
+
+struct item {
+	uint64_t place; /* 0: only an intent has it */
+	struct log_head head;
+	uint8_t *bytes; /* of records: the payload */
+};
+
+struct moved {
+	uint64_t was, now;
+};
+
+struct replay {
+	struct store *st;
+	struct item *item;
+	size_t n, room;
+	struct moved *moved;
+	size_t n_moved;
+	uint64_t newest; /* lsn */
+};
+
+static void
+item_add(struct replay *r, const struct log_head *h, uint64_t place, const uint8_t *payload)
+{
+	if (r->n == r->room) {
+		r->room = r->room > 0 ? 2 * r->room : 1024;
+		r->item = realloc(r->item, r->room * sizeof(*r->item));
+	}
+	r->item[r->n] = (struct item){place, *h, NULL};
+	if (h->kind == LOG_RECORDS) {
+		r->item[r->n].bytes = malloc(h->seal.stored + 1);
+		memcpy(r->item[r->n].bytes, payload, h->seal.stored);
+	}
+	r->n++;
+}
+
+/* --- the segments that were open, or could have been opened ------------------------------------------------------- */
+
+/* A segment, of which as much is in memory as was looked at. */
+struct window {
+	uint8_t *mem, *other;
+	uint32_t seg, have;
+};
+
+/* Have all that a chunk at @p off can take. */
+static bool
+window_reach(const struct store *st, struct window *w, uint32_t off)
+{
+	uint32_t rb = st->g->row_bytes;
+
+	while (w->have < st->g->seg_bytes && w->have < off + LOG_CHUNK_MAX) {
+		if (group_read(st->g, w->seg, w->have, rb, w->mem + w->have, 0) < 0)
+			return false;
+		w->have += rb;
+	}
+	return true;
+}
+
+/* A chunk at @p off of a segment, as it lies or made from parity. @return false: none is there. */
+static bool
+chunk_at(struct store *st, struct window *w, uint32_t off, struct log_head *h, const uint8_t **at)
+{
+	uint32_t seg = w->seg, all = group_members_of(st->g, seg), left = w->have - off;
+	uint8_t *other = w->other;
+
+	*at = w->mem + off;
+	if (decode_chunk(h, *at, left) == NULL)
+		return h->seg == seg && h->off == off && h->store == st->g->short_uuid;
+	if (decode_blank(*at, LOG_GRAIN) || st->g->s.parity == 0)
+		return false;
+	left = left < LOG_CHUNK_MAX ? left : LOG_CHUNK_MAX;
+	for (; all != 0; all &= all - 1) {
+		if (group_read(st->g, seg, off, left, other, all & -all) < 0 || decode_chunk(h, other, left) != NULL)
+			continue;
+		*at = other;
+		if (h->seg == seg && h->off == off && h->store == st->g->short_uuid)
+			return true;
+	}
+	return false;
+}
+
+/* @return false: nothing of this segment counts. */
+static bool
+found(struct replay *r, const struct log_head *h, const uint8_t *at, bool planned)
+{
+	struct log_segment *d = &r->st->seg[h->seg].d;
+	bool meta = h->kind == LOG_PAGES || h->kind == LOG_TABLE;
+
+	/* Pages of a checkpoint that never ended. */
+	if (!planned && d->state == STORE_FREE && meta)
+		return false;
+	if (h->gen != d->gen || d->state == STORE_FREE)
+		*d = (struct log_segment){.gen = h->gen, .next_id = d->next_id, .stream = meta ? STORE_META : 0};
+	d->state = STORE_SUSPECT;
+	if (!meta && h->lsn > r->st->super.lsn)
+		item_add(r, h, log_direct(h->seg, h->off, h->bytes, 0), at + h->head_bytes);
+	return true;
+}
+
+static void
+scan(struct replay *r, uint32_t seg, uint32_t from, bool planned)
+{
+	struct store *st = r->st;
+	const struct log_segment was = st->seg[seg].d;
+	struct window w = {malloc(st->g->seg_bytes), malloc(LOG_CHUNK_MAX), seg,
+			   from / st->g->row_bytes * st->g->row_bytes};
+	uint32_t rb = st->g->row_bytes, blank = from / rb, gen = was.state == STORE_FREE ? 0 : was.gen;
+	struct log_head h;
+	const uint8_t *at;
+
+	if (st->seg[seg].scan_from > from)
+		st->seg[seg].scan_from = from;
+	while (from < st->g->seg_bytes && from / rb < blank + 2) {
+		if (!window_reach(st, &w, from)) {
+			say(SAY_BROKEN, "segment %u, which may hold the newest of the log, cannot be read", seg);
+			break;
+		}
+		if (chunk_at(st, &w, from, &h, &at) && (gen != 0 ? h.gen == gen : h.gen > was.gen)) {
+			gen = h.gen;
+			if (!found(r, &h, at, planned))
+				break;
+			from += h.bytes;
+			blank = (from - 1) / rb;
+		} else if (decode_blank(w.mem + from, LOG_GRAIN)) {
+			from = from / rb * rb + rb;
+		} else {
+			from += LOG_GRAIN;
+		}
+	}
+	free(w.mem);
+	free(w.other);
+}
+
+/* --- intents ----------------------------------------------------------------------------------------------------- */
+
+static void
+images(struct replay *r, const uint8_t *at, uint32_t bytes)
+{
+	struct log_head h;
+
+	for (uint32_t pos = LOG_INTENT_HEAD; pos < bytes; pos += h.bytes) {
+		if (decode_chunk(&h, at + pos, bytes - pos) != NULL || h.store != r->st->g->short_uuid)
+			return;
+		if (h.lsn > r->st->super.lsn && (h.kind == LOG_DATA || h.kind == LOG_RECORDS))
+			item_add(r, &h, 0, at + pos + h.head_bytes);
+	}
+}
+
+/* The intent at @p pos, if there is one that counts. */
+static bool
+intent_at(const struct replay *r, const uint8_t *ring, uint32_t pos, struct log_intent *in)
+{
+	const struct group *g = r->st->g;
+
+	return decode_intent(in, ring + pos, g->s.intent_bytes - pos) == NULL && in->store == g->short_uuid &&
+	       in->seq >= r->st->super.intent_seq;
+}
+
+/* Each copy may be torn where another is whole: all are taken. */
+static void
+intents(struct replay *r)
+{
+	struct group *g = r->st->g;
+	uint8_t *ring[4] = {NULL};
+	struct log_intent in, other;
+
+	for (unsigned int c = 0; c <= g->s.parity; c++) {
+		ring[c] = malloc(g->s.intent_bytes);
+		if (group_intents(g, c, ring[c]) == 0)
+			continue;
+		free(ring[c]);
+		ring[c] = NULL;
+	}
+	for (uint32_t pos = 0; pos < g->s.intent_bytes; pos += LOG_BLOCK) {
+		for (unsigned int c = 0; c <= g->s.parity; c++) {
+			if (ring[c] == NULL || !intent_at(r, ring[c], pos, &in))
+				continue;
+			images(r, ring[c] + pos, in.bytes);
+			for (unsigned int o = 0; o <= g->s.parity; o++) {
+				if (ring[o] != NULL && !intent_at(r, ring[o], pos, &other))
+					say(SAY_NOTE, "intent %" PRIu64 " is damaged on %s, and whole on %s", in.seq,
+					    g->drive[o].path, g->drive[c].path);
+			}
+		}
+	}
+	for (unsigned int c = 0; c <= g->s.parity; c++)
+		free(ring[c]);
+}
+
+static int
+by_lsn(const void *a, const void *b)
+{
+	const struct item *x = a, *y = b;
+
+	if (x->head.lsn != y->head.lsn)
+		return x->head.lsn < y->head.lsn ? -1 : 1;
+	return (x->place == 0) - (y->place == 0);
+}
+
+static void
+move_note(struct replay *r, uint64_t was, uint64_t now)
+{
+	r->moved[r->n_moved++] = (struct moved){was, now};
+}
+
+/* Each number once; those that only intents have get a place that no segment has. */
+static void
+sort(struct replay *r)
+{
+	struct store *st = r->st;
+	size_t n = 0;
+
+	if (r->n > 0)
+		qsort(r->item, r->n, sizeof(*r->item), by_lsn);
+	r->moved = calloc(r->n + 1, sizeof(*r->moved));
+	st->intent = calloc(r->n + 1, sizeof(*st->intent));
+	for (size_t i = 0; i < r->n; i++) {
+		struct item *it = &r->item[i];
+		uint64_t was = log_direct(it->head.seg, it->head.off, it->head.bytes, 0);
+
+		if (n > 0 && r->item[n - 1].head.lsn == it->head.lsn) {
+			/* A recovery that was cut short gave it another place. */
+			if (it->place == 0 && r->item[n - 1].place != was &&
+			    log_entry_seg(r->item[n - 1].place) < LOG_SEGS_MAX / 2)
+				move_note(r, was, r->item[n - 1].place);
+			continue;
+		}
+		if (it->place == 0) {
+			uint32_t k = (uint32_t)st->n_intents;
+
+			it->place = log_direct(LOG_SEGS_MAX - 1 - k / 1024, k % 1024 * LOG_GRAIN, it->head.bytes, 0);
+			st->intent[st->n_intents++] = (struct store_intent){was, it->place, it->head};
+			move_note(r, was, it->place);
+		}
+		r->item[n++] = *it;
+	}
+	r->n = n;
+}
+
+const struct store_intent *
+store_intent_at(const struct store *st, uint64_t place)
+{
+	uint64_t k;
+
+	if (log_entry_seg(place) < LOG_SEGS_MAX / 2)
+		return NULL;
+	k = (uint64_t)(LOG_SEGS_MAX - 1 - log_entry_seg(place)) * 1024 + log_entry_off(place) / LOG_GRAIN;
+	return k < st->n_intents ? &st->intent[k] : NULL;
+}
+
+/* --- what it does to the map ------------------------------------------------------------------------------------- */
+
+static void
+release(struct store *st, uint64_t entry)
+{
+	uint64_t id = 2 * log_entry_id(entry), refs;
+
+	if (log_entry_kind(entry) != LOG_ENTRY_SHARED)
+		return;
+	refs = pages_get(&st->map, STORE_SHARE, id + 1);
+	if ((refs & STORE_REFS_MASK) > 1) {
+		pages_set(&st->map, STORE_SHARE, id + 1, refs - 1);
+		return;
+	}
+	pages_set(&st->map, STORE_SHARE, id, 0);
+	pages_set(&st->map, STORE_SHARE, id + 1, 0);
+}
+
+static void
+set(struct store *st, uint64_t vol, uint64_t lba, uint64_t value)
+{
+	uint64_t old = pages_get(&st->map, vol, lba);
+
+	pages_set(&st->map, vol, lba, value);
+	release(st, old);
+}
+
+static void
+play_data(struct store *st, const struct item *it)
+{
+	for (unsigned int i = 0; i < it->head.seal.blocks; i++) {
+		const struct log_owner *o = &it->head.owner[i];
+
+		if (o->lba < store_tree_size(st, o->vol) && o->vol != LOG_OWNER_SHARE)
+			set(st, o->vol, o->lba, it->place + ((uint64_t)i << 59));
+	}
+}
+
+static void
+play_move(struct store *st, const struct item *it)
+{
+	for (unsigned int i = 0; i < it->head.seal.blocks; i++) {
+		const struct log_owner *o = &it->head.owner[i];
+		uint64_t idx = o->vol == LOG_OWNER_SHARE ? 2 * o->lba : o->lba;
+
+		if (o->vol == LOG_OWNER_NONE || idx >= store_tree_size(st, o->vol) ||
+		    pages_get(&st->map, o->vol, idx) != it->head.from + ((uint64_t)i << 59))
+			continue;
+		pages_set(&st->map, o->vol, idx, it->place + ((uint64_t)i << 59));
+		st->moved++;
+	}
+}
+
+/* @return false: what it needs was lost. */
+static bool
+play_hit(struct store *st, const struct log_record *rec)
+{
+	uint64_t id = log_entry_id(rec->n), epoch = log_share_epoch(rec->n), place, refs;
+
+	if (rec->lba >= store_tree_size(st, rec->vol) || log_share_seg(id) >= st->super.segments)
+		return false;
+	place = pages_get(&st->map, STORE_SHARE, 2 * id);
+	refs = pages_get(&st->map, STORE_SHARE, 2 * id + 1);
+	if (place == 0 || log_share_epoch(refs) != epoch) {
+		if (place != 0 || rec->owner_lba >= store_tree_size(st, rec->owner_vol) ||
+		    pages_get(&st->map, rec->owner_vol, rec->owner_lba) != rec->place)
+			return false;
+		refs = 1 | epoch << 48;
+		pages_set(&st->map, STORE_SHARE, 2 * id, rec->place);
+		pages_set(&st->map, rec->owner_vol, rec->owner_lba, log_shared(id));
+	}
+	pages_set(&st->map, STORE_SHARE, 2 * id + 1, refs + 1);
+	set(st, rec->vol, rec->lba, log_shared(id));
+	return true;
+}
+
+static uint64_t
+place_now(const struct replay *r, uint64_t place)
+{
+	for (size_t i = 0; i < r->n_moved; i++) {
+		if (r->moved[i].was == log_entry_chunk(place))
+			return r->moved[i].now | (place & STORE_DIRECT_BLK);
+	}
+	return place;
+}
+
+static void
+play_records(struct replay *r, const struct item *it)
+{
+	struct store *st = r->st;
+
+	for (uint32_t i = 0; i < it->head.seal.stored / LOG_RECORD; i++) {
+		struct log_record rec;
+		bool done = decode_record(&rec, it->bytes + (size_t)i * LOG_RECORD) == NULL;
+
+		rec.place = place_now(r, rec.place);
+		if (done && rec.type == LOG_REC_HIT)
+			done = play_hit(st, &rec);
+		else if (done && (rec.n > MAP_FANOUT || rec.lba + rec.n > store_tree_size(st, rec.vol)))
+			done = false;
+		else
+			for (uint64_t b = 0; done && b < rec.n; b++)
+				set(st, rec.vol, rec.lba + b, 0);
+		st->records += done;
+		st->dropped += !done;
+	}
+}
+
+void
+store_replay(struct store *st)
+{
+	struct replay r = {.st = st};
+	const struct log_super *s = &st->super;
+
+	for (unsigned int i = 0; i < LOG_STREAMS; i++) {
+		if (s->open[i].seg != STORE_NONE)
+			scan(&r, s->open[i].seg, s->open[i].off, true);
+	}
+	for (uint32_t i = 0; i < s->n_next; i++)
+		scan(&r, s->next[i], 0, i < s->n_since);
+	intents(&r);
+	sort(&r);
+	if (s->clean && r.n > 0)
+		say(SAY_BROKEN, "the store was closed in order, and its log goes on for %zu chunks after that", r.n);
+	for (size_t i = 0; i < r.n; i++) {
+		const struct item *it = &r.item[i];
+
+		if (it->head.kind == LOG_RECORDS)
+			play_records(&r, it);
+		else if (it->head.kind == LOG_DATA)
+			play_data(st, it);
+		else
+			play_move(st, it);
+		free(it->bytes);
+	}
+	st->chunks = r.n;
+	free(r.item);
+	free(r.moved);
+}
