@@ -13,6 +13,7 @@
 #include <rte_log.h>
 
 #include "bond.h"
+#include "intr.h"
 
 #define MTU_MAX	   65280       /* with its headers and headroom, what an mbuf of 16-bit length holds */
 #define POOL_BYTES (64u << 20) /* most memory for the mbufs of one lcore */
@@ -128,17 +129,30 @@ port_plug(struct port *port, const struct conf_port *conf, char *err, size_t err
 	return 0;
 }
 
-void
-port_unplug(struct port *port)
+static void
+leave(void *arg)
 {
-	struct rte_eth_dev_info info;
+	const struct port *port = arg;
 
 	if (port->started)
 		rte_eth_dev_stop(port->id);
-	if (port->plugged && rte_eth_dev_info_get(port->id, &info) == 0) {
+	if (port->plugged)
 		rte_eth_dev_close(port->id);
+}
+
+void
+port_unplug(struct port *port)
+{
+	struct rte_eth_dev_info info = {.device = NULL};
+
+	if (port->plugged)
+		rte_eth_dev_info_get(port->id, &info);
+	if (port->below != NULL && is_driver(port, "net_memif"))
+		port_intr_call(leave, port);
+	else
+		leave(port);
+	if (info.device != NULL)
 		rte_dev_remove(info.device);
-	}
 	port_bond_unplug(port);
 	rte_mempool_free(port->pool);
 	rte_mempool_free(port->ext_pool);

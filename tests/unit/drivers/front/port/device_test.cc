@@ -231,21 +231,25 @@ class PortMemif : public PortDevice
 	}
 
 	void
-	TearDown() override
+	Leave()
 	{
 		if (dst != nullptr)
 			far->ops->unroute(dst);
+		dst = nullptr;
 		if (far != nullptr)
 			port_lcore_fini(other);
+		far = nullptr;
 		port_close(other);
-		/* The driver takes note of a lost peer on a thread of its own, and does not bear being closed
-		 * meanwhile. */
-		struct rte_eth_link link = {};
-		for (unsigned i = 0; port != nullptr && i < 1000; i++) {
-			rte_eth_link_get_nowait(port->id, &link);
-			usleep(link.link_status != 0 ? 1000 : 50);
-		}
+		other = nullptr;
 		PortTest::TearDown();
+		port = nullptr;
+		lcores = 0;
+	}
+
+	void
+	TearDown() override
+	{
+		Leave();
 		unlink(path.c_str());
 	}
 
@@ -281,6 +285,15 @@ TEST_F(PortMemif, LosesNothingWhenTheRingIsFullOfPieces)
 			pieces.push_back(30);
 		return pieces;
 	});
+}
+
+/** What is lost with the peer is freed on another thread than ours, which closes the port meanwhile. */
+TEST_F(PortMemif, IsClosedWhileItsPeerGoes)
+{
+	for (unsigned i = 0; i < 30; i++) {
+		ASSERT_NO_FATAL_FAILURE(Join());
+		Leave();
+	}
 }
 
 /** A buffer of the ring holds a whole frame, for the driver miscounts what is left of a ring when it must chain. */
