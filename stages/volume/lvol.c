@@ -18,6 +18,17 @@ ctx_of(const struct lvol *lv, struct strake_req *req)
 
 static void starve(struct lvol *lv, struct strake_req *req);
 
+/* Whether the store takes no more; looked at again once something was given back. */
+static bool
+is_full(struct store *st)
+{
+	if (st->full && st->eased) {
+		st->full = store_full(st);
+		st->eased = false;
+	}
+	return st->full;
+}
+
 /* Nothing stands in the request's way. */
 static void
 start(struct lvol *lv, struct strake_req *req, bool in_down)
@@ -43,7 +54,7 @@ start(struct lvol *lv, struct strake_req *req, bool in_down)
 			     : STORE_PHASE_WRITE;
 	if (lv->v->doomed)
 		job->status = -ENODEV;
-	else if (lv->st->full && (op == STRAKE_OP_WRITE || op == STRAKE_OP_COMPARE_WRITE))
+	else if ((op == STRAKE_OP_WRITE || op == STRAKE_OP_COMPARE_WRITE) && is_full(lv->st))
 		job->status = -ENOSPC;
 	lvol_pump(job);
 	/* Ended in there, the verdict says so and the job is gone. */
@@ -145,6 +156,8 @@ lvol_end(struct store_job *job)
 		strake_buf_put_list(req->u.bufs);
 		req->u.bufs = NULL;
 	}
+	if (req->u.op == STRAKE_OP_DEALLOCATE || req->u.op == STRAKE_OP_WRITE_ZEROES)
+		lv->st->eased = true;
 	store_job_put(lv->st, job);
 	waiters = leave(lv, req, in_down);
 	if (unlikely(waiters != NULL))

@@ -254,7 +254,8 @@ struct store {
 	struct strake_stage *stage;
 	struct store_job *jobs, *job_free;
 	struct store_run *runs, *run_free;
-	bool full;
+	bool full;	       /* takes no more writes of hosts */
+	bool eased;	       /* a host gave something back since full was looked at */
 	bool trimming;	       /* what is appended frees space */
 	uint32_t io_under_way; /* of the store's own */
 	uint8_t scratch[LOG_CHUNK_MAX];

@@ -190,6 +190,32 @@ def case_reduction_is_told(b):
     a.stop()
 
 
+def case_a_full_store_says_so_and_gets_out_again(b):
+    a = prepared(b, conf(b, volume="1GiB", size="128MiB")).start()
+    c = b.client()
+    for seed in (1, 2):
+        r = c.run("verify", "--length", "512M", "--seed", str(seed), expect=None, seconds=120)
+        check(r.returncode != 0 and b"capacity exceeded" in r.stderr, f"{r}")
+        check(a.ctl("store", "show", "g0")["full"] == 1, "it does not say that it is full")
+        # What it has it keeps, what it cannot take it refuses.
+        c.run("verify", "--length", "4M", "--seed", str(seed), "--read-only")
+        check(b"capacity exceeded" in c.run("verify", "--length", "4M", "--seed", "9", expect=None).stderr, "not refused")
+        c.run("trim", "--length", "256M", seconds=60)
+        if seed == 2:
+            c.run("flush")
+            a.kill()
+            a.start()
+        c.run("verify", "--length", "64M", "--seed", "3", seconds=60)
+        a.stop()
+        a.start()
+        c.run("verify", "--length", "64M", "--seed", "3", "--read-only")
+        c.run("trim", "--length", "1G", seconds=60)
+        c.run("verify", "--offset", "512M", "--length", "128M", "--seed", "4", seconds=60)
+        check(a.ctl("store", "show", "g0")["logical_blocks"] == 32768, "trimmed blocks count")
+        c.run("trim", "--length", "1G", seconds=60)
+    a.stop()
+
+
 def case_two_volumes_share_one_store_on_the_second_of_two_lcores(b):
     more = f"  - {{name: v1, group: g0, size: 256MiB, stages: {ALL}}}"
     a = prepared(b, conf(b, data_cpus="[0, 1]", more=more)).start()
