@@ -134,6 +134,7 @@ leave(void *arg)
 {
 	const struct port *port = arg;
 
+	port_packet_close(port);
 	if (port->started)
 		rte_eth_dev_stop(port->id);
 	if (port->plugged)
@@ -424,6 +425,10 @@ port_device_start(struct port *port, const struct conf_port *conf, char *err, si
 	ret = set_mac(port, conf, err, errlen);
 	if (ret != 0)
 		return ret;
+	what = "a socket to send by";
+	ret = strcmp(port->driver, "net_af_packet") == 0 ? port_packet_open(port, conf->device) : 0;
+	if (ret != 0)
+		goto err;
 	what = "starting";
 	ret = rte_eth_dev_start(port->id);
 	if (ret != 0)

@@ -74,6 +74,7 @@ struct port {
 	uint8_t rss_key[PORT_RSS_KEY_MAX] __rte_aligned(4); /* read by words */
 	uint16_t reta_size;
 	uint16_t reta[PORT_RETA_MAX];
+	int packet[STRAKE_LCORE_MAX]; /* by TX queue: socket to send by instead of the driver; -1: the driver */
 	struct rte_mempool *pool, *ext_pool, *notes;
 	struct port_bond *bond;		  /* NULL: one device */
 	const char *below;		  /* driver of a bond's members; else `driver` */
@@ -212,6 +213,13 @@ void port_device_groups(struct port *port);
 /** Devargs as given, with what af_packet needs for an MTU. */
 void port_complete_devargs(const char *device, unsigned int mtu, char *args, size_t len);
 extern int port_logtype;
+
+/* packet.c: sending on an af_packet device. */
+/** Open sockets for the queues, unless @p device asks for what they cannot do. Main. @return 0 or -errno. */
+int port_packet_open(struct port *port, const char *device);
+void port_packet_close(struct port *port);
+/** Send frames, in order, and free what went. @return how many went; the others are for later. */
+uint16_t port_packet_tx(struct port_lcore *lc, int fd, struct rte_mbuf **frames, uint16_t n);
 
 /* port_lcore.c */
 /** Queue a whole frame for the device. Takes it. @return 0 or -ENOBUFS. */

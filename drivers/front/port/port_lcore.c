@@ -33,6 +33,16 @@ of_poller(struct strake_poller *p)
 
 /* --- transmit --- */
 
+static uint16_t
+device_tx(struct port_lcore *lc, struct rte_mbuf **frames, uint16_t n)
+{
+	struct port *port = lc->port;
+
+	if (port->packet[lc->tx_queue] >= 0)
+		return port_packet_tx(lc, port->packet[lc->tx_queue], frames, n);
+	return rte_eth_tx_burst(port->id, lc->tx_queue, frames, n);
+}
+
 /** Give the device, or the lcore that has it, what was gathered. @return frames gone. */
 static uint16_t
 tx_push(struct port_lcore *lc)
@@ -43,8 +53,7 @@ tx_push(struct port_lcore *lc)
 
 	if (lc->tx_owner == lc->index) {
 		do {
-			k = rte_eth_tx_burst(port->id, lc->tx_queue, &lc->tx[sent],
-					     (uint16_t)RTE_MIN(lc->n_tx - sent, port->tx_burst_max));
+			k = device_tx(lc, &lc->tx[sent], (uint16_t)RTE_MIN(lc->n_tx - sent, port->tx_burst_max));
 			sent += k;
 		} while (k != 0 && sent < lc->n_tx);
 	} else {

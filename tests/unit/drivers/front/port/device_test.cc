@@ -5,6 +5,7 @@
 /* Opening: what is asked of devices, what is refused, and real ones where the machine lets us. */
 
 #include <fcntl.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
@@ -470,6 +471,111 @@ TEST_F(PortKernel, IsPingedThroughAfPacketOverVeth)
 			lcores = 0;
 		}
 	}
+}
+
+/** A socket that sees what comes in on @p iface. */
+static int
+Listen(const char *iface)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, htons(0x88b5));
+	struct sockaddr_ll at = {};
+	int size = 4 << 20;
+
+	at.sll_family = AF_PACKET;
+	at.sll_protocol = htons(0x88b5); /* for experiments: IEEE 802 section 9.2.4 */
+	at.sll_ifindex = (int)if_nametoindex(iface);
+	EXPECT_EQ(0, bind(fd, (struct sockaddr *)&at, sizeof(at)));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	return fd;
+}
+
+/** A frame of @p segs pieces of @p len bytes each, the first of them Ethernet's header and a number. */
+static struct rte_mbuf *
+Numbered(struct rte_mempool *pool, uint8_t number, unsigned segs, uint16_t len)
+{
+	struct rte_mbuf *head = rte_pktmbuf_alloc(pool);
+	uint8_t *p = (uint8_t *)rte_pktmbuf_append(head, 15);
+
+	memset(p, 0xff, 12);
+	p[12] = 0x88;
+	p[13] = 0xb5;
+	p[14] = number;
+	for (unsigned i = 0; i < segs; i++) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+
+		memset(rte_pktmbuf_append(m, len), number + 1 + (int)i, len);
+		rte_pktmbuf_chain(head, m);
+	}
+	return head;
+}
+
+TEST_F(PortKernel, SendsThePiecesOfFramesInOrderByAfPacket)
+{
+	if (!Run("ip link add va mtu 9000 type veth peer name vb mtu 9000 && ip link set va up && ip link set vb up"))
+		GTEST_SKIP() << "needs veth";
+	conf.mtu = 9000;
+	OpenReal("net_af_packet5,iface=vb");
+	ASSERT_GE(port->packet[0], 0) << "not by the driver";
+	int fd = Listen("va");
+	unsigned before = rte_mempool_in_use_count(port->pool);
+
+	for (uint8_t n = 0; n < 70; n++) /* more than go into one call, of up to 40 pieces */
+		ASSERT_EQ(0, port_tx(port->lcores[1], Numbered(port->pool, n, 1 + n % 40, 200)));
+	Turn();
+	EXPECT_EQ(before, rte_mempool_in_use_count(port->pool));
+	for (unsigned n = 0; n < 70; n++) {
+		uint8_t got[9100];
+		struct pollfd in = {fd, POLLIN, 0};
+
+		ASSERT_EQ(1, poll(&in, 1, 30000)) << n;
+		ASSERT_EQ((ssize_t)(15 + 200 * (1 + n % 40)), recv(fd, got, sizeof(got), 0)) << n;
+		ASSERT_EQ(n, got[14]);
+		for (unsigned i = 0; i <= n % 40; i++) {
+			ASSERT_EQ((uint8_t)(n + 1 + i), got[15 + 200 * i]) << n << " piece " << i;
+			ASSERT_EQ((uint8_t)(n + 1 + i), got[15 + 200 * i + 199]) << n << " piece " << i;
+		}
+	}
+	close(fd);
+	EXPECT_EQ(0u, Stats().tx_drop_refused);
+}
+
+TEST_F(PortKernel, DropsAndCountsWhatTheInterfaceRefuses)
+{
+	if (!Run("ip link add va type veth peer name vb && ip link set va up && ip link set vb up"))
+		GTEST_SKIP() << "needs veth";
+	OpenReal("net_af_packet5,iface=vb");
+	unsigned before = rte_mempool_in_use_count(port->pool);
+	int fd = Listen("va");
+
+	/* Larger than the MTU of the interface; those behind it go. */
+	for (uint8_t n = 0; n < 3; n++)
+		ASSERT_EQ(0, port_tx(port->lcores[1], Numbered(port->pool, n, n == 1 ? 10 : 1, 200)));
+	Turn();
+	EXPECT_EQ(1u, Stats().tx_drop_refused);
+	for (uint8_t n = 0; n < 3; n += 2) {
+		uint8_t got[2000];
+		struct pollfd in = {fd, POLLIN, 0};
+
+		ASSERT_EQ(1, poll(&in, 1, 30000));
+		ASSERT_EQ(215, recv(fd, got, sizeof(got), 0));
+		EXPECT_EQ(n, got[14]);
+	}
+	close(fd);
+	ASSERT_TRUE(Run("ip link set vb down"));
+	ASSERT_EQ(0, port_tx(port->lcores[1], Numbered(port->pool, 0, 1, 200)));
+	Turn();
+	EXPECT_EQ(2u, Stats().tx_drop_refused);
+	EXPECT_EQ(before, rte_mempool_in_use_count(port->pool));
+}
+
+TEST_F(PortKernel, LeavesSendingToTheDriverWhereTheQueueingDisciplineIsWanted)
+{
+	if (!Run("ip link add va type veth peer name vb && ip link set va up && ip link set vb up"))
+		GTEST_SKIP() << "needs veth";
+	OpenReal("net_af_packet5,iface=vb,qdisc_bypass=0");
+	EXPECT_EQ(-1, port->packet[0]);
+	Address("va");
+	EXPECT_TRUE(Ping(false, 56));
 }
 
 TEST_F(PortKernel, IsPingedThroughAVlan)
