@@ -13,7 +13,9 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
+#include <rte_cpuflags.h>
 #include <rte_malloc.h>
+#include <rte_prefetch.h>
 
 #define SHA256_BYTES 32u
 /* Lanes of the wide manager, and from how many blocks on a batch that does not fill them is still faster there: it
@@ -27,6 +29,7 @@ struct dedup_hasher {
 	EVP_MD_CTX *evp;
 	EVP_MD *sha256;
 	enum dedup_kind kind;
+	bool avx;
 	uint8_t digest[DEDUP_BATCH][SHA256_BYTES];
 };
 
@@ -71,6 +74,7 @@ dedup_hasher_create(struct dedup_hasher **out, enum dedup_kind kind, int socket)
 	if (h == NULL)
 		return -ENOMEM;
 	h->kind = kind;
+	h->avx = rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX) == 1;
 	if (kind == DEDUP_SHA256) {
 		h->wide = wide_manager();
 		h->narrow = narrow_manager();
@@ -157,11 +161,27 @@ run_openssl(struct dedup_hasher *h, const struct dedup_job *jobs, unsigned int n
 	return 0;
 }
 
+/* libxxhash 0.8.1 leaves the upper halves of the vector registers in use, and then each SSE instruction after it, of
+ * which all else here is made, waits for them: a block would take more than twice as long. */
+static inline void
+end_vectors(bool avx, XXH128_hash_t *hash)
+{
+	if (avx)
+		__asm__ volatile("vzeroupper" : "+r"(hash->low64), "+r"(hash->high64)::"memory");
+}
+
 static void
-run_fast(const struct dedup_job *jobs, unsigned int n)
+run_fast(const struct dedup_hasher *h, const struct dedup_job *jobs, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++) {
-		XXH128_hash_t hash = XXH3_128bits(jobs[i].block, STRAKE_ADVICE_BLOCK);
+		XXH128_hash_t hash;
+
+		/* A page that begins is new to the processor's own prefetching; this hash is faster than that learns.
+		 */
+		for (unsigned int l = 0; i + 1 < n && l < STRAKE_ADVICE_BLOCK; l += RTE_CACHE_LINE_SIZE)
+			rte_prefetch0(jobs[i + 1].block + l);
+		hash = XXH3_128bits(jobs[i].block, STRAKE_ADVICE_BLOCK);
+		end_vectors(h->avx, &hash);
 		const rte_le64_t word[3] = {rte_cpu_to_le_64(hash.low64), rte_cpu_to_le_64(hash.high64), 0};
 
 		memcpy(jobs[i].fp, word, STRAKE_ADVICE_FP);
@@ -175,7 +195,7 @@ dedup_hasher_run(struct dedup_hasher *h, const struct dedup_job *jobs, unsigned 
 	unsigned int wide = 0;
 
 	if (h->kind == DEDUP_FAST) {
-		run_fast(jobs, n);
+		run_fast(h, jobs, n);
 		return 0;
 	}
 	if (likely(h->wide != NULL)) {

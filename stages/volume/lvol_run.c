@@ -147,7 +147,8 @@ run_done(struct strake_unit *u)
 	if (u->status < 0 && job->status == 0 && !candidate)
 		job->status = u->status;
 	if (u->status == 0 && u->op == STRAKE_OP_READ) {
-		run->bufs = strake_buf_window(u->bufs, run->first * LOG_BLOCK, run->n * LOG_BLOCK);
+		run->bufs = run->n == 0 ? strake_buf_window(u->bufs, 0, u->nbytes)
+					: strake_buf_window(u->bufs, run->first * LOG_BLOCK, run->n * LOG_BLOCK);
 		if (run->bufs == NULL && job->status == 0 && !candidate)
 			job->status = u->nbytes < (run->first + run->n) * LOG_BLOCK ? -EBADMSG : -ENOMEM;
 	}

@@ -96,9 +96,9 @@ advice_of(struct store_job *job, uint64_t b)
 	return a != NULL && job->req->u.op == STRAKE_OP_WRITE && at < a->n && a->block[at].valid ? &a->block[at] : NULL;
 }
 
-/* A run that reads one place, for merging or comparing. */
+/* A run that reads one place: its block for merging, or its whole chunk (n 0) for comparing. */
 static int
-place_read(struct store_job *job, uint64_t lba, uint64_t place)
+place_read(struct store_job *job, uint64_t lba, uint64_t place, uint32_t n)
 {
 	struct store_run *run = store_run_get(job->lv->st);
 	int ret;
@@ -106,7 +106,7 @@ place_read(struct store_job *job, uint64_t lba, uint64_t place)
 	if (run == NULL)
 		return -EBUSY;
 	run->lba = lba;
-	run->n = 1;
+	run->n = n;
 	run->place = log_entry_chunk(place);
 	run->first = log_entry_blk(place);
 	ret = lvol_run_begin(job, run, STRAKE_OP_READ, NULL);
@@ -115,31 +115,62 @@ place_read(struct store_job *job, uint64_t lba, uint64_t place)
 	return ret;
 }
 
-/* Share block pos if the advice holds. @return 1: done; 0: store it; -EAGAIN, -EBUSY; -EINPROGRESS: bytes are being
- * read for comparing. */
+/* The chunk that was read for an earlier block has this one too, and is still what lies there. */
+static bool
+candidate_has(const struct store_job *job, uint64_t place)
+{
+	return job->candidate != NULL && log_entry_chunk(job->candidate_place) == log_entry_chunk(place) &&
+	       job->candidate_gen == job->lv->st->seg[log_entry_seg(place)].d.gen;
+}
+
+/* Bytes that block pos may be the same as. @return 1: they are at hand; 0: there are none; -EAGAIN, -EBUSY;
+ * -EINPROGRESS: they are being read. */
+static int
+candidate_get(struct store_job *job, const struct strake_advice_block *a)
+{
+	struct lvol *lv = job->lv;
+	uint64_t place;
+	int ret;
+
+	if (job->candidate_at == job->pos + 1)
+		return job->candidate != NULL;
+	ret = store_hit_place(lv->st, lv->v, a->where, a->owner_vol, a->owner_lba, &place, lvol_waiter(job));
+	if (ret <= 0)
+		return ret;
+	if (candidate_has(job, place)) {
+		job->candidate_place = place;
+		return 1;
+	}
+	strake_buf_put_list(job->candidate);
+	job->candidate = NULL;
+	ret = place_read(job, job->pos, place, 0);
+	if (ret < 0)
+		return ret;
+	job->candidate_at = job->pos + 1;
+	job->candidate_place = place;
+	job->candidate_gen = lv->st->seg[log_entry_seg(place)].d.gen;
+	return -EINPROGRESS;
+}
+
+/* Share block pos if the advice holds. @return 1: done; 0: store it; else as candidate_get(). */
 static int
 try_share(struct store_job *job)
 {
 	struct strake_advice_block *a = advice_of(job, job->pos);
 	struct lvol *lv = job->lv;
-	uint64_t place;
 	int ret;
 
 	if (a == NULL || a->where == 0)
 		return 0;
-	if (job->req->advice->compare && job->candidate_at != job->pos + 1) {
-		ret = store_hit_place(lv->st, lv->v, a->where, a->owner_vol, a->owner_lba, &place, lvol_waiter(job));
+	if (job->req->advice->compare) {
+		ret = candidate_get(job, a);
 		if (ret <= 0)
 			return ret;
-		ret = place_read(job, job->pos, place);
-		if (ret == 0)
-			job->candidate_at = job->pos + 1;
-		return ret < 0 ? ret : -EINPROGRESS;
-	}
-	if (job->req->advice->compare) {
-		if (job->candidate == NULL ||
-		    lvol_compare(job, job->candidate, 0, (uint32_t)payload_at(job, job->pos), LOG_BLOCK) != 0)
+		if (lvol_compare(job, job->candidate, log_entry_blk(job->candidate_place) * LOG_BLOCK,
+				 (uint32_t)payload_at(job, job->pos), LOG_BLOCK) != 0) {
+			a->differs = 1;
 			return 0;
+		}
 	}
 	ret = store_hit(lv->st, lv->v, job->pos, a->where, a->owner_vol, a->owner_lba, lvol_waiter(job));
 	if (ret > 0) {
@@ -218,7 +249,7 @@ write_part(struct store_job *job)
 			return -EBUSY;
 		memset(job->merge->addr, 0, LOG_BLOCK);
 		if (place != 0) {
-			ret = place_read(job, job->pos, place);
+			ret = place_read(job, job->pos, place, 1);
 			if (ret == 0)
 				return -EINPROGRESS;
 			strake_buf_put(job->merge);

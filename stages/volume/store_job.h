@@ -23,8 +23,8 @@ struct store_run {
 	struct store_job *job;
 	struct strake_chunk *chunk;
 	struct store_vol *vol;
-	uint64_t lba; /* blocks of 4 KiB */
-	uint32_t n;
+	uint64_t lba;		 /* blocks of 4 KiB */
+	uint32_t n;		 /* 0: read the whole chunk, however long */
 	uint64_t place;		 /* of the chunk read */
 	uint32_t first;		 /* read: block of the chunk that is wanted first */
 	struct strake_buf *bufs; /* what was read */
@@ -57,8 +57,10 @@ struct store_job {
 	uint64_t entry[STORE_WINDOW];
 	uint64_t place[STORE_WINDOW];
 	struct strake_buf *merge;     /* a block of which only a part is written */
-	struct strake_buf *candidate; /* bytes that a block may be the same as */
-	uint64_t candidate_at;
+	struct strake_buf *candidate; /* a chunk, of which blocks may be the same as ours */
+	uint64_t candidate_at;	      /* pos + 1 of the block for which it was read */
+	uint64_t candidate_place;     /* of its block for pos */
+	uint32_t candidate_gen;	      /* of its segment */
 	struct map_wait map_wait;
 	struct store_wait room_wait;
 	struct store_barrier barrier;

@@ -137,7 +137,8 @@ row(const std::string &name, double engine, double ours, double ratio)
 }
 
 std::pair<double, double>
-compare(const std::string &name, uint64_t bytes, const std::function<void()> &engine, const std::function<void()> &ours)
+compare(const std::string &name, uint64_t bytes, unsigned int ms, const std::function<void()> &engine,
+	const std::function<void()> &ours)
 {
 	std::vector<double> e, o, r;
 
@@ -145,8 +146,8 @@ compare(const std::string &name, uint64_t bytes, const std::function<void()> &en
 	for (unsigned int i = 0; i < 8; i++)
 		ours(); /* keys are asked for, pages come into the cache */
 	for (unsigned int i = 0; i < 4 * runs; i++) {
-		e.push_back(rate(bytes, 20, engine));
-		o.push_back(rate(bytes, 20, ours));
+		e.push_back(rate(bytes, ms, engine));
+		o.push_back(rate(bytes, ms, ours));
 		r.push_back(o.back() / e.back());
 	}
 	row(name, median(e), median(o), median(r));

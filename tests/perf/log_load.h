@@ -51,9 +51,9 @@ uint64_t cpu_ns();
 /* Bytes a second of something that does @p bytes each time it is called, for @p ms. */
 double rate(uint64_t bytes, unsigned int ms, const std::function<void()> &fn);
 double median(std::vector<double> v);
-/* Engine and ours in turns; prints medians. @return the engine's and ours. */
-std::pair<double, double> compare(const std::string &name, uint64_t bytes, const std::function<void()> &engine,
-				  const std::function<void()> &ours);
+/* Engine and ours in turns of @p ms each; prints medians. @return the engine's and ours. */
+std::pair<double, double> compare(const std::string &name, uint64_t bytes, unsigned int ms,
+				  const std::function<void()> &engine, const std::function<void()> &ours);
 
 /* log_load_stages.cc */
 void stages_run();

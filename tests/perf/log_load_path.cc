@@ -10,6 +10,7 @@
 
 #include "log_load.h"
 
+#include <memory>
 #include <random>
 
 #include <isa-l.h>
@@ -29,7 +30,7 @@ namespace
 {
 
 constexpr uint32_t kReq = 131072, kDepth = 16, kDrives = 4, kUnit = 65536;
-constexpr uint64_t kPerRun = 192u << 20; /* bytes of a run, a host's */
+constexpr uint64_t kPerRun = 128u << 20; /* bytes of a run, a host's */
 
 strake_drive *drive[kDrives];
 log_group *group;
@@ -89,7 +90,7 @@ group_up()
 void
 group_down()
 {
-	store_close(st, true);
+	must(store_close(st, false) == 0, "store");
 	while (!log_group_drained(group))
 		turn();
 	log_group_lcore_fini(group);
@@ -260,7 +261,11 @@ forget(const volume &v, uint64_t lba, uint64_t bytes)
 
 struct term {
 	std::string name;
-	double share, speed; /* of the host's bytes; bytes a second */
+	double share;		  /* of the host's bytes */
+	uint64_t bytes;		  /* of one call */
+	std::function<void()> fn; /* the kernel */
+	std::vector<double> speeds;
+	double speed = 0; /* bytes a second */
 };
 
 uint8_t *
@@ -273,83 +278,89 @@ ring_next(uint32_t len)
 	return p;
 }
 
-double
-medians(uint64_t bytes, const std::function<void()> &fn)
-{
-	std::vector<double> v;
-
-	fn();
-	for (unsigned int i = 0; i < 2 * runs + 1; i++)
-		v.push_back(rate(bytes, 15, fn));
-	return median(v);
-}
-
-double
-hash_speed(const char *hash)
-{
-	const bool fast = strcmp(hash, "fast") == 0;
-	static uint8_t fp[DEDUP_BATCH][STRAKE_ADVICE_FP];
+/* 32 blocks through the stage's own hasher. */
+struct hashing {
+	dedup_hasher *h = nullptr;
 	dedup_job jobs[32];
-	dedup_hasher *h;
+	uint8_t fp[32][STRAKE_ADVICE_FP];
 
-	must(dedup_hasher_create(&h, fast ? DEDUP_FAST : DEDUP_SHA256, SOCKET_ID_ANY) == 0, "hasher");
-	double got = medians(kReq, [&] {
+	explicit hashing(const char *hash)
+	{
+		const enum dedup_kind kind = strcmp(hash, "fast") == 0 ? DEDUP_FAST : DEDUP_SHA256;
+
+		must(dedup_hasher_create(&h, kind, SOCKET_ID_ANY) == 0, "hasher");
+	}
+	~hashing()
+	{
+		dedup_hasher_destroy(h);
+	}
+	void
+	operator()()
+	{
 		uint8_t *at = ring_next(kReq);
 
 		for (unsigned int i = 0; i < 32; i++)
 			jobs[i] = {at + (uint64_t)i * kBlock, fp[i]};
 		must(dedup_hasher_run(h, jobs, 32) == 0, "hash");
-	});
-	dedup_hasher_destroy(h);
-	return got;
-}
+	}
+};
 
-double
-lz4_speed(uint32_t *stored)
-{
-	std::vector<uint8_t> out(kRun);
+/* One run, packed and expanded. */
+struct packing {
+	std::vector<uint8_t> packed, plain;
 	shrink lz4 = {};
+	uint32_t len, stored;
 
-	must(shrink_init(&lz4, 1, SOCKET_ID_ANY) == 0, "no memory");
-	double got = medians(kRun, [&] { *stored = shrink_lz4(&lz4, out.data(), kRun - 64, ring_next(kRun), kRun); });
-	shrink_fini(&lz4);
-	return got;
-}
+	explicit packing(uint32_t n) : packed(n), plain(n), len(n)
+	{
+		must(shrink_init(&lz4, 1, SOCKET_ID_ANY) == 0, "no memory");
+		stored = shrink_lz4(&lz4, packed.data(), len - 64, ring, len);
+		must(stored > 0, "no gain");
+	}
+	~packing()
+	{
+		shrink_fini(&lz4);
+	}
+	void
+	pack()
+	{
+		shrink_lz4(&lz4, plain.data(), len - 64, ring_next(len), len);
+	}
+	void
+	expand()
+	{
+		must(compress_expand(STRAKE_CODEC_LZ4, plain.data(), len, packed.data(), stored, nullptr) == 0,
+		     "expand");
+	}
+};
 
-double
-expand_cycles(uint32_t len)
-{
-	std::vector<uint8_t> packed(kRun), out(kRun);
-	shrink lz4 = {};
-	uint32_t n;
-
-	must(shrink_init(&lz4, 1, SOCKET_ID_ANY) == 0, "no memory");
-	n = shrink_lz4(&lz4, packed.data(), len - 64, ring, len);
-	double got = medians(len, [&] {
-		must(compress_expand(STRAKE_CODEC_LZ4, out.data(), len, packed.data(), n, nullptr) == 0, "expand");
-	});
-	shrink_fini(&lz4);
-	return (double)rte_get_tsc_hz() * len / got;
-}
-
-double
-seal_speed(const volume &v, uint32_t len)
-{
-	gcm_lane *l = &((gcm_lcore *)strake_stage_lcore(v.seal))->lane;
-	void *session = gcm_device_session(l->dev, ring, true);
+/* One payload sealed again and again by the device. */
+struct sealing {
+	gcm_lane *l;
+	void *session;
 	strake_chunk *c = strake_chunk_alloc(false);
-	gcm_job *job, *back;
+	gcm_job *job = nullptr, *back = nullptr;
 
-	c->seal.stored = len;
-	c->u.bufs = strake_buf_page(len);
-	must(gcm_lane_fill(l, &c->u, session, &job) == 0, "no job");
-	double got = medians(
-		len, [&] { must(gcm_lane_push(l, &job, 1, 0) == 1 && gcm_lane_pull(l, &back, 1, 0) == 1, "device"); });
-	gcm_lane_put(l, job);
-	strake_chunk_free(c);
-	gcm_device_session_free(l->dev, session);
-	return got;
-}
+	sealing(const volume &v, uint32_t len)
+	{
+		l = &((gcm_lcore *)strake_stage_lcore(v.seal))->lane;
+		session = gcm_device_session(l->dev, ring, true);
+		c->seal.stored = len;
+		c->u.bufs = strake_buf_page(len);
+		must(gcm_lane_fill(l, &c->u, session, &job) == 0, "no job");
+	}
+	~sealing()
+	{
+		gcm_lane_put(l, job);
+		strake_chunk_free(c);
+		gcm_device_session_free(l->dev, session);
+	}
+	void
+	operator()()
+	{
+		must(gcm_lane_push(l, &job, 1, 0) == 1 && gcm_lane_pull(l, &back, 1, 0) == 1, "device");
+	}
+};
 
 /* Rows of three units in pages, the parity and a place on drives for all four. */
 struct rows {
@@ -393,69 +404,142 @@ struct rows {
 	}
 };
 
+/* @return what the kernels allow, bytes a second, and shows how that comes about. */
 double
-allowed(const std::vector<term> &terms)
+allowed(const char *name, std::vector<term> &terms)
 {
 	double sum = 0;
 
-	for (const term &t : terms)
+	for (term &t : terms) {
+		t.speed = median(t.speeds);
 		sum += t.share / t.speed;
+	}
+	for (const term &t : terms) {
+		const double part = t.share / t.speed / sum;
+
+		if (json)
+			printf("{\"path\": \"%s\", \"term\": \"%s\", \"share\": %.4f, \"gbs\": %.3f, \"part\": %.4f}\n",
+			       name, t.name.c_str(), t.share, t.speed / 1e9, part);
+		else
+			printf("    %-36s share %.3f at %6.2f GB/s: %4.1f %% of the time\n", t.name.c_str(), t.share,
+			       t.speed / 1e9, part * 100);
+	}
 	return 1 / sum;
 }
 
-void
-show(const char *name, const std::vector<term> &terms, double got)
+/* The kernels and on what share of the host's bytes each works, as counted while @p w wrote. */
+std::vector<term>
+kernels(bool fast, const struct store_usage &n, double host, hashing &hash, packing &pack, sealing &seal, rows &r,
+	const std::vector<uint8_t> &same)
 {
-	double most = allowed(terms);
-
-	for (const term &t : terms) {
-		if (json)
-			printf("{\"path\": \"%s\", \"term\": \"%s\", \"share\": %.4f, \"gbs\": %.3f, \"part\": %.4f}\n",
-			       name, t.name.c_str(), t.share, t.speed / 1e9, t.share / t.speed * most);
-		else
-			printf("    %-36s share %.3f at %6.2f GB/s: %4.1f %% of the time\n", t.name.c_str(), t.share,
-			       t.speed / 1e9, t.share / t.speed * most * 100);
-	}
-	row(name, most, got, got / most);
+	const double in = (double)n.plain_bytes / host, out = (double)n.stored_bytes / host;
+	const double log = (double)n.hot_bytes / host, known = 1 - in;
+	const uint32_t stored = pack.stored;
+	std::vector<term> terms = {
+		{fast ? "XXH3" : "SHA-256", 1, kReq, [&] { hash(); }, {}},
+		{"LZ4, 32 KiB", in, kRun, [&] { pack.pack(); }, {}},
+		{"AES-256-GCM, " + std::to_string(stored) + " bytes", out, stored, [&] { seal(); }, {}},
+		{"CRC32C",
+		 log,
+		 stored,
+		 [=] { must(strake_kernel->crc32c(1, ring_next(kRun), stored) != 0, "crc"); },
+		 {}},
+		{"gather into rows", log, stored, [&r, stored] { memcpy(r.next(), ring_next(kRun), stored); }, {}},
+		{"parity 3+1, ISA-L", log, 3 * kUnit, [&] { r.parity(); }, {}},
+		{"memory of the drives", log * 4 / 3, 4 * kUnit, [&] { r.drives(); }, {}},
+	};
+	if (!fast)
+		return terms;
+	/* What is known by a fast hash is read back and compared. */
+	terms.push_back({"AES-256-GCM, of what is compared", known * stored / kRun, stored, [&] { seal(); }, {}});
+	terms.push_back({"LZ4, expanding what is compared", known, kRun, [&] { pack.expand(); }, {}});
+	terms.push_back(
+		{"comparing", known, kRun, [&] { must(memcmp(same.data(), &same[kRun], kRun) == 0, "compare"); }, {}});
+	return terms;
 }
 
+/* Chunks into rows, rows with their parity to the drives; and the same by the kernels one after the other. */
+void
+rows_run()
+{
+	packing pack(kRun);
+	strake_buf *page = strake_buf_page(pack.stored);
+	struct log_head h = {};
+	uint32_t fill = 0, n = 0;
+	rows r;
+
+	must(page != nullptr, "no page");
+	memcpy(page->addr, pack.packed.data(), pack.stored);
+	h.kind = LOG_DATA;
+	h.seal.plain = kRun;
+	h.seal.stored = pack.stored;
+	h.seal.codec = STRAKE_CODEC_LZ4;
+	h.seal.blocks = kRun / kBlock;
+	log_head_measure(&h);
+	compare(
+		"rows, gathered, 3+1, to the drives", h.bytes, 2,
+		[&] {
+			must(strake_kernel->crc32c(1, page->addr, pack.stored) != 0, "crc");
+			memcpy(r.from + fill, page->addr, pack.stored);
+			fill += h.bytes;
+			if (fill + h.bytes > 3 * kUnit) {
+				r.n = 0;
+				r.parity();
+				r.n = 0;
+				r.drives();
+				fill = 0;
+			}
+		},
+		[&] {
+			while (store_room(st, STORE_HOT, h.bytes) != 0)
+				turn();
+			h.lsn = 0;
+			store_append(st, STORE_HOT, &h, page, nullptr);
+			if (++n % 12 == 0)
+				turn();
+		});
+	strake_buf_put(page);
+}
+
+/* Writing and the kernels in turns, since other work on the machine comes and goes. */
 void
 write_path(const char *hash)
 {
+	const std::string name = std::string("write path, ") + hash;
+	const bool fast = strcmp(hash, "fast") == 0;
 	volume v = volume_up("w", hash, true);
 	writer w;
-	std::vector<double> got;
-	struct store_usage before = {}, after = {};
-	uint32_t stored = 0;
+	hashing hasher(hash);
+	packing pack(kRun);
+	auto seal = std::make_unique<sealing>(v, pack.stored);
 	rows r;
+	struct store_usage before, after;
+	std::vector<double> got;
+	std::vector<term> terms;
 
 	w.write(v, kRing * 2, false); /* what is known half a ring later */
 	w.write(v, kPerRun, true);
 	::store_usage(st, &before);
-	for (unsigned int i = 0; i < runs; i++) {
-		uint64_t begin = cpu_ns(), was = w.lba;
+	w.write(v, kPerRun, true);
+	::store_usage(st, &after);
+	after.plain_bytes -= before.plain_bytes;
+	after.stored_bytes -= before.stored_bytes;
+	after.hot_bytes -= before.hot_bytes;
+	const std::vector<uint8_t> same(2 * kRun, 7);
+	terms = kernels(fast, after, (double)kPerRun, hasher, pack, *seal, r, same);
+	for (unsigned int i = 0; i < 2 * runs; i++) {
+		uint64_t was = w.lba, begin = cpu_ns();
 
 		w.write(v, kPerRun, true);
 		got.push_back((double)kPerRun * 1e9 / (double)(cpu_ns() - begin));
-		::store_usage(st, &after);
+		for (term &t : terms)
+			t.speeds.push_back(rate(t.bytes, 15, t.fn));
 		forget(v, was - kPerRun / kBlock, kPerRun);
 	}
-	::store_usage(st, &after);
-	double host = (double)(runs * kPerRun), in = (double)(after.plain_bytes - before.plain_bytes) / host;
-	double out = (double)(after.stored_bytes - before.stored_bytes) / host;
-	double log = (double)(after.hot_bytes - before.hot_bytes) / host;
-	double lz4 = lz4_speed(&stored);
-	std::vector<term> terms = {
-		{strcmp(hash, "fast") == 0 ? "XXH3" : "SHA-256", 1, hash_speed(hash)},
-		{"LZ4, 32 KiB", in, lz4},
-		{"AES-256-GCM, " + std::to_string(stored) + " bytes", out, seal_speed(v, stored)},
-		{"CRC32C", log,
-		 medians(stored, [&] { must(strake_kernel->crc32c(1, ring_next(kRun), stored) != 0, "crc"); })},
-		{"gather into rows", log, medians(stored, [&] { memcpy(r.next(), ring_next(kRun), stored); })},
-		{"parity 3+1, ISA-L", log, medians(3 * kUnit, [&] { r.parity(); })},
-		{"memory of the drives", log * 4 / 3, medians(4 * kUnit, [&] { r.drives(); })},
-	};
-	show((std::string("write path, ") + hash).c_str(), terms, median(got));
+	double most = allowed(name.c_str(), terms);
+
+	row(name, most, median(got), median(got) / most);
+	seal.reset();
 	volume_down(v);
 }
 
@@ -500,6 +584,15 @@ fill(const volume &v, uint64_t bytes, uint32_t each)
 		turn();
 }
 
+double
+expand_cycles(uint32_t len)
+{
+	packing p(len);
+
+	p.expand();
+	return (double)rte_get_tsc_hz() * len / rate(len, 60, [&] { p.expand(); });
+}
+
 void
 reads(uint32_t each)
 {
@@ -523,13 +616,21 @@ reads(uint32_t each)
 
 } // namespace
 
+/* Each on a store of its own: collection of what an earlier one left is not theirs. */
 void
 path_run()
 {
-	group_up();
-	write_path("fast");
-	write_path("sha256");
-	for (uint32_t each : {kBlock, kRun})
-		reads(each);
-	group_down();
+	const std::function<void()> parts[] = {
+		rows_run,
+		[] { write_path("sha256"); },
+		[] { write_path("fast"); },
+		[] { reads(kBlock); },
+		[] { reads(kRun); },
+	};
+
+	for (const auto &part : parts) {
+		group_up();
+		part();
+		group_down();
+	}
 }

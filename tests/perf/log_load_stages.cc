@@ -108,7 +108,7 @@ lz4_run(uint32_t len)
 
 	must(shrink_init(&lz4, 1, SOCKET_ID_ANY) == 0, "no memory");
 	compare(
-		"LZ4, runs of " + std::to_string(len / 1024) + " KiB", (uint64_t)kBurst * len,
+		"LZ4, runs of " + std::to_string(len / 1024) + " KiB", (uint64_t)kBurst * len, 20,
 		[&] {
 			uint8_t *at = next_bytes((uint64_t)kBurst * len);
 
@@ -183,7 +183,7 @@ seal_run(const char *driver, uint32_t len)
 	}
 	compare(
 		std::string("AES-256-GCM, ") + driver + ", " + std::to_string(len / 1024) + " KiB",
-		(uint64_t)kBurst * len,
+		(uint64_t)kBurst * len, 20,
 		[&] {
 			must(gcm_lane_push(l, jobs, kBurst, 0) == kBurst && gcm_lane_pull(l, back, kBurst, 0) == kBurst,
 			     "device");

@@ -144,6 +144,57 @@ TEST(Store, TellsTheSpaceWhatIsInUse)
 	EXPECT_EQ(nullptr, rig.fs->space()->used);
 }
 
+/* A fast hash proves nothing: what may be the same is read and compared, a chunk of eight blocks once. */
+TEST(Store, ComparesAWholeChunkAtOnce)
+{
+	StoreRig rig(small());
+	RigReq first, again, other;
+	bytes data = StoreRig::blocks(8, 50), out;
+
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	for (RigReq *r : {&first, &again, &other}) {
+		r->advice.n = 8;
+		r->advice.compare = 1;
+		for (int i = 0; i < 8; i++)
+			r->advice.block[i].valid = 1;
+	}
+	rig.submit(first, STRAKE_OP_WRITE, 0, 8, data, 0, nullptr, true);
+	ASSERT_TRUE(rig.drain());
+	ASSERT_EQ(0, first.status);
+	ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
+	for (RigReq *r : {&again, &other}) {
+		for (int i = 0; i < 8; i++) {
+			r->advice.block[i].where = first.advice.block[i].where;
+			r->advice.block[i].owner_vol = first.advice.block[i].owner_vol;
+			r->advice.block[i].owner_lba = first.advice.block[i].owner_lba;
+		}
+	}
+	uint64_t before = rig.st->stats.reads;
+
+	rig.submit(again, STRAKE_OP_WRITE, 100, 8, data, 0, nullptr, true);
+	ASSERT_TRUE(rig.drain());
+	ASSERT_EQ(0, again.status);
+	EXPECT_EQ(1u, rig.st->stats.reads - before);
+	EXPECT_EQ(8u, rig.st->stats.hit_blocks);
+
+	/* The hash says all eight are known; one is another. */
+	data = StoreRig::blocks(8, 50);
+	StoreRig::stamp(&data[3 * 4096], 999);
+	rig.submit(other, STRAKE_OP_WRITE, 200, 8, data, 0, nullptr, true);
+	ASSERT_TRUE(rig.drain());
+	ASSERT_EQ(0, other.status);
+	EXPECT_EQ(15u, rig.st->stats.hit_blocks);
+	EXPECT_EQ(1, other.advice.block[3].differs);
+	EXPECT_EQ(0, other.advice.block[3].hit);
+	for (int i = 0; i < 8; i++)
+		EXPECT_EQ(i != 3, other.advice.block[i].hit == 1) << i;
+	ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 200, 8, {}, &out));
+	EXPECT_EQ(data, out);
+	ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 100, 8, {}, &out));
+	EXPECT_EQ(StoreRig::blocks(8, 50), out);
+	rig.down(false);
+}
+
 /* Written until it is full: refused as that, trims go through, and then so do writes. */
 TEST(Store, FullIsSaidAndGotOutOf)
 {
