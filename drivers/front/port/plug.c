@@ -132,7 +132,7 @@ port_plug(struct port *port, const struct conf_port *conf, char *err, size_t err
 static void
 leave(void *arg)
 {
-	const struct port *port = arg;
+	struct port *port = arg;
 
 	port_packet_close(port);
 	if (port->started)
