@@ -134,7 +134,6 @@ leave(void *arg)
 {
 	struct port *port = arg;
 
-	port_packet_close(port);
 	if (port->started)
 		rte_eth_dev_stop(port->id);
 	if (port->plugged)
@@ -146,6 +145,7 @@ port_unplug(struct port *port)
 {
 	struct rte_eth_dev_info info = {.device = NULL};
 
+	port_packet_close(port);
 	if (port->plugged)
 		rte_eth_dev_info_get(port->id, &info);
 	if (port->below != NULL && is_driver(port, "net_memif"))
