@@ -32,6 +32,7 @@ enum nvmf_event {
 	NVMF_EVENT_ANA,
 	NVMF_EVENT_DISCOVERY,
 	NVMF_EVENT_RESERVATION,
+	NVMF_EVENT_SPARE,
 	NVMF_EVENTS,
 };
 
@@ -83,6 +84,7 @@ struct nvmf_ctrlr {
 	unsigned int n_aer;
 	unsigned int n_abort;
 	uint8_t pending, masked; /**< events, a bit for each */
+	bool spare_told;	 /**< that little room is left */
 	uint64_t changed[NVMF_NS_MAX / 64];
 	/** Notifications number resv_notes_read + 1 to resv_notes wait to be read, each at its number modulo the size.
 	 */

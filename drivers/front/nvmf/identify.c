@@ -117,6 +117,15 @@ rescap(void)
 	return NVME_RESCAP_TYPES | NVME_RESCAP_IEKEY13 | (nvmf_store_ready() ? NVME_RESCAP_PTPL : 0);
 }
 
+/* What is written whole, or not at all, is also what is best written and deallocated. (0-based) */
+static void
+units(struct nvme_id_ns *id, uint16_t n)
+{
+	id->nsfeat |= NVME_NSFEAT_NABP | NVME_NSFEAT_OPTPERF;
+	id->nawun = id->nawupf = id->nabsn = id->nabspf = n;
+	id->npwg = id->npwa = id->npdg = id->npda = n;
+}
+
 static uint16_t
 id_ns(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd, void *out)
 {
@@ -127,8 +136,13 @@ id_ns(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd, void *out)
 	if (sc != 0 || ns == NULL)
 		return sc;
 	id->nsze = id->ncap = ns->nlb;
-	if (nvmf_ana_state(c) != NVME_ANA_INACCESSIBLE)
-		id->nuse = ns->nlb; /* 8.1.3.3: not reported on such a path */
+	if (nvmf_ana_state(c) != NVME_ANA_INACCESSIBLE) /* 8.1.3.3: not reported on such a path */
+		id->nuse =
+			ns->vol->thin ? RTE_MIN(__atomic_load_n(&ns->vol->used, __ATOMIC_RELAXED), ns->nlb) : ns->nlb;
+	if (ns->vol->thin)
+		id->nsfeat |= NVME_NSFEAT_THIN;
+	if (ns->vol->atomic > 1)
+		units(id, (uint16_t)(ns->vol->atomic - 1));
 	id->nmic = 1;
 	id->rescap = rescap();
 	id->dlfeat = NVME_DLFEAT_WZ_DEAC; /* deallocated blocks read as zeroes or as before: not reported */

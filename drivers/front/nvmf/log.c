@@ -55,8 +55,9 @@ build_smart(struct nvmf_ctrlr *c, struct page *p)
 		return NVME_SC_INTERNAL;
 	nvmf_subsystem_totals(c->sub, &t);
 	s = (struct nvme_smart *)p->data;
-	s->avsp = 100;
-	s->avspt = 1;
+	s->avsp = nvmf_spare(c->sub);
+	s->avspt = NVMF_SPARE_LEAST;
+	s->critical_warning = s->avsp < s->avspt ? NVME_AEN_SPARE : 0;
 	s->dur[0] = data_units(t.bytes_out);
 	s->duw[0] = data_units(t.bytes_in);
 	s->hrc[0] = t.reads;
@@ -175,7 +176,7 @@ static const struct {
 } table[] = {
 	{NVME_LID_SUPPORTED, true, true, -1, build_supported},
 	{NVME_LID_ERROR, true, true, -1, build_error},
-	{NVME_LID_SMART, true, false, -1, build_smart},
+	{NVME_LID_SMART, true, false, NVMF_EVENT_SPARE, build_smart},
 	{NVME_LID_FIRMWARE, true, false, -1, build_firmware},
 	{NVME_LID_CHANGED_NS, true, false, NVMF_EVENT_NS_ATTR, build_changed},
 	{NVME_LID_EFFECTS, true, false, -1, build_effects},

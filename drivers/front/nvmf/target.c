@@ -138,6 +138,7 @@ nvmf_create(const struct conf *conf, char *err, size_t errlen)
 	if (ret < 0)
 		goto err;
 	nvmf_telemetry_init();
+	nvmf_spare_watch();
 	return 0;
 
 no_memory:
@@ -155,6 +156,7 @@ nvmf_destroy(void)
 
 	if (t == NULL)
 		return;
+	strake_timer_cancel(&t->spare);
 	while (t->subsystems != NULL) {
 		struct nvmf_subsystem *sub = t->subsystems;
 

@@ -33,6 +33,7 @@ struct nvmf_subsystem {
 	uint16_t queue_depth; /**< entries of an I/O queue */
 	struct nvmf_ns_array *ns;
 	uint64_t ana_changes;
+	bool spare_low;			    /**< and the log says so */
 	uint64_t leaving[NVMF_NS_MAX / 64]; /**< namespaces removed, whose commands have not all ended */
 	struct nvmf_ctrlr *ctrlrs;	    /**< list by ->next */
 	uint16_t last_cntlid;
@@ -62,6 +63,7 @@ struct nvmf_target {
 	uint64_t t_start;
 	uint32_t rounds; /**< messages about namespaces sent to data lcores and not back yet */
 	bool draining;
+	struct strake_timer spare;    /**< when to look at the room that is left */
 	uint32_t lcores;	      /**< bitmap of data lcores that run; atomic */
 	struct nvmf_classes *classes; /**< the newest */
 	struct nvmf_resv *resvs;      /**< of all volumes that were ever offered */
@@ -87,5 +89,11 @@ void nvmf_subsystem_retire(struct nvmf_subsystem *sub, const struct nvmf_qpair *
 /** Something in the discovery log changed: count it and tell the hosts that asked. */
 void nvmf_discovery_changed(void);
 void nvmf_telemetry_init(void);
+
+#define NVMF_SPARE_LEAST 10 /* percent */
+/** Percent left of the room that the thin volumes among its namespaces have; of several the least. */
+uint8_t nvmf_spare(const struct nvmf_subsystem *sub);
+/** Tell hosts and log when it gets less than NVMF_SPARE_LEAST, from now on. */
+void nvmf_spare_watch(void);
 
 #endif /* NVMF_TARGET_H */

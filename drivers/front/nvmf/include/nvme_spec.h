@@ -891,6 +891,7 @@ enum nvme_feature_select { NVME_SEL_CURRENT, NVME_SEL_DEFAULT, NVME_SEL_SAVED, N
 
 /* Asynchronous Event Configuration and OAES */
 #define NVME_AEN_SMART	   0x000000ffu
+#define NVME_AEN_SPARE	   0x00000001u /**< of NVME_AEN_SMART; also in the log page's critical_warning */
 #define NVME_AEN_NS_ATTR   0x00000100u
 #define NVME_AEN_FW	   0x00000200u
 #define NVME_AEN_ANA	   0x00000800u
@@ -903,6 +904,9 @@ enum nvme_aen_type {
 	NVME_AEN_TYPE_SMART = 1,
 	NVME_AEN_TYPE_NOTICE = 2,
 	NVME_AEN_TYPE_COMMAND_SET = 6, /**< info 0: a reservation notification waits */
+};
+enum nvme_aen_smart {
+	NVME_AEN_SMART_SPARE = 0x02, /**< available spare below its threshold */
 };
 enum nvme_aen_notice {
 	NVME_AEN_NOTICE_NS_ATTR = 0x00,

@@ -37,6 +37,21 @@ TEST_F(NvmfIdentify, NamespaceReadsAsLinuxExpects)
 	EXPECT_EQ(12, identify(*a, NVME_CNS_NS, 3).as<nvme_id_ns>()->lbaf[0].lbads);
 }
 
+TEST_F(NvmfIdentify, AThinVolumeSaysSoWhatItUsesAndWhatIsAtomic)
+{
+	disk->vol.thin = true;
+	disk->vol.used = 77;
+	disk->vol.atomic = 8;
+	const nvme_id_ns *id = identify(*a, NVME_CNS_NS, 1).as<nvme_id_ns>();
+
+	EXPECT_EQ(4096u, id->nsze);
+	EXPECT_EQ(77u, id->nuse);
+	EXPECT_EQ(NVME_NSFEAT_THIN | NVME_NSFEAT_NABP | NVME_NSFEAT_OPTPERF, id->nsfeat);
+	for (uint16_t v : {id->nawun, id->nawupf, id->nabsn, id->nabspf, id->npwg, id->npwa, id->npdg, id->npda})
+		EXPECT_EQ(7, v);
+	EXPECT_EQ(0, id->nacwu);
+}
+
 TEST_F(NvmfIdentify, SerialIsTheSameAfterEveryRestart)
 {
 	Host &b = admin(SUB_LISTED);
