@@ -86,6 +86,16 @@ def keytables(rnd):
                 yield make + bytes([0]) + struct.pack("<H", at) + bytes([len(value) - 1]) + value
 
 
+def logs(rnd):
+    """Each structure of a log, whole, and with one field turned."""
+    for part in range(6):
+        make = bytes([part]) + bytes(rnd.randrange(256) for _ in range(24))
+        for at in (0, 4, 5, 6, 7, 8, 16, 24, 28, 32, 36, 40, 44, 56, 60, 64, 72, 80, 96, 112, 256):
+            for value in (b"\x00", b"\xff" * 4, b"\x01\x00\x00\x00"):
+                yield make + bytes(rnd.randrange(256) for _ in range(rnd.randrange(16))) + struct.pack("<H", at) + \
+                    bytes([len(value) - 1]) + value
+
+
 def drives(rnd):
     """Two to four drives: sound, blank, marked, and each bent in one place."""
     for raid in range(3):
@@ -105,7 +115,7 @@ def seeds(name):
     if name == "fuzz_conf":
         return list(conf())
     first = {"fuzz_super": superblocks, "fuzz_assemble": drives, "fuzz_expand": payloads,
-             "fuzz_keytable": keytables}.get(name, lambda _: [])
+             "fuzz_keytable": keytables, "fuzz_log": logs}.get(name, lambda _: [])
     return [*first(rnd), *programs(rnd, 60, 120 if name in ("fuzz_super", "fuzz_assemble") else 1500)]
 
 

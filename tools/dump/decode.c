@@ -69,7 +69,6 @@ decode_group(struct lgroup_super *s, const uint8_t *page)
 	s->generation = u64(page + 24);
 	memcpy(s->uuid, page + 32, 16);
 	memcpy(s->name, page + 48, 64);
-	s->name[63] = '\0';
 	s->data = u32(page + 112);
 	s->parity = u32(page + 116);
 	s->members = u32(page + 120);
@@ -87,16 +86,18 @@ decode_group(struct lgroup_super *s, const uint8_t *page)
 	    (uint64_t)s->segment * s->data > LOG_SEGMENT_MAX || s->intent_bytes % 4096 != 0 ||
 	    s->intent_bytes > LOG_INTENT_MAX)
 		return "its sizes make no group";
+	if (memchr(s->name, 0, 64) == NULL)
+		return "its name has no end";
 	for (uint32_t i = 0; i < s->members; i++) {
 		const uint8_t *m = page + 4096 + (size_t)i * 128;
 
 		memcpy(s->member[i].uuid, m, 16);
 		memcpy(s->member[i].serial, m + 16, 64);
-		s->member[i].serial[63] = '\0';
 		s->member[i].generation = u64(m + 80);
 		s->member[i].slots = u32(m + 88);
 		s->member[i].state = m[92];
-		if (s->member[i].slots == 0 || s->member[i].slots > LOG_SLOTS_MAX || s->member[i].state > 2)
+		if (memchr(s->member[i].serial, 0, 64) == NULL || s->member[i].slots == 0 ||
+		    s->member[i].slots > LOG_SLOTS_MAX || s->member[i].state > 2)
 			return "what it says of a member makes no sense";
 	}
 	return NULL;
@@ -120,7 +121,6 @@ static const char *
 volume(struct log_volume *v, const uint8_t *at)
 {
 	memcpy(v->name, at, 64);
-	v->name[63] = '\0';
 	memcpy(v->uuid, at + 64, 16);
 	v->bytes = u64(at + 80);
 	v->shared = u64(at + 88);
@@ -128,7 +128,9 @@ volume(struct log_volume *v, const uint8_t *at)
 	v->domain = u32(at + 100);
 	v->lba_shift = at[104];
 	v->state = at[105];
-	return v->name[0] != '\0' && (v->lba_shift == 9 || v->lba_shift == 12) ? NULL : "a volume of it makes no sense";
+	return v->name[0] != '\0' && memchr(v->name, 0, 64) != NULL && (v->lba_shift == 9 || v->lba_shift == 12)
+		       ? NULL
+		       : "a volume of it makes no sense";
 }
 
 static const char *
@@ -245,6 +247,9 @@ decode_chunk(struct log_head *h, const uint8_t *at, size_t len)
 	if (at[4] != LOG_VERSION)
 		return "its version is not 1";
 	rest = LOG_HEAD + (flags & 1 ? 32u : 0) + (flags & 4 ? 8u : 0) + h->seal.blocks * (flags & 2 ? 40u : 16u);
+	if (u32(at + 32) >= LOG_SEG_MAX / LOG_GRAIN || h->seg >= LOG_SEGS_MAX || u16(at + 38) > 2 ||
+	    h->seal.plain > LOG_RUN * LOG_BLOCK)
+		return "its head makes no sense";
 	if (h->seal.blocks > LOG_RUN || (flags & ~CHUNK_FLAGS) != 0 || h->kind < LOG_DATA || h->kind > LOG_TABLE ||
 	    (flags >> 2 & 1) != (h->kind == LOG_MOVE) || h->seal.stored > LOG_RUN * LOG_BLOCK ||
 	    ((rest + h->seal.stored + LOG_GRAIN - 1) & ~(LOG_GRAIN - 1)) != h->bytes)

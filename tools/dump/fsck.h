@@ -16,7 +16,7 @@
 #define STORE_NONE	 UINT32_MAX
 #define STORE_SHARE	 ((uint64_t)UINT32_MAX) /* tree of the share table */
 #define STORE_REFS_MASK	 ((UINT64_C(1) << 48) - 1)
-#define STORE_META	 3 /* stream of the map's own pages */
+#define STORE_META	 (LOG_STREAMS - 1) /* stream of the map's own pages */
 #define STORE_STATES	 6
 #define STORE_DIRECT_BLK (7ULL << 59)
 

@@ -12,7 +12,6 @@
 #include "units.h"
 
 static const char *const state_names[] = {"free", "open", "closed", "suspect", "drained", "bad"};
-static const char *const stream_names[] = {"hot", "cold", "moved", "map"};
 
 static const char *
 name_of(const char *const *names, unsigned int n, unsigned int i)
@@ -90,7 +89,10 @@ show_segments(const struct store *st)
 			continue;
 		table_addf(&t, "%u", i);
 		table_add(&t, name_of(state_names, 6, s->d.state));
-		table_add(&t, name_of(stream_names, 4, s->d.stream));
+		table_add(&t, s->d.stream == STORE_META ? "map"
+			      : s->d.stream == 0	? "hot"
+			      : s->d.stream == 1	? "cold"
+							: "moved");
 		table_addf(&t, "%u", s->d.gen);
 		table_addf(&t, "%u", s->d.blocks);
 		table_addf(&t, "%u", s->d.live);
