@@ -397,6 +397,7 @@ step_identify(void *arg, char *said, size_t len)
 		.patience = 20 * STRAKE_NS_PER_SEC,
 		.always_trim = opening_trim != NULL && strcmp(opening_trim, "always") == 0,
 		.never_trim = opening_trim != NULL && strcmp(opening_trim, "never") == 0,
+		.wish = {.used = 80},
 		.second = find_mi,
 	};
 

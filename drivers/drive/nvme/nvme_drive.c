@@ -17,6 +17,7 @@
 #include "nvme_watch.h"
 
 #define LID_SMART 2
+#define KELVIN	  273
 
 static const char *const end_name[] = {"no", "vanished", "isolated"};
 
@@ -55,6 +56,7 @@ nvme_drive_attach(struct strake_drive *drive, struct nvme_dev *dev, const struct
 	d->dev = d->sh.dev = dev;
 	d->claim_fd = -1;
 	d->sh.patience = opts->patience;
+	d->limits = nvme_health_limits(&opts->wish, g);
 	d->sh.trim = g->trim && !opts->never_trim && (g->trim_zeroes || opts->always_trim);
 	drive->bytes = g->blocks << g->lba_shift;
 	drive->block_size = 1u << g->lba_shift;
@@ -218,7 +220,7 @@ add_stats(const struct strake_drive *drive, struct rte_tel_data *dict)
 }
 
 static void
-add_health(struct nvme_watch *w, struct rte_tel_data *dict)
+add_health(struct nvme_watch *w, const struct nvme_limits *limits, struct rte_tel_data *dict)
 {
 	char way[RTE_TEL_MAX_STRING_LEN];
 	struct nvme_health h;
@@ -228,10 +230,14 @@ add_health(struct nvme_watch *w, struct rte_tel_data *dict)
 	if (!h.known)
 		return;
 	rte_tel_data_add_dict_u64(dict, "critical_warning", h.warning);
-	rte_tel_data_add_dict_int(dict, "celsius", (int)h.temperature - 273);
+	rte_tel_data_add_dict_int(dict, "celsius", (int)h.temperature - KELVIN);
+	if (limits->warm != 0)
+		rte_tel_data_add_dict_int(dict, "celsius_warned_of", (int)limits->warm - KELVIN);
 	rte_tel_data_add_dict_u64(dict, "spare_percent", h.spare);
 	rte_tel_data_add_dict_u64(dict, "spare_threshold_percent", h.spare_at);
+	rte_tel_data_add_dict_u64(dict, "spare_warned_of_percent", nvme_health_spare_at(&h, limits));
 	rte_tel_data_add_dict_u64(dict, "life_used_percent", h.used);
+	rte_tel_data_add_dict_u64(dict, "life_used_warned_of_percent", limits->used);
 	rte_tel_data_add_dict_u64(dict, "smart_media_errors", h.media_errors);
 	rte_tel_data_add_dict_u64(dict, "error_log_entries", h.error_entries);
 	rte_tel_data_add_dict_u64(dict, "unsafe_shutdowns", h.unsafe_shutdowns);
@@ -307,7 +313,7 @@ nvme_drive_telemetry(struct strake_drive *drive, struct rte_tel_data *dict)
 	rte_tel_data_add_dict_int(dict, "write_zeroes", g->zeroes);
 	add_stats(drive, dict);
 	if (d->watch != NULL) {
-		add_health(d->watch, dict);
+		add_health(d->watch, &d->limits, dict);
 		add_events(d->watch, dict);
 	}
 }

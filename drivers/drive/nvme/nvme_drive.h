@@ -23,6 +23,7 @@ struct nvme_drive {
 	struct nvme_dev *dev;
 	struct nvme_ways ways; /* for admin commands; main while the drive is opened, then the watching thread */
 	struct nvme_bring bring;
+	struct nvme_limits limits;
 	struct nvme_place place;
 	int claim_fd;		    /* of the block device, held so that nobody mounts it; -1: none */
 	struct strake_drive *block; /* the way by the block device, in place of all above; or NULL */
@@ -34,6 +35,7 @@ struct nvme_drive_opts {
 	uint64_t patience; /**< ns */
 	bool always_trim;  /**< deallocate also where it is not known what is read afterwards */
 	bool never_trim;
+	struct nvme_limits wish;
 	nvme_second_fn *second; /**< finds the other way to ask it, or NULL */
 };
 

@@ -13,8 +13,8 @@
 
 #define DATA_UNIT  512000ULL /* thousands of 512 bytes (NVMe Base specification 2.0, figure 207) */
 #define KELVIN	   273
-#define USED_STEPS 10 /* percent: worn-out life is worth a word at 80, 90, 100, ... */
-#define USED_FIRST 80
+#define USED_STEPS 10 /* percent: worn-out life is worth a word again */
+#define COOL	   3  /* kelvin below a limit until it counts as passed */
 
 /* 128-bit counters: what does not fit is as good as endless. */
 static uint64_t
@@ -60,18 +60,49 @@ nvme_health_parse(struct nvme_health *h, const void *log)
 	return 0;
 }
 
-static unsigned int
-wear_step(const struct nvme_health *h)
+struct nvme_limits
+nvme_health_limits(const struct nvme_limits *wish, const struct nvme_geom *g)
 {
-	return h->used < USED_FIRST ? 0 : 1 + (h->used - USED_FIRST) / USED_STEPS;
+	return (struct nvme_limits){
+		.warm = wish->warm != 0 ? wish->warm : g->temp_warn,
+		.hot = g->temp_crit,
+		.used = wish->used,
+		.spare = wish->spare,
+	};
+}
+
+uint8_t
+nvme_health_spare_at(const struct nvme_health *h, const struct nvme_limits *limits)
+{
+	return limits->spare != 0 ? limits->spare : h->spare_at;
 }
 
 static unsigned int
-heat(const struct nvme_health *h, const struct nvme_geom *g)
+wear_step(const struct nvme_health *h, const struct nvme_limits *l)
 {
-	if (g->temp_crit != 0 && h->temperature >= g->temp_crit)
-		return 2;
-	return g->temp_warn != 0 && h->temperature >= g->temp_warn ? 1 : 0;
+	return h->used < l->used ? 0 : 1 + (h->used - l->used) / USED_STEPS;
+}
+
+static bool
+scarce(const struct nvme_health *h, const struct nvme_limits *l)
+{
+	return h->spare < nvme_health_spare_at(h, l);
+}
+
+/* @p was: it was over this limit before. */
+static bool
+over(uint16_t temperature, uint16_t limit, bool was)
+{
+	return limit != 0 && temperature + (was ? COOL : 0) >= limit;
+}
+
+void
+nvme_health_judge(struct nvme_health *now, const struct nvme_health *before, const struct nvme_limits *limits)
+{
+	if (over(now->temperature, limits->hot, before->heat >= 2))
+		now->heat = 2;
+	else
+		now->heat = over(now->temperature, limits->warm, before->heat >= 1);
 }
 
 static bool
@@ -82,7 +113,7 @@ changed(unsigned int was, unsigned int is, bool *worse)
 }
 
 bool
-nvme_health_event(const struct nvme_health *before, const struct nvme_health *after, const struct nvme_geom *g,
+nvme_health_event(const struct nvme_health *before, const struct nvme_health *after, const struct nvme_limits *limits,
 		  unsigned int i, bool *worse, char *text, size_t len)
 {
 	static const char *const warning[] = {
@@ -101,18 +132,21 @@ nvme_health_event(const struct nvme_health *before, const struct nvme_health *af
 			return true;
 		}
 	}
-	if (changed(heat(before, g), heat(after, g), worse) && at++ == i) {
-		snprintf(text, len, "%d C; it warns at %d and stops at %d", after->temperature - KELVIN,
-			 g->temp_warn - KELVIN, g->temp_crit - KELVIN);
+	if (changed(before->heat, after->heat, worse) && at++ == i) {
+		int n = snprintf(text, len, "%d C; it warns at %d", after->temperature - KELVIN, limits->warm - KELVIN);
+
+		if (limits->hot != 0)
+			snprintf(text + n, len - (size_t)n, " and stops at %d", limits->hot - KELVIN);
 		return true;
 	}
-	if (changed(wear_step(before), wear_step(after), worse) && at++ == i) {
+	/* The first look has nothing to compare with: an unknown drive has all its life and spare blocks. */
+	if (changed(wear_step(before, limits), wear_step(after, limits), worse) && at++ == i) {
 		snprintf(text, len, "%u %% of its life is used", after->used);
 		return true;
 	}
-	if (changed(before->spare < before->spare_at, after->spare < after->spare_at, worse) && at++ == i) {
+	if (changed(before->known && scarce(before, limits), scarce(after, limits), worse) && at++ == i) {
 		snprintf(text, len, "%u %% of its spare blocks are left; it warns below %u %%", after->spare,
-			 after->spare_at);
+			 nvme_health_spare_at(after, limits));
 		return true;
 	}
 	if (before->known && after->media_errors > before->media_errors && at++ == i) {

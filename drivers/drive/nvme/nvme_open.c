@@ -26,6 +26,7 @@ RTE_LOG_REGISTER(nvme_open_logtype, strake.nvme, INFO)
 #define SYSFS	      "/sys"
 #define CLAIM_TRIES   50
 #define CLAIM_WAIT_US 20000
+#define KELVIN	      273
 
 static bool slots[NVME_DRIVES]; /* main only */
 
@@ -178,9 +179,13 @@ identify(void *arg, char *said, size_t len)
 		.patience = patience(conf_u64(o->conf, "timeout")),
 		.always_trim = conf_u64(o->conf, "trim") == NVME_TRIM_ALWAYS,
 		.never_trim = conf_u64(o->conf, "trim") == NVME_TRIM_NEVER,
+		.wish = {.used = (uint8_t)conf_u64(o->conf, "max_used"),
+			 .spare = (uint8_t)conf_u64(o->conf, "min_spare")},
 		.second = nvme_mi_find,
 	};
+	uint64_t celsius = conf_u64(o->conf, "max_celsius");
 
+	opts.wish.warm = celsius != 0 ? (uint16_t)(celsius + KELVIN) : 0;
 	return nvme_drive_attach(o->drive, o->dev, &kernel, &opts, said, len);
 }
 

@@ -95,8 +95,10 @@ look(struct nvme_watch *w)
 	ret = nvme_drive_look(d, &now, way, sizeof(way));
 	pthread_mutex_lock(&w->lock);
 	was = w->health;
-	if (ret == 0)
+	if (ret == 0) {
+		nvme_health_judge(&now, &was, &d->limits);
 		w->health = now;
+	}
 	memcpy(w->way, way, sizeof(way));
 	pthread_mutex_unlock(&w->lock);
 	if (ret != 0 && w->failed == 0)
@@ -108,7 +110,7 @@ look(struct nvme_watch *w)
 		w->by_second = d->ways.last == 1;
 		tell(w, w->by_second, "%s (%s)", w->by_second ? "it does not answer in-band" : "it answers again", way);
 	}
-	for (unsigned int i = 0; nvme_health_event(&was, &now, &d->sh.geom, i, &worse, text, sizeof(text)); i++)
+	for (unsigned int i = 0; nvme_health_event(&was, &now, &d->limits, i, &worse, text, sizeof(text)); i++)
 		tell(w, worse, "%s", text);
 }
 

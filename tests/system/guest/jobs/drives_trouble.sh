@@ -47,9 +47,10 @@ hangs()
 health()
 {
 	blank
-	conf 0 "device: nvme0n1, health: 1s" >/tmp/conf
+	conf 0 "device: nvme0n1, health: 1s, max_celsius: 30" >/tmp/conf
 	serve
-	sleep 1
+	# It has 50 from its beginning.
+	wait_for 10 'grep -q "C; it warns at 30" /tmp/log'
 	show d0
 	is celsius "$(nvme smart-log /dev/nvme0 -o json | sed -n 's/.*"temperature" *: *\([0-9]*\).*/\1/p' | awk '{print $1 - 273}')"
 	is critical_warning 0

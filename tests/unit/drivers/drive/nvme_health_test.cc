@@ -25,6 +25,7 @@ class NvmeHealth : public testing::Test
 	uint8_t log[NVME_SMART_BYTES] = {};
 	nvme_health was = {};
 	nvme_geom g = {};
+	nvme_limits wish = {.warm = 0, .hot = 0, .used = 80, .spare = 0};
 
 	void
 	SetUp() override
@@ -47,8 +48,11 @@ class NvmeHealth : public testing::Test
 		char text[128];
 		bool worse;
 
+		const nvme_limits limits = nvme_health_limits(&wish, &g);
+
 		EXPECT_EQ(0, nvme_health_parse(&now, log));
-		for (unsigned int i = 0; nvme_health_event(&was, &now, &g, i, &worse, text, sizeof(text)); i++)
+		nvme_health_judge(&now, &was, &limits);
+		for (unsigned int i = 0; nvme_health_event(&was, &now, &limits, i, &worse, text, sizeof(text)); i++)
 			told.push_back((worse ? "worse: " : "well: ") + std::string(text));
 		was = now;
 		return told;
@@ -99,6 +103,73 @@ TEST_F(NvmeHealth, TellsWhenSpareBlocksRunOut)
 	EXPECT_TRUE(look().empty());
 	log[SPARE] = 9;
 	EXPECT_EQ((std::vector<std::string>{"worse: 9 % of its spare blocks are left; it warns below 10 %"}), look());
+}
+
+TEST_F(NvmeHealth, TellsOfHeatWhereTheOperatorWantsIt)
+{
+	wish.warm = 320;
+	log[TEMPERATURE] = 319 & 0xff;
+	log[TEMPERATURE + 1] = 319 >> 8;
+	EXPECT_TRUE(look().empty());
+	log[TEMPERATURE] = 320 & 0xff;
+	EXPECT_EQ((std::vector<std::string>{"worse: 47 C; it warns at 47 and stops at 100"}), look());
+	for (int t : {318, 320, 319, 318}) {
+		log[TEMPERATURE] = t & 0xff;
+		EXPECT_TRUE(look().empty()) << "on the edge, at " << t;
+	}
+	log[TEMPERATURE] = 316 & 0xff;
+	EXPECT_EQ((std::vector<std::string>{"well: 43 C; it warns at 47 and stops at 100"}), look());
+}
+
+TEST_F(NvmeHealth, NamesNoLimitThatThereIsNot)
+{
+	g.temp_crit = 0;
+	log[TEMPERATURE] = 345 & 0xff;
+	log[TEMPERATURE + 1] = 345 >> 8;
+	EXPECT_EQ((std::vector<std::string>{"worse: 72 C; it warns at 70"}), look());
+	g.temp_warn = 0;
+	log[TEMPERATURE] = 400 & 0xff;
+	log[TEMPERATURE + 1] = 400 >> 8;
+	was.heat = 0;
+	EXPECT_TRUE(look().empty());
+}
+
+TEST_F(NvmeHealth, TellsOfWearWhereTheOperatorWantsItAndWhenItIsAnotherDrive)
+{
+	wish.used = 35;
+	log[USED] = 34;
+	EXPECT_TRUE(look().empty());
+	log[USED] = 35;
+	EXPECT_EQ((std::vector<std::string>{"worse: 35 % of its life is used"}), look());
+	log[USED] = 45;
+	EXPECT_EQ(1u, look().size());
+	log[USED] = 0;
+	EXPECT_EQ((std::vector<std::string>{"well: 0 % of its life is used"}), look());
+}
+
+TEST_F(NvmeHealth, TellsOfSpareBlocksWhereTheOperatorWantsIt)
+{
+	wish.spare = 50;
+	log[SPARE] = 50;
+	EXPECT_TRUE(look().empty());
+	log[SPARE] = 49;
+	EXPECT_EQ((std::vector<std::string>{"worse: 49 % of its spare blocks are left; it warns below 50 %"}), look());
+	log[SPARE] = 50;
+	EXPECT_EQ((std::vector<std::string>{"well: 50 % of its spare blocks are left; it warns below 50 %"}), look());
+}
+
+/* A drive that is in a bad way when it is first seen. */
+TEST_F(NvmeHealth, TellsAtTheFirstLook)
+{
+	was = {};
+	log[SPARE] = 9;
+	log[USED] = 100;
+	log[TEMPERATURE] = 345 & 0xff;
+	log[TEMPERATURE + 1] = 345 >> 8;
+	EXPECT_EQ((std::vector<std::string>{"worse: 72 C; it warns at 70 and stops at 100",
+					    "worse: 100 % of its life is used",
+					    "worse: 9 % of its spare blocks are left; it warns below 10 %"}),
+		  look());
 }
 
 TEST_F(NvmeHealth, TellsOfEveryRiseOfMediaErrorsButNotOfOldOnes)
