@@ -49,7 +49,7 @@ struct fake_nvme {
 	enum fake_nvme_mi mi_is;
 	unsigned int in_band, by_mi, mi_searched;
 	struct fake_nvme_cmd *seen;
-	unsigned int n_seen;
+	unsigned int n_seen, bounced;
 };
 
 static const char *opening_trim;
@@ -328,6 +328,21 @@ note(struct fake_nvme *f, const struct nvme_cmd *cmd)
 	}
 }
 
+/* What blk_rq_map_user_iov() of Linux looks at before it copies. */
+static bool
+bounces(const struct fake_nvme *f, const struct nvme_cmd *cmd)
+{
+	uintptr_t bits = 0, gaps = 0;
+
+	for (unsigned int i = 0; i < cmd->n_iov; i++) {
+		uintptr_t addr = (uintptr_t)cmd->iov[i].iov_base;
+
+		bits |= addr | cmd->iov[i].iov_len;
+		gaps |= i > 0 ? addr | ((uintptr_t)cmd->iov[i - 1].iov_base + cmd->iov[i - 1].iov_len) : 0;
+	}
+	return (bits & f->dev.dma_mask) != 0 || (gaps & (PAGE - 1)) != 0;
+}
+
 static bool
 fake_submit(struct nvme_lane *lane, const struct nvme_cmd *cmd)
 {
@@ -338,6 +353,7 @@ fake_submit(struct nvme_lane *lane, const struct nvme_cmd *cmd)
 	if (f->room > 0)
 		f->room--;
 	note(f, cmd);
+	f->bounced += bounces(f, cmd);
 	f->queue[f->pending].cmd = *cmd;
 	memcpy(f->queue[f->pending].iov, cmd->iov, cmd->n_iov * sizeof(*cmd->iov));
 	f->pending++;
@@ -651,6 +667,18 @@ const struct fake_nvme_cmd *
 fake_nvme_asked(const struct fake_nvme *f, unsigned int i)
 {
 	return &f->seen[i];
+}
+
+unsigned int
+fake_nvme_bounced(const struct fake_nvme *f)
+{
+	return f->bounced;
+}
+
+void
+fake_nvme_align(struct fake_nvme *f, uint32_t mask)
+{
+	f->dev.dma_mask = mask;
 }
 
 unsigned int

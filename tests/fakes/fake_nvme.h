@@ -89,6 +89,11 @@ uint8_t fake_nvme_sanitized(const struct fake_nvme *f);
 /** Commands so far, and the @p i-th. */
 unsigned int fake_nvme_count(const struct fake_nvme *f);
 const struct fake_nvme_cmd *fake_nvme_asked(const struct fake_nvme *f, unsigned int i);
+/** Commands so far that the kernel would have copied for: data that does not begin and end at the drive's alignment, or
+ * pieces that leave a gap inside a page. */
+unsigned int fake_nvme_bounced(const struct fake_nvme *f);
+/** The address bits that must be 0; 3 at first. */
+void fake_nvme_align(struct fake_nvme *f, uint32_t mask);
 /** Commands taken and not answered. */
 unsigned int fake_nvme_pending(const struct fake_nvme *f);
 

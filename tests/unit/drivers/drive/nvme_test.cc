@@ -3,6 +3,7 @@
  */
 
 #include <cerrno>
+#include <random>
 
 #include "drive_rig.h"
 #include "fake_nvme.h"
@@ -298,6 +299,57 @@ TEST_F(NvmeDrive, TakesAnOddBeginningButNoOddAddress)
 	}
 }
 
+/* However the payload lies, no command is one that the kernel would copy for; and what lies well is not copied here. */
+TEST_F(NvmeDrive, NeverHandsOverWhatTheKernelWouldCopy)
+{
+	make(9, 4096);
+	fake_nvme_ctrl(f)[77] = 2; /* MDTS 16 KiB: cut in the midst of pieces */
+	open();
+	std::mt19937 rnd(41);
+	for (int i = 0; i < 600; i++) {
+		const uint32_t pieces[] = {0, 512, 4096, 8192, 16384, 12288, 4096 + 512, 1000, 4094};
+		const uint32_t skews[] = {0, 0, 0, 4, 64, 512, 2, 1, 4092};
+		const uint32_t masks[] = {3, 3, 511};
+		uint32_t len = 512 * (1 + rnd() % 128), off = 512 * (rnd() % 512), skew = skews[rnd() % 9];
+		bytes in = pattern(len, i), out(len);
+		strake_buf *list;
+
+		fake_nvme_align(f, masks[rnd() % 3]);
+		fake_nvme_iovs(f, 1 + rnd() % 8);
+		list = payload(in, pieces[rnd() % 9], nullptr, skew);
+		rig_io w(STRAKE_IO_WRITE, off, len, list);
+		ASSERT_EQ(0, run(d, w));
+		strake_buf_put_list(list);
+		list = payload(out, pieces[rnd() % 9], nullptr, skews[rnd() % 9]);
+		rig_io r(STRAKE_IO_READ, off, len, list);
+		ASSERT_EQ(0, run(d, r));
+		strake_buf_copy_out(list, 0, out.data(), len);
+		strake_buf_put_list(list);
+		ASSERT_EQ(in, out) << "round " << i;
+		ASSERT_EQ(0u, fake_nvme_bounced(f)) << "round " << i;
+	}
+	ASSERT_EQ(0, simple(d, STRAKE_IO_DEALLOCATE, 0, 4096));
+	EXPECT_EQ(0u, fake_nvme_bounced(f));
+}
+
+TEST_F(NvmeDrive, CopiesNothingThatLiesAsFrontsLayIt)
+{
+	open();
+	for (uint32_t skew : {0u, 4u, 64u, 512u, 4092u}) { /* one piece, begun anywhere */
+		strake_buf *list = payload(pattern(64 << 10, skew), 0, nullptr, skew);
+		rig_io io(STRAKE_IO_WRITE, 0, 64 << 10, list);
+
+		ASSERT_EQ(0, run(d, io));
+		strake_buf_put_list(list);
+	}
+	strake_buf *list = payload(pattern(64 << 10, 1), 8192, nullptr); /* pages in a row */
+	rig_io io(STRAKE_IO_WRITE, 0, 64 << 10, list);
+	ASSERT_EQ(0, run(d, io));
+	strake_buf_put_list(list);
+	EXPECT_EQ(0u, d->stats[0]->bytes_gathered);
+	EXPECT_EQ(0u, fake_nvme_bounced(f));
+}
+
 TEST_F(NvmeDrive, ReadsIntoMemoryThatIsGiven)
 {
 	bytes in = pattern(8192, 9), out(8192);
@@ -442,6 +494,38 @@ TEST_F(NvmeDrive, AsksAgainWhatWasAborted)
 	EXPECT_EQ(4u, fake_nvme_count(f));
 	EXPECT_EQ(0, memcmp(fake_nvme_medium(f), in.data(), in.size()));
 	strake_buf_put_list(list);
+}
+
+/* The kernel's whole way with a command that a drive lost: it tries to abort it for one timeout, resets the controller
+ * after a second one, and only then are answers to be had. The memory is the drive's meanwhile. */
+TEST_F(NvmeDrive, OutlastsADriveThatHangs)
+{
+	bytes in = pattern(16384, 2);
+	strake_buf *list = payload(in, 0, nullptr);
+	rig_io io(STRAKE_IO_WRITE, 0, 16384, list), other(STRAKE_IO_READ, 1 << 20, 4096);
+
+	make();
+	fake_nvme_ctrl(f)[77] = 1;
+	open();
+	fake_nvme_hold(f, true);
+	submit(d, io);
+	submit(d, other);
+	for (int i = 0; i < 10; i++)
+		pass(999);
+	EXPECT_EQ(0, io.done + other.done);
+	EXPECT_EQ(3u, fake_nvme_pending(f)) << "nothing is asked twice while the drive has it";
+	fake_nvme_fail(f, ANY, -EINTR, 3); /* both timeouts are over: the reset gives them back */
+	fake_nvme_hold(f, false);
+	pass(1);
+	EXPECT_EQ(0, io.done + other.done);
+	pass(60);
+	EXPECT_EQ(1, io.done);
+	EXPECT_EQ(0, io.io.status);
+	EXPECT_EQ(0, other.io.status);
+	EXPECT_EQ(6u, fake_nvme_count(f));
+	EXPECT_EQ(0, memcmp(fake_nvme_medium(f), in.data(), in.size()));
+	strake_buf_put_list(list);
+	strake_buf_put_list(other.io.bufs);
 }
 
 TEST_F(NvmeDrive, WaitsOutAReset)
