@@ -41,6 +41,9 @@ MOVABLE_OPTIONS = {"driver": "nvme", "id": f"nvme{MOVABLE}", "drive": "moves", "
                    "max_ioqpairs": 4, "mdts": 2, "logical_block_size": 4096, "physical_block_size": 4096}
 
 
+HANG = 16384 // 15  # bytes a second: after one command of 16 KiB the next takes 15 s
+
+
 def movable(b, size):
     path = os.path.join(b.folder, "moves.img")
     with open(path, "wb") as f:
@@ -77,7 +80,7 @@ def hands(b):
     def act(what, slot=None):
         if what in ("hang", "flow"):
             limits = {k: 0 for k in ("bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr")}
-            qmp(b, "block_set_io_throttle", device="d0n1", bps=int(what == "hang"), **limits)
+            qmp(b, "block_set_io_throttle", device="d0n1", bps=HANG * (what == "hang"), **limits)
         elif what == "unplug":
             qmp(b, "device_del", until="DEVICE_DELETED", id=MOVABLE_OPTIONS["id"])
         else:

@@ -1,11 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The ways to a drive, its names, and what is refused.
 
+# Buffers that the kernel took for itself to copy what should have gone to a drive as it lay: counted as it frees them.
+bounces()
+{
+	[ -e /sys/kernel/tracing/kprobe_events ] || mount -t tracefs none /sys/kernel/tracing
+	if ! [ -e /sys/kernel/tracing/events/kprobes/bounce ]; then
+		echo "p:bounce bio_free_pages" >/sys/kernel/tracing/kprobe_events
+		echo 1 >/sys/kernel/tracing/events/kprobes/bounce/enable
+	fi
+	awk '$1 == "bounce" { print $2 }' /sys/kernel/tracing/kprobe_profile
+}
+
 by_passthrough()
 {
 	conf 0 "device: /dev/ng0n1" "device: nvme1n1" >/tmp/conf
 	serve
+	before=$(bounces)
 	exercise 1
+	[ "$(bounces)" = "$before" ] || die "bounces: $before, then $(bounces)"
 	show d0
 	is access passthrough
 	is registered_buffers 1
@@ -19,6 +32,13 @@ by_passthrough()
 	is block_size 4096
 	[ "$(figure commands_cut)" -gt 100 ]
 	end
+	# What does lie badly is seen.
+	for rw in randread randwrite; do
+		before=$(bounces)
+		fio --name=odd --ioengine=io_uring_cmd --cmd_type=nvme --filename=/dev/ng1n1 --mem_align=2 --bs=4k --rw=$rw \
+			--number_ios=16 --size=1M >/tmp/fio || die "$(cat /tmp/fio)"
+		[ "$(bounces)" -ge $((before + 16)) ] || die "$rw: $before, then $(bounces): nothing would be seen"
+	done
 }
 
 by_helper()
