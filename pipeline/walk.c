@@ -107,6 +107,7 @@ sort(struct walk *w, struct strake_stage *st, struct strake_unit **units, uint16
 			break;
 		case STRAKE_HELD:
 			stats->held++;
+			trace_step(u, STRAKE_TRACE_HELD, st);
 			break;
 		default:
 			stats->retry++;
@@ -246,6 +247,8 @@ visit_up(struct walk *w, struct strake_stage *st, unsigned int pos, struct strak
 	for (uint16_t i = 0; i < n; i++) {
 		if (units[i]->verdict != STRAKE_HELD)
 			units[next++] = units[i];
+		else
+			trace_step(units[i], STRAKE_TRACE_HELD, st);
 	}
 	return next;
 }
