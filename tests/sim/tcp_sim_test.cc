@@ -166,6 +166,94 @@ TEST(TcpSim, EveryByteArrivesOnceWhateverTheWireDoes)
 	}
 }
 
+/* A reader stops until its window is shut, then goes on; of what its side sends from then on the first @p lost packets
+ * never arrive, the window update first. It is the sender that must find out (RFC 9293, 3.8.6.1): nothing repeats an
+ * acknowledgement of nothing. @return how long that took, ns. */
+static uint64_t
+stop_and_go(const WireConf &wc, int reader, int lost)
+{
+	tcp_conf c = small_conf(wc.seed);
+	PeerConf idle, busy;
+
+	c.rcvbuf = 65536;
+	idle.total = UINT64_MAX; /* never closes; sends nothing */
+	idle.chunk = 1;
+	idle.frozen = true;
+	idle.expect_key = busy.key = 77;
+	busy.expect_key = idle.key = 78;
+	busy.total = 400000;
+	World w(wc, c, c);
+	Peer ends[2] = {Peer(reader == 0 ? idle : busy, wc.seed), Peer(reader == 1 ? idle : busy, wc.seed + 1)};
+	Peer &from = ends[1 - reader], &to = ends[reader];
+	uint64_t thawed, took;
+
+	to.closing = true; /* its pump does nothing */
+	w.on_accept = [&](strake_stream *s) {
+		ends[1].attach(s);
+		ends[1].start();
+		return 0;
+	};
+	EXPECT_EQ(0, w.connect(&ends[0]));
+	EXPECT_FALSE(w.run([&] { return to.received >= 300000; }, 3000000000ULL)) << "the window did not shut";
+	EXPECT_LT(60000u, to.received);
+	uint64_t had = to.received;
+	int left = lost, updates = 0;
+	bool probed = false;
+	w.wire->filter = [&](int side, std::vector<uint8_t> &) {
+		if (side != reader) {
+			probed = true;
+			return true;
+		}
+		updates += !probed;
+		return left-- <= 0;
+	};
+	to.conf.frozen = false;
+	thawed = w.now();
+	to.release_all();
+	EXPECT_TRUE(w.run([&] { return to.received > had; }, 60000000000ULL)) << "it stands still";
+	took = w.now() - thawed;
+	if (wc.drop == 0 && lost > 0) {
+		EXPECT_EQ(1, updates) << "one update, and the rest is the sender's";
+		EXPECT_TRUE(probed);
+	}
+	EXPECT_TRUE(w.run([&] { return to.received == busy.total; }, 60000000000ULL));
+	EXPECT_EQ(0u, to.bad);
+	to.stream->ops->close(to.stream);
+	EXPECT_TRUE(w.run([&] { return ends[0].closed && ends[1].closed; }, 120000000000ULL));
+	EXPECT_EQ(0, from.err);
+	EXPECT_EQ(0, to.err);
+	return took;
+}
+
+TEST(TcpSim, ALostWindowUpdateIsFoundOutByTheSender)
+{
+	for (int reader : {0, 1}) {
+		WireConf wc;
+
+		SCOPED_TRACE("reader " + std::to_string(reader));
+		EXPECT_LT(stop_and_go(wc, reader, 0), 10000000u);
+		/* By then probes are up to 4 s apart: each that goes unanswered costs as much. */
+		EXPECT_LT(stop_and_go(wc, reader, 1), 5000000000u);
+		EXPECT_LT(stop_and_go(wc, reader, 4), 60000000000u);
+	}
+}
+
+TEST(TcpSim, ReadersStopAndGoOnOverALossyWire)
+{
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		WireConf wc;
+
+		SCOPED_TRACE("seed " + std::to_string(seed));
+		wc.seed = seed;
+		wc.drop = 0.1;
+		wc.reorder = 0.05;
+		wc.dup = 0.02;
+		stop_and_go(wc, seed % 2, 1);
+		if (HasFailure())
+			break;
+	}
+}
+
 static double
 goodput(const WireConf &wc, const char *cc, uint64_t total)
 {

@@ -109,6 +109,16 @@ TEST_F(NvmfConnect, RefusesEverythingBeforeConnect)
 	EXPECT_EQ(NVME_SC_SEQUENCE, identify(h, NVME_CNS_CTRLR).sc());
 	EXPECT_EQ(NVME_SC_SEQUENCE, property_get(h, NVME_PROP_CSTS).sc());
 	EXPECT_EQ(NVME_SC_SEQUENCE, run(h, rw(NVME_IO_READ, 0, 1, 512)).sc());
+	/* All else there is or may be: authentication, discovery's log, whatever comes. */
+	for (unsigned int i = 0; i < 512; i++) {
+		nvme_cmd sqe = {};
+
+		sqe.opc = i < 256 ? NVME_OPC_FABRICS : (uint8_t)i;
+		sqe.fctype = i < 256 ? (uint8_t)i : 0;
+		if (sqe.opc == NVME_OPC_FABRICS && sqe.fctype == NVME_FCTYPE_CONNECT)
+			continue;
+		ASSERT_EQ(NVME_SC_SEQUENCE, run(h, sqe).sc()) << i;
+	}
 }
 
 TEST_F(NvmfConnect, RefusesASecondConnectOnAQueue)

@@ -322,3 +322,66 @@ TEST_F(Raw, EndsSegmentsWherePagesEndIfTheirSumsAreKnown)
 	EXPECT_EQ(0u, w->wire->sums_wrong);
 	EXPECT_TRUE(out[1].flags & TCP_PSH);
 }
+
+/* RFC 3168, 6.1.2: once for each window of data, and the next new segment says so. */
+TEST_F(Raw, GivesWayOnceToAnEchoOfCongestion)
+{
+	out.clear();
+	inject(segment(TCP_SYN | TCP_ECE | TCP_CWR, 1000, 0, "", {2, 4, 3, 0xe8}));
+	w->turn(1000);
+	ASSERT_EQ(TCP_SYN | TCP_ACK | TCP_ECE, out.at(0).flags);
+	seq = 1001;
+	ack = out[0].seq + 1;
+	send(TCP_ACK, seq, ack);
+	uint32_t before = conn()->cc.cwnd;
+	write(numbers(before));
+	w->turn(1000);
+	send(TCP_ACK | TCP_ECE, seq, ack + 1000);
+	uint32_t after = conn()->cc.cwnd;
+	EXPECT_LT(after, before);
+	EXPECT_EQ(1u, n().ecn_reductions);
+	send(TCP_ACK | TCP_ECE, seq, ack + 2000);
+	EXPECT_GE(conn()->cc.cwnd, after) << "of the same window";
+	EXPECT_EQ(1u, n().ecn_reductions);
+	send(TCP_ACK, seq, ack + before);
+	write(numbers(2000));
+	out.clear();
+	w->turn(1000);
+	ASSERT_EQ(2u, out.size());
+	EXPECT_TRUE(out[0].flags & TCP_CWR);
+	EXPECT_FALSE(out[1].flags & TCP_CWR) << "said once";
+	send(TCP_ACK | TCP_ECE, seq, ack + before + 1000);
+	EXPECT_EQ(2u, n().ecn_reductions) << "of the next window";
+}
+
+TEST_F(Raw, HeedsNoEchoThatWasNotAgreed)
+{
+	establish(kSack);
+	write(numbers(5000));
+	w->turn(1000);
+	uint32_t before = conn()->cc.cwnd;
+	send(TCP_ACK | TCP_ECE, seq, ack + 1000);
+	EXPECT_GE(conn()->cc.cwnd, before);
+	EXPECT_EQ(0u, n().ecn_reductions);
+}
+
+/* AF_XDP sends from one mbuf only: what is copied for its sake is counted, and nothing is where there is room. */
+TEST_F(Raw, CountsWhatItCopiesForPortsOfOneSegment)
+{
+	for (uint16_t most : {1, 8}) {
+		WireConf wc;
+
+		wc.tx_segs_max = most;
+		user.put();
+		w.reset();
+		accepts = 0;
+		build(wc, conf());
+		establish(kSack);
+		write(numbers(5000));
+		out.clear();
+		w->turn(1000);
+		EXPECT_EQ(5u, out.size());
+		EXPECT_EQ(most == 1 ? 5u : 0u, w->wire->side(1)->linearised);
+		EXPECT_EQ(0u, w->wire->linear_violations);
+	}
+}
