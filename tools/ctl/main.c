@@ -121,6 +121,7 @@ static const struct {
 	{"store",
 	 {"name", "bytes", "free_bytes", "logical_blocks", "shared_blocks", "unique_blocks", "plain_bytes",
 	  "stored_bytes", "full", "failed"}},
+	{"class", {"class", "requests", "under_way", "bytes", "errors"}},
 	{"stage", {"name", "kind", "lcore", "down", "up", "bytes", "errors", "cycles"}},
 };
 
@@ -198,6 +199,7 @@ LIST_OR_SHOW(group)
 LIST_OR_SHOW(store)
 LIST_OR_SHOW(connection)
 LIST_OR_SHOW(stage)
+LIST_OR_SHOW(class)
 LIST_OR_SHOW(port)
 LIST_OR_SHOW(subsystem)
 
@@ -625,12 +627,6 @@ cmd_lcore(void *values, int argc, char **argv)
 }
 
 static int
-cmd_class(void *values, int argc, char **argv)
-{
-	return show_query(values, "/strake/class/list", "the appliance has no list of classes");
-}
-
-static int
 cmd_stop(void *values, int argc, char **argv)
 {
 	return change_sure(values, "stop", "every host loses its volumes until the appliance is started again");
@@ -727,7 +723,7 @@ static const struct cli_cmd cmds[] = {
 	 cmd_listener},
 	{"stage", "[list | show NAME]", "stages and their work", none, 0, 2, cmd_stage},
 	{"port", "[list | show NAME]", "network ports", none, 0, 2, cmd_port},
-	{"class", "", "classes of requests and what was counted for them", none, 0, 0, cmd_class},
+	{"class", "[list | show N]", "classes of requests: how many, bytes, errors, latency", none, 0, 2, cmd_class},
 	{"tcp", "[PORT]", "connections and counters of the ports' own TCP", none, 0, 1, cmd_tcp},
 	{"lcore", "", "processor cores in use", none, 0, 0, cmd_lcore},
 	{"top", "", "a live view; q quits", top_opts, 0, 0, cmd_top},

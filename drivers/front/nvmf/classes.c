@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_malloc.h>
+
 #include "io.h"
 #include "target.h"
 
@@ -26,6 +28,8 @@ static struct {
 	char **hosts; /* number is index + 1 */
 	unsigned int n_hosts;
 } rules;
+
+bool nvmf_classes_counted; /* main's, before data lcores begin */
 
 /* --- rules ---------------------------------------------------------------------------------------------------------
  */
@@ -101,6 +105,7 @@ nvmf_rules_create(const struct conf *conf, char *err, size_t errlen)
 		ret = rule_fill(&rules.list[rules.n], &conf->classes[rules.n], conf->n_classes - rules.n);
 	if (ret < 0)
 		snprintf(err, errlen, "classes: out of memory");
+	nvmf_classes_counted = ret == 0;
 	return ret;
 }
 
@@ -112,6 +117,7 @@ nvmf_rules_destroy(void)
 	free(rules.hosts);
 	free(rules.list);
 	memset(&rules, 0, sizeof(rules));
+	nvmf_classes_counted = false;
 }
 
 /* --- routes --------------------------------------------------------------------------------------------------------
@@ -171,11 +177,49 @@ nvmf_classes_put(struct nvmf_classes *classes)
 /* --- bursts, on a data lcore ---------------------------------------------------------------------------------------
  */
 
+int
+nvmf_classes_lcore_init(struct nvmf_lcore *lc)
+{
+	if (rules.n == 0)
+		return 0;
+	for (unsigned int i = 0; i <= rules.n; i++) {
+		struct nvmf_class_stats **s = &lc->classes[i < rules.n ? rules.list[i].cls : 0];
+
+		if (*s == NULL)
+			*s = rte_zmalloc("nvmf_class", sizeof(**s), RTE_CACHE_LINE_SIZE);
+		if (*s == NULL) {
+			nvmf_classes_lcore_fini(lc);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+void
+nvmf_classes_lcore_fini(struct nvmf_lcore *lc)
+{
+	for (unsigned int i = 0; i < RTE_DIM(lc->classes); i++)
+		rte_free(lc->classes[i]);
+}
+
+void
+nvmf_class_count(const struct strake_unit *u)
+{
+	struct nvmf_class_stats *s = nvmf_lcore_self()->classes[u->cls];
+	uint64_t now = strake_now();
+
+	if (u->status != 0)
+		s->errors++;
+	else
+		s->bytes += u->nbytes;
+	strake_hist_add(&s->latency, now > u->t_start ? now - u->t_start : 0);
+}
+
 static void
 classify(const struct strake_classifier *c, struct strake_req **reqs, uint16_t n)
 {
 	struct strake_class_key keys[STRAKE_BURST];
-	uint64_t *seen = nvmf_lcore_self()->classes;
+	struct nvmf_class_stats **stats = nvmf_lcore_self()->classes;
 	uint8_t cls[STRAKE_BURST];
 
 	for (uint16_t i = 0; i < n; i++) {
@@ -195,7 +239,7 @@ classify(const struct strake_classifier *c, struct strake_req **reqs, uint16_t n
 	strake_classify(c, keys, cls, n);
 	for (uint16_t i = 0; i < n; i++) {
 		reqs[i]->u.cls = cls[i];
-		seen[cls[i]]++;
+		stats[cls[i]]->requests++;
 	}
 }
 

@@ -17,7 +17,9 @@
 #include "strake_classify.h"
 
 #include "nvmf.h"
+#include "strake_unit.h"
 
+struct nvmf_lcore;
 struct nvmf_subsystem;
 
 /** Never changed once made. */
@@ -40,6 +42,21 @@ int nvmf_classes_create(struct nvmf_classes **out, struct strake_route *routes, 
 int nvmf_classes_change(struct nvmf_classes **out, const struct nvmf_classes *old, const struct nvmf_subsystem *sub,
 			uint32_t nsid, struct strake_volume *vol);
 void nvmf_classes_put(struct nvmf_classes *classes);
+
+/** Room for the figures of all classes there are; a data lcore's. @return 0, -ENOMEM. */
+int nvmf_classes_lcore_init(struct nvmf_lcore *lc);
+void nvmf_classes_lcore_fini(struct nvmf_lcore *lc);
+
+/** There are rules, so requests are counted by class. */
+extern bool nvmf_classes_counted;
+void nvmf_class_count(const struct strake_unit *u);
+/** A request of a command has ended; where it began. */
+static inline void
+nvmf_class_ended(const struct strake_unit *u)
+{
+	if (unlikely(nvmf_classes_counted))
+		nvmf_class_count(u);
+}
 
 /** Submit a burst of requests of one lcore's commands, each with its class. */
 void nvmf_submit(struct strake_req **reqs, uint16_t n);

@@ -65,6 +65,7 @@ range_done(struct strake_unit *u)
 	struct nvmf_cmd *cmd = u->arg;
 	uint16_t sc;
 
+	nvmf_class_ended(u);
 	if (u->status != 0 && cmd->r_err == 0)
 		cmd->r_err = u->status;
 	strake_req_free(strake_req_of(u));

@@ -96,6 +96,7 @@ fused_done(struct strake_unit *u)
 	struct nvmf_cmd *first = u->arg, *second = first->pair;
 	uint16_t sc = nvmf_status_of(u->status, u->op);
 
+	nvmf_class_ended(u);
 	if (u->status == 0) {
 		first->qp->bytes_in += second->xfer_len;
 		first->qp->writes++;

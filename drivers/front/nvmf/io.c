@@ -121,6 +121,7 @@ io_done(struct strake_unit *u)
 	struct nvmf_cmd *cmd = u->arg;
 	struct nvmf_qpair *qp = cmd->qp;
 
+	nvmf_class_ended(u);
 	if (unlikely(u->status != 0)) {
 		uint16_t sc = nvmf_status_of(u->status, u->op);
 

@@ -11,6 +11,7 @@
  */
 
 #include "ns.h"
+#include "strake_telemetry.h"
 
 /** Where a lent command is (nvmf_cmd::state). */
 enum nvmf_cmd_state {
@@ -38,6 +39,12 @@ struct nvmf_note {
 	bool busy;
 };
 
+/** What a class of service came to on one lcore: requests, not commands. */
+struct nvmf_class_stats {
+	uint64_t requests, errors, bytes; /**< requests: begun; the others of those that ended */
+	struct strake_hist latency;	  /**< ns in the pipeline */
+};
+
 /** What each data lcore has. */
 struct nvmf_lcore {
 	struct strake_poller poller;
@@ -46,8 +53,9 @@ struct nvmf_lcore {
 	struct nvmf_note note[NVMF_NOTES];
 	uint64_t notes_lost;
 	struct nvmf_sweep *sweeps;
-	struct nvmf_qpair *qpairs;	 /**< all that live here, by lc_next */
-	uint64_t classes[UINT8_MAX + 1]; /**< requests of each class; counted only if there are rules */
+	struct nvmf_qpair *qpairs; /**< all that live here, by lc_next */
+	/** By class. There are those a rule gives, and class 0 if there is any rule: what a request can be of. */
+	struct nvmf_class_stats *classes[UINT8_MAX + 1];
 };
 
 struct nvmf_lcore *nvmf_lcore_self(void);

@@ -4,8 +4,8 @@
 
 /*
  * /strake/subsystem/list, /strake/listener/list and info, /strake/controller/list, /strake/controller/info,
- * /strake/class/list. Main takes a picture, the telemetry thread shows it. A picture main did not deliver in time is
- * left to it for ever, as strake_msg_call() asks.
+ * /strake/class/list and info. Main takes a picture, the telemetry thread shows it. A picture main did not deliver in
+ * time is left to it for ever, as strake_msg_call() asks.
  */
 
 #include <errno.h>
@@ -26,7 +26,7 @@ struct picture {
 	union {
 		char nqn[LIST_MAX][NVME_NQN_LEN];
 		uint64_t ids[LIST_MAX];
-		uint64_t classes[UINT8_MAX + 1];
+		struct nvmf_class_stats cls;
 		struct {
 			char subnqn[NVME_NQN_LEN], hostnqn[NVME_NQN_LEN], peer[64];
 			uint64_t cntlid, queues, kato, csts, dying, aers, errors_logged, keep_alive_expired;
@@ -121,16 +121,44 @@ picture_ctrlrs(void *arg)
 	return 0;
 }
 
+static bool
+class_exists(unsigned int c)
+{
+	for (uint16_t i = 0; i < STRAKE_LCORE_MAX; i++)
+		if (nvmf_lcore_at(i) != NULL && nvmf_lcore_at(i)->classes[c] != NULL)
+			return true;
+	return false;
+}
+
 static int
 picture_classes(void *arg)
 {
 	struct picture *p = arg;
+	unsigned int i = 0;
 
+	for (unsigned int c = 0; c <= UINT8_MAX; c++)
+		if (class_exists(c) && i++ >= p->first && p->n < p->count)
+			p->ids[p->n++] = c;
+	return 0;
+}
+
+static int
+picture_class(void *arg)
+{
+	struct picture *p = arg;
+
+	if (p->id > UINT8_MAX || !class_exists(p->id))
+		return -ENOENT;
 	for (uint16_t i = 0; i < STRAKE_LCORE_MAX; i++) {
 		const struct nvmf_lcore *lc = nvmf_lcore_at(i);
+		const struct nvmf_class_stats *s = lc != NULL ? lc->classes[p->id] : NULL;
 
-		for (unsigned int c = 0; lc != NULL && c < RTE_DIM(lc->classes); c++)
-			p->classes[c] += lc->classes[c];
+		if (s == NULL)
+			continue;
+		p->cls.requests += s->requests;
+		p->cls.errors += s->errors;
+		p->cls.bytes += s->bytes;
+		strake_hist_merge(&p->cls.latency, &s->latency);
 	}
 	return 0;
 }
@@ -227,18 +255,35 @@ static int
 list_classes(const char *cmd, const char *params, struct rte_tel_data *d)
 {
 	struct picture *p;
-	int ret = take(&p, NULL, picture_classes);
-	char key[8];
+	int ret = take(&p, params, picture_classes);
 
 	if (ret < 0)
 		return ret;
+	rte_tel_data_start_array(d, RTE_TEL_U64_VAL);
+	for (unsigned int i = 0; i < p->n; i++)
+		rte_tel_data_add_array_u64(d, p->ids[i]);
+	free(p);
+	return 0;
+}
+
+static int
+info_class(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct picture *p;
+	int ret;
+
+	if (params == NULL || *params == '\0')
+		return -EINVAL;
+	ret = take(&p, params, picture_class);
+	if (ret < 0)
+		return ret;
 	rte_tel_data_start_dict(d);
-	for (unsigned int c = 0; c < RTE_DIM(p->classes); c++) {
-		if (p->classes[c] == 0)
-			continue;
-		snprintf(key, sizeof(key), "%u", c);
-		rte_tel_data_add_dict_u64(d, key, p->classes[c]);
-	}
+	rte_tel_data_add_dict_u64(d, "class", p->id);
+	rte_tel_data_add_dict_u64(d, "requests", p->cls.requests);
+	rte_tel_data_add_dict_u64(d, "under_way", p->cls.requests - RTE_MIN(p->cls.requests, p->cls.latency.count));
+	rte_tel_data_add_dict_u64(d, "bytes", p->cls.bytes);
+	rte_tel_data_add_dict_u64(d, "errors", p->cls.errors);
+	strake_hist_tel(&p->cls.latency, d, "latency_ns");
 	free(p);
 	return 0;
 }
@@ -285,6 +330,8 @@ nvmf_telemetry_init(void)
 	strake_tel_register("/strake/listener/info", cb_listener, "One listener. Parameters: ADDRESS:PORT");
 	strake_tel_register("/strake/controller/list", list_ctrlrs, "Ids of the controllers. Parameters: first,count");
 	strake_tel_register("/strake/class/list", list_classes,
-			    "Requests of each class of service since the start; empty while there are no rules");
+			    "Classes of service that requests can be of; none without rules. Parameters: first,count");
+	strake_tel_register("/strake/class/info", info_class,
+			    "Requests, bytes, errors and latency of a class of service. Parameter: its number");
 	strake_tel_register("/strake/controller/info", info_ctrlr, "One controller. Parameters: id");
 }

@@ -347,6 +347,10 @@ nvmf_lcore_init(void)
 	lc->poller.fd = -2;
 	fifo_init(&lc->waits);
 	fifo_init(&lc->ending);
+	if (nvmf_classes_lcore_init(lc) < 0) {
+		rte_free(lc);
+		return -ENOMEM;
+	}
 	lcores[self] = lc;
 	strake_poller_add(&lc->poller);
 	__atomic_fetch_or(&nvmf_target->lcores, 1u << self, __ATOMIC_RELEASE);
@@ -362,6 +366,7 @@ nvmf_lcore_fini(void)
 		return;
 	__atomic_fetch_and(&nvmf_target->lcores, ~(1u << self), __ATOMIC_RELEASE);
 	strake_poller_del(&lcores[self]->poller);
+	nvmf_classes_lcore_fini(lcores[self]);
 	rte_free(lcores[self]);
 	lcores[self] = NULL;
 }

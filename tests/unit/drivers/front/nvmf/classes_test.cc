@@ -51,6 +51,12 @@ class NvmfClasses : public Rig
 		return q;
 	}
 
+	static const nvmf_class_stats *
+	stats(uint8_t cls)
+	{
+		return nvmf_lcore_at(1)->classes[cls];
+	}
+
 	/* Class of a one-block command as the last stage saw it. */
 	uint8_t
 	seen(Host &q, uint8_t opc, uint64_t slba = 0, uint32_t nsid = 1)
@@ -73,7 +79,7 @@ TEST_F(NvmfClasses, AreAllZeroWithoutRules)
 
 	EXPECT_EQ(0, seen(q, NVME_IO_READ));
 	EXPECT_EQ(nullptr, q.qp.ns->array->rules) << "nobody asks";
-	EXPECT_EQ(0u, nvmf_lcore_at(1)->classes[0]) << "nor counts";
+	EXPECT_EQ(nullptr, stats(0)) << "nor counts";
 }
 
 TEST_F(NvmfClasses, ComeFromTheFirstRuleThatMatches)
@@ -89,9 +95,11 @@ TEST_F(NvmfClasses, ComeFromTheFirstRuleThatMatches)
 	EXPECT_EQ(7, seen(q, NVME_IO_READ));
 	EXPECT_EQ(200, seen(q, NVME_IO_WRITE));
 	EXPECT_EQ(200, seen(q, NVME_IO_FLUSH));
-	EXPECT_EQ(1u, nvmf_lcore_at(1)->classes[7]);
-	EXPECT_EQ(2u, nvmf_lcore_at(1)->classes[200]);
-	EXPECT_EQ(0u, nvmf_lcore_at(1)->classes[9]);
+	EXPECT_EQ(1u, stats(7)->requests);
+	EXPECT_EQ(2u, stats(200)->requests);
+	EXPECT_EQ(0u, stats(9)->requests);
+	EXPECT_EQ(0u, stats(0)->requests);
+	EXPECT_EQ(nullptr, stats(8)) << "no rule gives it";
 }
 
 TEST_F(NvmfClasses, GoByHostSubsystemAndNamespace)
@@ -181,8 +189,45 @@ TEST_F(NvmfClasses, ReachFusedPairsAndRangesAndWhatHadToWait)
 	turn(30);
 	for (Cmd *c : cmds)
 		ASSERT_TRUE(c->done);
-	EXPECT_EQ(262u, nvmf_lcore_at(1)->classes[8]);
-	EXPECT_EQ(0u, nvmf_lcore_at(1)->classes[0]);
+	EXPECT_EQ(262u, stats(8)->requests);
+	EXPECT_EQ(262u, stats(8)->latency.count) << "each ended once";
+	EXPECT_EQ(0u, stats(0)->requests);
+}
+
+TEST_F(NvmfClasses, TellBytesErrorsAndLatency)
+{
+	conf_class reads = rule(7);
+	const char *op[] = {"read"};
+
+	reads.ops = op;
+	reads.n_ops = 1;
+	with({reads});
+	Host &q = io(admin());
+
+	EXPECT_EQ(7, seen(q, NVME_IO_READ));
+	EXPECT_EQ(0, run(q, rw(NVME_IO_READ, 0, 8, 4096)).sc());
+	EXPECT_EQ(0, seen(q, NVME_IO_WRITE));
+	EXPECT_EQ(512u + 4096, stats(7)->bytes);
+	EXPECT_EQ(512u, stats(0)->bytes) << "what no rule matches";
+	disk->fail = -EIO;
+	EXPECT_NE(0, run(q, rw(NVME_IO_READ, 0, 1, 512)).sc());
+	disk->fail = 0;
+	EXPECT_EQ(1u, stats(7)->errors);
+	EXPECT_EQ(512u + 4096, stats(7)->bytes) << "a failed one moved nothing";
+	EXPECT_EQ(0u, stats(0)->errors);
+	disk->hold = true;
+	Cmd &slow = submit(q, rw(NVME_IO_READ, 0, 1, 512));
+	turn(50);
+	EXPECT_EQ(4u, stats(7)->requests);
+	EXPECT_EQ(3u, stats(7)->latency.count) << "one is under way";
+	uint64_t before = stats(7)->latency.max;
+	disk->hold = false;
+	strake_lcore_enter(1);
+	nvmf_mem_release(disk);
+	turn(3);
+	ASSERT_TRUE(slow.done);
+	EXPECT_EQ(4u, stats(7)->latency.count);
+	EXPECT_LT(before, stats(7)->latency.max);
 }
 
 /* Rules outlive the namespaces: what is added while hosts are connected is found by route and classified. */
