@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -105,6 +106,37 @@ class Appliance:
         check(r.returncode == 0, f"strakectl {' '.join(args)}: {r.stdout.decode()}")
         return json.loads(r.stdout) if r.stdout.strip() else None
 
+    @contextlib.contextmanager
+    def telemetry(self):
+        """A function that asks DPDK's telemetry socket, whatever strakectl makes of it; None: it has no answer."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.settimeout(30)
+            s.connect(f"/var/run/dpdk/{self.bench.name}/dpdk_telemetry.v2")
+            most = json.loads(s.recv(4096))["max_output_len"] + 1024
+
+            def ask(query):
+                s.send(query.encode())
+                return next(iter(json.loads(s.recv(most)).values()))
+
+            yield ask
+
+    def answers_all(self):
+        """Ask every command under /strake/, those of one thing with the first of their list. Returns the answers."""
+        said = {}
+        with self.telemetry() as ask:
+            for cmd in ask("/"):
+                if not cmd.startswith("/strake/"):
+                    continue
+                of = "/strake/port/list" if cmd == "/strake/tcp/info" else re.sub("info$", "list", cmd)
+                first = ask(of) if cmd.endswith("info") else None
+                if first == []:
+                    continue  # there is none of that kind
+                tries = [f"{cmd},{first[0]}"] if first else [cmd, f"{cmd},1"]
+                said[cmd] = next((a for a in map(ask, tries) if a is not None), None)
+        silent = [cmd for cmd, a in said.items() if a is None]
+        check(said and not silent, f"no answer from {silent}")
+        return said
+
     def say(self, line):
         """One line to the control socket itself."""
         with socket.socket(socket.AF_UNIX) as s:
@@ -146,6 +178,30 @@ class Client:
         check(out["error"] == "" and out["read"]["errors"] == 0 and out["write"]["errors"] == 0, f"errors: {out}")
         check(out["verify"]["mismatches"] == 0, f"wrong bytes: {out['verify']}")
         return out
+
+
+@contextlib.contextmanager
+def stopped_readers(b, ns, client, n):
+    """Hosts that ask for more than the kernel holds for them, and then read nothing: stopped processes."""
+    for key, most in (("tcp_rmem", 65536), ("tcp_wmem", 262144)):
+        b.sh("ip", "netns", "exec", ns, "sysctl", "-qw", f"net.ipv4.{key}=4096 16384 {most}")
+    hosts = [client.begin("bench", "--pattern", "read", "--bs", "128K", "--depth", "64", "--time", "300s",
+                          "--keep-alive", "0") for _ in range(n)]
+    time.sleep(1)
+    for p in hosts:
+        check(p.poll() is None, "a host ended before it was stopped")
+        p.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for p in hosts:
+            p.kill()
+            p.wait()
+
+
+def io_connections(appliance):
+    """Connections of I/O queues."""
+    return [c for c in appliance.ctl("connection", "list") if c.get("qid", 0) != 0]
 
 
 class Bench:

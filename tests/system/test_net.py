@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from harness import Skip, check, main, root_only, until
+from harness import BUILD, NQN, Skip, check, io_connections, main, root_only, stopped_readers, until
 
 OURS, HOST = "10.99.0.2", "10.99.0.1"
 OURS6, HOST6 = "fd99::2", "fd99::1"
@@ -135,6 +135,53 @@ def case_flows_are_handed_to_their_owner_on_two_lcores(b):
     handed = a.ctl("port", "show", "p0")
     check(handed["rx_handed"] > 0 and handed["rx_drop_handover"] == 0, str(handed))
     a.stop()
+
+
+def case_slow_readers_leave_others_alone(b):
+    ns, a, c = on_veth(b, 9000)
+    with stopped_readers(b, ns, c, 3):
+        works(c)
+        # They are not kept for ever: two looks, 15 s apart, that find no progress.
+        until(lambda: not io_connections(a), 120, "the end of those who do not read")
+    works(c)
+    a.stop()
+
+
+def case_telemetry_of_ports(b):
+    ns, a, c = on_veth(b, 1500)
+    works(c)
+    said = a.answers_all()
+    port, tcp = said["/strake/port/info"], said["/strake/tcp/info"]
+    check(port["rx_packets"] > 0 and port["tx_packets"] > 0, str(port))
+    check(tcp["accepted"] > 0 and tcp["rx_bytes"] > 16 << 20, str(tcp))
+    check("/strake/sock/info" not in said, "it has no kernel sockets")
+    a.stop()
+
+
+def memif_bench(b, *args):
+    """strake-bench, whose TCP and NVMe/TCP are its own, against an appliance over shared memory."""
+    device = f"role=server,socket={b.folder}/memif,socket-abstract=no,bsize=9216"
+    conf = b.conf(listener="  - {port: p0, address: 10.78.0.2}", data_cpus="[1]" if os.cpu_count() > 1 else "[0]")
+    a = b.appliance(conf + f"ports:\n  - {{name: p0, device: \"net_memif0,{device}\", mtu: 9000, "
+                    "addresses: [10.78.0.2/24]}\n").start()
+    cmd = [os.path.join(BUILD, "tools", "load", "strake-bench"), "run", "--memory", "256M", "--nqn", NQN, "--json",
+           "--timeout", "60s", "--time", "500ms", "--size", "16M", "--depth", "32", "--verify", "--check", "--device",
+           f"net_memif0,role=client,socket={b.folder}/memif,socket-abstract=no", *args]
+    p = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180,
+                       check=False, text=True)
+    check(p.returncode == 0, f"status {p.returncode}: {p.stdout}")
+    out = json.loads(p.stdout[p.stdout.index("{"):])
+    volume = a.ctl("volume", "show", "v0")
+    a.stop()
+    return out, volume
+
+
+def case_memif_serves_another_process(b):
+    for args in (["--pattern", "randrw", "--conns", "2"], ["--pattern", "read", "--bs", "128K", "--hdgst", "--ddgst"]):
+        out, volume = memif_bench(b, *args)
+        check(volume["write_bytes"] >= 16 << 20 and volume["read_ops"] > 0 and volume["read_errors"] == 0, str(volume))
+        check(out["read"]["errors"] == 0 and out["write"]["errors"] == 0, str(out))
+        check(out["verify"]["checked"] > 0 and out["verify"]["mismatches"] == 0, str(out))
 
 
 def case_virtio_user_behind_a_switch(b):

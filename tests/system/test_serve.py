@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from harness import STRAKECTL, NQN, Skip, check, main, root_only, until
+from harness import STRAKECTL, NQN, Skip, check, io_connections, main, root_only, stopped_readers, until
 
 KEY = os.urandom(64)
 CRYPTO = ", stages: [crypto: {key_file: v0.key}]"
@@ -207,6 +207,16 @@ def case_two_data_lcores_a_stage_of_its_own_and_wandering_slabs(b):
         a.say(f"slab move volume=v0 slab={i % 2} lcore={1 + (i // 2) % 2}")
     out, _ = load.communicate(timeout=60)
     check(load.returncode == 0 and json.loads(out)["verify"]["mismatches"] == 0, out.decode())
+    for _ in range(64):
+        socket.create_connection(("127.0.0.1", b.port), 30).close()
+    counted = {}
+
+    def dealt_out():
+        counted.update(a.ctl("tcp", "kernel"))
+        return counted["accepts"] >= 64
+
+    until(dealt_out, 30, "the connections")
+    check(counted["accepts_lcore_1"] > 0 and counted["accepts_lcore_2"] > 0, f"one lcore got all: {counted}")
     a.stop()
 
 
@@ -275,7 +285,19 @@ def case_foreign_drive_is_named_and_left_alone(b):
         check(f.read() == bytes(other), "a foreign drive was written to")
 
 
-def case_port_scanner_and_slow_reader_leave_others_alone(b):
+def case_slow_readers_leave_others_alone(b):
+    root_only()
+    ns = b.netns("s")
+    a, c = b.appliance(b.conf(), netns=ns).start(), b.client(netns=ns)
+    with stopped_readers(b, ns, c, 3):
+        c.run("verify", "--length", "16M", "--queues", "2")
+        c.bench_run("--pattern", "randrw", "--verify", "--size", "16M", "--time", "1s", "--depth", "16")
+        check(io_connections(a), "nobody was kept waiting")
+    c.run("verify", "--length", "4M")
+    a.stop()
+
+
+def case_port_scanner_and_silent_hosts_leave_others_alone(b):
     b.appliance(b.conf()).start()
     load = b.client().begin("bench", "--pattern", "randrw", "--verify", "--size", "16M", "--time", "4s", "--json")
     ends = time.monotonic() + 3
@@ -344,6 +366,31 @@ def case_telemetry_by_dpdk_s_own_script(b):
     volume = answers[2]["/strake/volume/info"]
     check(volume["block_bytes"] == 4096 and answers[5]["/strake/group/info"]["chunk_bytes"] == 65536, str(answers))
     check(volume["write_bytes"] >= 4 << 20 and "write_latency_ns" in volume or "write_latency" in volume, str(volume))
+    a.stop()
+
+
+def case_every_telemetry_command_answers(b):
+    conf = b.conf() + "classes:\n  - {class: 7, ops: [read]}\n"
+    a = b.appliance(conf).start()
+    a.ctl("trace", "on", "--sample", "10")
+    with_load = b.client().begin("bench", "--pattern", "randrw", "--verify", "--size", "8M", "--time", "60s")
+    until(lambda: a.ctl("controller", "list"), 30, "a host")
+    until(lambda: a.ctl("class", "show", "7")["bytes"] > 1 << 20, 30, "its reads")
+    said = a.answers_all()
+    kinds = ["status", "class/info", "connection/info", "controller/info", "drive/info", "group/info", "lcore/list",
+             "lcore/steps", "listener/info", "sock/info", "stage/info", "subsystem/list", "trace", "volume/info"]
+    missing = [k for k in kinds if f"/strake/{k}" not in said]
+    check(not missing, f"nothing tells of {missing}: {sorted(said)}")
+    reads = a.ctl("class", "show", "7")
+    check(reads["requests"] > 0 and reads["errors"] == 0 and reads["latency_ns"]["count"] > 0, str(reads))
+    check(a.ctl("class", "show", "0")["bytes"] > 0, "writes are of no class")
+    steps = a.ctl("trace", "show")
+    check(any(" down " in s and "v0.plain" in s for s in steps) and any(" end " in s for s in steps), str(steps[:20]))
+    check(all("class 7" in s for s in steps if " req read " in s), str(steps[:20]))
+    a.ctl("trace", "off")
+    check(a.ctl("trace", "show") == [] or all(" begin " not in s for s in a.ctl("trace", "show")), "it goes on")
+    with_load.kill()
+    with_load.wait()
     a.stop()
 
 
