@@ -9,6 +9,7 @@
 
 #include <openssl/crypto.h>
 
+#include "gcm_soft.h"
 #include "gcm_stage.h"
 #include "secret.h"
 
@@ -28,11 +29,12 @@ answered(struct strake_msg *msg)
 		slot->epoch = ask->epoch;
 		slot->opening = ask->opening;
 		slot->generation = ask->generation;
-		if (ask->status == 0) {
+		if (ask->status == 0 && lc->lane.dead)
+			slot->soft = gcm_soft_session(ask->key, ask->want.epoch == 0);
+		else if (ask->status == 0)
 			slot->session = gcm_device_session(lc->slots.dev, ask->key, ask->want.epoch == 0);
-			if (slot->session == NULL)
-				slot->generation = 0; /* asked again */
-		}
+		if (ask->status == 0 && slot->session == NULL && slot->soft == NULL)
+			slot->generation = 0; /* asked again */
 	}
 	OPENSSL_cleanse(ask->key, sizeof(ask->key));
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gcm_slot.h"
+#include "gcm_soft.h"
 
 #define WAYS 8u
 
@@ -21,6 +22,7 @@ static void
 empty(struct gcm_slots *s, struct gcm_slot *slot)
 {
 	gcm_device_session_free(s->dev, slot->session);
+	gcm_soft_session_free(slot->soft);
 	memset(slot, 0, sizeof(*slot));
 }
 

@@ -36,7 +36,8 @@ struct gcm_slot {
 	uint32_t generation;	 /**< 0: the slot is empty */
 	uint32_t jobs;		 /**< that use it */
 	uint64_t used;		 /**< the larger, the later */
-	void *session;		 /**< NULL: there is no such key */
+	void *session;		 /**< the device's */
+	void *soft;		 /**< in its place, when the device is lost; neither: there is no such key */
 };
 
 struct gcm_slots {

@@ -11,6 +11,7 @@
 #include <rte_malloc.h>
 #include <rte_telemetry.h>
 
+#include "gcm_soft.h"
 #include "gcm_stage.h"
 #include "key.h"
 #include "secret.h"
@@ -18,8 +19,8 @@
 /*
  * The seal stage: AES-256-GCM over the chunks of a log volume, by a cryptodev. Sealing and opening are the same walk: a
  * session for the chunk's key (asked of main when it is not at hand), a job, the device, and on. Whoever lacks a key, a
- * page or room at the device waits (HELD) in one queue. There is no way round the cipher: what cannot be sealed or
- * opened fails.
+ * page or room at the device waits (HELD) in one queue. When the device is lost the processor takes its place. There is
+ * no way round the cipher: what cannot be sealed or opened fails.
  */
 
 struct burst {
@@ -106,8 +107,10 @@ static void
 lcore_free(struct gcm_lcore *lc)
 {
 	gcm_lane_fini(&lc->lane);
-	for (unsigned int i = 0; i < GCM_SLOTS; i++)
+	for (unsigned int i = 0; i < GCM_SLOTS; i++) {
 		gcm_device_session_free(lc->slots.dev, lc->slots.slot[i].session);
+		gcm_soft_session_free(lc->slots.slot[i].soft);
+	}
 	crypto_secret_free(lc->ask);
 	rte_free(lc);
 }
@@ -180,8 +183,47 @@ next_nonce(struct gcm *g, uint8_t nonce[GCM_NONCE])
 	memcpy(nonce + sizeof(self), &count, sizeof(count));
 }
 
+/* What a write's seal says of its key. */
+static void
+name_key(struct gcm *g, struct strake_seal *seal, const struct gcm_slot *slot)
+{
+	seal->epoch = slot->epoch;
+	seal->salt = slot->opening;
+	next_nonce(g, seal->nonce);
+}
+
+/* The device is lost. @return 1: done here; else as begin(). */
+static int
+by_processor(struct strake_stage *st, struct gcm_lcore *lc, struct strake_unit *u, struct gcm_slot *slot)
+{
+	struct strake_seal *seal = &strake_chunk_of(u)->seal;
+	int ret;
+
+	if (slot->soft == NULL) {
+		/* It is the device's still: asked again, as nobody here has the key itself. */
+		const struct gcm_want want = slot->want;
+
+		slot->generation = 0;
+		gcm_ask(st, lc, &want);
+		return -EAGAIN;
+	}
+	if (u->op == STRAKE_OP_WRITE)
+		name_key(st->priv, seal, slot);
+	ret = gcm_soft_run(slot->soft, u);
+	if (ret == -ENOBUFS)
+		return -EAGAIN;
+	if (ret < 0)
+		return ret;
+	lc->stats->soft++;
+	if (u->op == STRAKE_OP_WRITE)
+		lc->stats->sealed += seal->stored;
+	else
+		lc->stats->opened += seal->stored;
+	return 1;
+}
+
 /**
- * Fill a job for it. @return 0; -EAGAIN it has to wait; else it failed, and that is the reason.
+ * Fill a job for it. @return 0; 1: it is done already; -EAGAIN it has to wait; else it failed, and that is the reason.
  */
 static int
 begin(struct strake_stage *st, struct gcm_lcore *lc, struct strake_unit *u, struct burst *burst)
@@ -200,19 +242,16 @@ begin(struct strake_stage *st, struct gcm_lcore *lc, struct strake_unit *u, stru
 		gcm_ask(st, lc, &want);
 		return -EAGAIN;
 	}
-	if (unlikely(slot->session == NULL)) {
+	if (unlikely(slot->session == NULL && slot->soft == NULL)) {
 		lc->stats->no_key++;
 		return write ? -EROFS : -EBADMSG;
 	}
 	if (unlikely(lc->lane.dead))
-		return -EIO;
+		return by_processor(st, lc, u, slot);
 	if (burst->n == STRAKE_BURST)
 		return -EAGAIN;
-	if (write) {
-		seal->epoch = slot->epoch;
-		seal->salt = slot->opening;
-		next_nonce(g, seal->nonce);
-	}
+	if (write)
+		name_key(g, seal, slot);
 	if (gcm_lane_fill(&lc->lane, u, slot->session, &job) != 0)
 		return -EAGAIN;
 	job->slot = slot;
@@ -221,7 +260,8 @@ begin(struct strake_stage *st, struct gcm_lcore *lc, struct strake_unit *u, stru
 	return 0;
 }
 
-static void
+/* @return false: the device failed with it, and it is as it was: to be done again. */
+static bool
 take_result(struct gcm_lcore *lc, struct gcm_job *job)
 {
 	struct strake_unit *u = job->unit;
@@ -232,11 +272,14 @@ take_result(struct gcm_lcore *lc, struct gcm_job *job)
 	if (ret == -EIO || (ret < 0 && u->op == STRAKE_OP_WRITE)) {
 		lc->stats->device_failures++;
 		lc->stats->devices_off += gcm_lane_failed(&lc->lane);
+		/* In place nobody knows what it did to the bytes. */
+		if (job->out != NULL)
+			return false;
 		ret = -EIO;
 	}
 	if (ret < 0) {
 		fail(lc, u, ret);
-		return;
+		return true;
 	}
 	if (job->out != NULL) {
 		strake_buf_put_list(u->bufs);
@@ -254,6 +297,7 @@ take_result(struct gcm_lcore *lc, struct gcm_job *job)
 	} else {
 		lc->stats->opened += seal->stored;
 	}
+	return true;
 }
 
 /* A unit that was HELD goes on. */
@@ -282,15 +326,17 @@ static void
 finish(struct gcm_lcore *lc, struct gcm_job *job)
 {
 	struct strake_unit *u = job->unit;
-	bool fresh = job->fresh;
+	bool fresh = job->fresh, over = true;
 
 	job->slot->jobs--;
 	if (likely(u != NULL))
-		take_result(lc, job);
+		over = take_result(lc, job);
 	gcm_lane_put(&lc->lane, job);
 	if (u == NULL)
 		return;
-	if (!fresh)
+	if (unlikely(!over))
+		wait(lc, u); /* in hand, it is HELD already */
+	else if (!fresh)
 		go_on(u);
 	else
 		u->verdict = u->status == 0 || u->op == STRAKE_OP_READ ? STRAKE_NEXT : STRAKE_DONE;
@@ -359,6 +405,8 @@ walk(struct strake_stage *st, struct strake_unit **units, uint16_t n, uint8_t op
 		u->verdict = STRAKE_HELD;
 		if (ret == -EAGAIN) {
 			wait(lc, u);
+		} else if (unlikely(ret == 1)) {
+			u->verdict = STRAKE_NEXT;
 		} else if (unlikely(ret < 0)) {
 			fail(lc, u, ret);
 			u->verdict = op == STRAKE_OP_WRITE ? STRAKE_DONE : STRAKE_NEXT;
@@ -401,10 +449,10 @@ serve_waiting(struct strake_stage *st, struct gcm_lcore *lc)
 			continue;
 		}
 		work++;
-		if (ret < 0) {
+		if (ret < 0)
 			fail(lc, u, ret);
+		if (ret != 0)
 			go_on(u);
-		}
 	}
 	flush(lc, &burst, false, &lc->stats->seal_cycles);
 	return work;
@@ -494,6 +542,7 @@ seal_telemetry(struct strake_stage *st, struct rte_tel_data *dict)
 	rte_tel_data_add_dict_u64(dict, "waited", s.waited);
 	rte_tel_data_add_dict_u64(dict, "device_failures", s.device_failures);
 	rte_tel_data_add_dict_u64(dict, "devices_off", s.devices_off);
+	rte_tel_data_add_dict_u64(dict, "by_processor", s.soft);
 	rte_tel_data_add_dict_u64(dict, "seal_ns", ns(s.seal_cycles));
 	rte_tel_data_add_dict_u64(dict, "open_ns", ns(s.open_cycles));
 }

@@ -25,6 +25,7 @@ struct gcm_stats {
 	uint64_t asked;		  /**< keys asked of main */
 	uint64_t waited;	  /**< chunks that waited: for a key, a page or the device */
 	uint64_t device_failures, devices_off;
+	uint64_t soft;			   /**< chunks done by the processor, the device being lost */
 	uint64_t seal_cycles, open_cycles; /**< TSC */
 };
 

@@ -490,7 +490,7 @@ TEST_P(SealOnce, AFullDeviceDelays)
 	EXPECT_EQ(0u, stats().device_failures);
 }
 
-TEST_P(SealOnce, WhatTheDeviceFailsWithFailsAndTheSecondTimeIsTheLast)
+TEST_P(SealOnce, WhatTheDeviceFailsWithInPlaceFailsAndTheSecondTimeIsItsLast)
 {
 	up();
 	std::vector<uint8_t> data = bytes(4096, 1), back;
@@ -502,18 +502,105 @@ TEST_P(SealOnce, WhatTheDeviceFailsWithFailsAndTheSecondTimeIsTheLast)
 	ASSERT_EQ(0, read_back(1, &back));
 	EXPECT_FALSE(lc()->lane.dead);
 	bad.fail = 1;
-	EXPECT_EQ(-EIO, write_stored(2, data));
-	EXPECT_EQ(1u, seal_sink.writes);
-	EXPECT_TRUE(lc()->lane.dead);
 	EXPECT_EQ(-EIO, read_back(1, &back));
+	EXPECT_TRUE(lc()->lane.dead);
 	EXPECT_EQ(2u, stats().device_failures);
 	EXPECT_EQ(1u, stats().devices_off);
+	ASSERT_EQ(0, read_back(1, &back));
+	EXPECT_TRUE(data == back);
+}
+
+/* A write whose bytes lie where they lay: nobody above hears of the device. */
+TEST_P(SealOnce, WhatTheDeviceFailsWithElsewhereIsDoneAgain)
+{
+	up();
+	std::vector<uint8_t> data = bytes(4096, 1), back;
+	seal_sink.form = SEAL_SINK_LENT;
+
+	ASSERT_EQ(0, write_stored(1, data));
+	make_bad();
+	for (unsigned int i = 0; i < GCM_LANE_FAILURES; i++) {
+		bad.fail = 1;
+		ASSERT_EQ(0, write_stored(2 + i, data));
+		ASSERT_EQ(0, read_back(2 + i, &back));
+		EXPECT_TRUE(data == back);
+	}
+	EXPECT_TRUE(lc()->lane.dead);
+	EXPECT_EQ(2u, stats().device_failures);
+	EXPECT_GT(stats().soft, 0u);
+}
+
+/* Both ways of sealing make the same of the same, in all sizes and pieces. */
+TEST_P(SealOnce, TheProcessorTakesTheDevicesPlace)
+{
+	up();
+	std::map<uint32_t, std::vector<uint8_t>> before;
+	std::vector<uint8_t> back;
+	strake_seal last = {};
+
+	for (uint32_t len : {1u, 100u, 4096u, 5000u, 32768u}) {
+		before[len] = bytes(len, len, 1);
+		ASSERT_EQ(0, write_stored(len, before[len], 1460));
+	}
+	last = seal_sink.at[32768].seal;
+	lc()->lane.dead = true;
+	for (auto &[len, data] : before) {
+		ASSERT_EQ(0, read_back(len, &back)) << len;
+		EXPECT_TRUE(data == back) << len;
+		ASSERT_EQ(0, write_stored(100000 + len, data, 1460)) << len;
+		EXPECT_GT(memcmp(seal_sink.at[100000 + len].seal.nonce + 4, last.nonce + 4, 1), 0) << "nonces go on";
+		ASSERT_EQ(0, read_back(100000 + len, &back)) << len;
+		EXPECT_TRUE(data == back) << len;
+	}
+	EXPECT_EQ(15u, stats().soft);
+	/* What it sealed, the device opens. */
+	lc()->lane.dead = false;
+	ASSERT_EQ(2, gcm_domain_rotate(st, kDomain));
+	for (auto &[len, data] : before) {
+		ASSERT_EQ(0, read_back(100000 + len, &back)) << len;
+		EXPECT_TRUE(data == back) << len;
+	}
+	EXPECT_EQ(15u, stats().soft);
+	/* And it is as strict. */
+	lc()->lane.dead = true;
+	seal_sink.at[4096].bytes[7] ^= 1;
+	EXPECT_EQ(-EBADMSG, read_back(4096, &back));
+	seal_sink.at[5000].seal.serial ^= 1;
+	EXPECT_EQ(-EBADMSG, read_back(5000, &back));
+	domain = 77;
+	EXPECT_EQ(-EROFS, write_stored(9, bytes(4096, 1)));
+	EXPECT_EQ(2u, stats().damaged);
+}
+
+TEST_P(SealOnce, TheProcessorWaitsForPagesToo)
+{
+	up();
+	std::vector<uint8_t> data = bytes(4096, 1), back;
+
+	ASSERT_EQ(0, write_stored(0, data));
+	lc()->lane.dead = true;
+	ASSERT_EQ(0, write_stored(0, data));
+	std::vector<Chunk> all(8);
+	strake_lcore_enter(1);
+	take_pages();
+	for (unsigned int i = 0; i < all.size(); i++)
+		begin_stored(&all[i], i, data);
+	turn(4);
+	EXPECT_EQ(2u, seal_sink.writes);
+	give_pages();
+	turn(3);
+	for (Chunk &c : all)
+		ASSERT_EQ(0, end(&c));
+	for (unsigned int i = 0; i < all.size(); i++) {
+		ASSERT_EQ(0, read_back(i, &back));
+		EXPECT_TRUE(data == back);
+	}
 }
 
 TEST_P(SealOnce, ADeviceThatGivesNothingBackIsGivenUp)
 {
 	up();
-	std::vector<uint8_t> data = bytes(4096, 1);
+	std::vector<uint8_t> data = bytes(4096, 1), back;
 
 	ASSERT_EQ(0, write_stored(1, data));
 	make_bad();
@@ -529,10 +616,13 @@ TEST_P(SealOnce, ADeviceThatGivesNothingBackIsGivenUp)
 	EXPECT_EQ(6u, lc()->lane.orphans);
 	strake_lcore_enter(1);
 	EXPECT_TRUE(st->ops->drain(st));
+	ASSERT_EQ(0, write_stored(2, data)) << "by the processor";
+	ASSERT_EQ(0, read_back(2, &back));
+	EXPECT_TRUE(data == back);
 	bad.give = 100;
 	turn(3);
 	EXPECT_EQ(0u, lc()->lane.orphans);
-	EXPECT_EQ(1u, seal_sink.writes);
+	EXPECT_EQ(2u, seal_sink.writes);
 }
 
 TEST_P(SealOnce, MoreKeysThanAnLcoreKeepsAtHand)
