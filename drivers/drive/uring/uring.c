@@ -126,7 +126,7 @@ uring_submit(struct strake_drive *drive, struct strake_io **ios, uint16_t n)
 	uint16_t i;
 
 	for (i = 0; i < n; i++) {
-		if (io_uring_sq_space_left(&r->ring) == 0 || uring_op_begin(r, d, ios[i]) < 0)
+		if (io_uring_sq_space_left(&r->q.ring) == 0 || uring_op_begin(r, d, ios[i]) < 0)
 			break;
 	}
 	return i;
@@ -143,7 +143,7 @@ uring_telemetry(struct strake_drive *drive, struct rte_tel_data *dict)
 
 		if (r == NULL)
 			continue;
-		enters += r->enters;
+		enters += r->q.enters;
 		retried += r->retried;
 	}
 	rte_tel_data_add_dict_string(dict, "backing", d->file.device ? "device" : "file");

@@ -10,12 +10,6 @@
 
 #include <rte_branch_prediction.h>
 
-static inline bool
-in_arena(const struct uring_ring *r, const void *addr)
-{
-	return (uintptr_t)addr - (uintptr_t)r->arena < r->arena_len;
-}
-
 /* --- asking --------------------------------------------------------------------------------------------------------
  */
 
@@ -27,7 +21,8 @@ prep_rw(struct uring_ring *r, struct uring_op *op, struct io_uring_sqe *sqe)
 	uint64_t off = io->off + op->done;
 	bool write = io->op == STRAKE_IO_WRITE;
 	unsigned int n = 1, len;
-	uint8_t *addr;
+	int index = -1;
+	void *addr;
 
 	if (op->page != NULL) {
 		op->iov[0].iov_base = op->page->addr + op->done;
@@ -38,9 +33,9 @@ prep_rw(struct uring_ring *r, struct uring_op *op, struct io_uring_sqe *sqe)
 	}
 	addr = op->iov[0].iov_base;
 	len = (unsigned int)op->iov[0].iov_len;
-	if (n == 1 && r->fixed_bufs && d->registered && in_arena(r, addr)) {
-		int index = STRAKE_BUF_REG_ARENA + (int)((size_t)(addr - r->arena) >> URING_REG_SHIFT);
-
+	if (n == 1 && d->registered)
+		index = drive_ring_index(&r->q, addr);
+	if (index >= 0) {
 		if (write)
 			io_uring_prep_write_fixed(sqe, d->file.fd, addr, len, off, index);
 		else
@@ -75,7 +70,7 @@ prep_fill(const struct uring_ring *r, const struct uring_op *op, struct io_uring
 bool
 uring_op_issue(struct uring_ring *r, struct uring_op *op)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&r->ring);
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&r->q.ring);
 	const struct uring_drive *d = op->drive;
 
 	if (unlikely(sqe == NULL))
@@ -98,7 +93,7 @@ uring_op_issue(struct uring_ring *r, struct uring_op *op)
 		io_uring_prep_nop(sqe);
 		break;
 	}
-	if (r->fixed_files && d->registered && op->step != URING_REFUSED) {
+	if (r->q.fixed_files && d->registered && op->step != URING_REFUSED) {
 		sqe->fd = (int)d->slot;
 		sqe->flags |= IOSQE_FIXED_FILE;
 	}

@@ -14,17 +14,13 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include <liburing.h>
-
+#include "drive_ring.h"
 #include "strake_drive.h"
 
 #define URING_SQES  512	 /* queue entries: most I/Os begun in one turn */
 #define URING_OPS   1024 /* most I/Os under way on an lcore */
 #define URING_IOVS  64	 /* pieces of one I/O that are taken as they lie */
 #define URING_FILES 256
-
-/* The kernel takes registered buffers of at most 1 GiB; a page of the arena never crosses a multiple of that. */
-#define URING_REG_SHIFT 30
 
 struct uring_drive;
 
@@ -52,17 +48,12 @@ struct uring_op {
 
 struct uring_ring {
 	struct strake_poller poller;
-	struct io_uring ring;
+	struct drive_ring q;
 	unsigned int users; /* drives */
-	bool fixed_bufs, fixed_files;
-	bool deferred; /* completions are made when we ask: the kernel flags that there are some */
-	int event_fd;
-	uint8_t *arena; /* registered, in pieces of 1 << URING_REG_SHIFT */
-	size_t arena_len;
 	struct uring_op *ops, *free;
 	struct uring_op *again, **again_tail; /* found no queue entry when they went on */
 	struct strake_buf *zeroes;	      /* STRAKE_BUF_PAGE_MAX of them */
-	uint64_t inflight, enters, retried;
+	uint64_t inflight, retried;
 	uint64_t helped;	/* of those in flight */
 	uint64_t worked, quiet; /* turns of the lcore that found work; since when (ns) there was none */
 };

@@ -452,20 +452,20 @@ TEST_F(UringDrive, IsAtMostOneSystemCallATurn)
 
 	open();
 	auto *ring = (const uring_ring *)d->lc[0];
-	uint64_t enters = ring->enters;
+	uint64_t enters = ring->q.enters;
 	for (int i = 0; i < 20; i++)
 		turn();
-	EXPECT_EQ(enters, ring->enters) << "nothing to do, and yet a call";
+	EXPECT_EQ(enters, ring->q.enters) << "nothing to do, and yet a call";
 	for (int i = 0; i < 300; i++) {
 		ios.push_back(std::make_unique<rig_io>(STRAKE_IO_READ, i * 4096, 4096));
 		ios.back()->then = [&](rig_io *) { done++; };
 		submit(d, *ios.back());
 	}
 	turn();
-	EXPECT_EQ(enters + 1, ring->enters) << "300 I/Os, one call";
+	EXPECT_EQ(enters + 1, ring->q.enters) << "300 I/Os, one call";
 	for (turns = 1; done < 300; turns++)
 		turn();
-	EXPECT_LE(ring->enters - enters, turns);
+	EXPECT_LE(ring->q.enters - enters, turns);
 	for (auto &io : ios)
 		strake_buf_put_list(io->io.bufs);
 }

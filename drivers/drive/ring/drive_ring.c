@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include "drive_ring.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <rte_common.h>
+#include <rte_log.h>
+
+#include "strake_lcore.h"
+
+RTE_LOG_REGISTER(drive_ring_logtype, strake.ring, INFO)
+
+/* Best first: Linux 6.1, 5.19, any. */
+int
+drive_ring_queue(struct io_uring *ring, unsigned int sqes, unsigned int cqes, unsigned int setup, bool *deferred)
+{
+	static const unsigned int flags[] = {
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+		0,
+	};
+	int ret = -EINVAL;
+
+	for (unsigned int i = 0; i < RTE_DIM(flags) && ret == -EINVAL; i++) {
+		struct io_uring_params params = {
+			.flags = flags[i] | IORING_SETUP_CQSIZE | setup,
+			.cq_entries = cqes,
+		};
+
+		ret = io_uring_queue_init_params(sqes, ring, &params);
+		*deferred = flags[i] != 0;
+	}
+	return ret;
+}
+
+static int
+register_pieces(struct drive_ring *r, unsigned int reg_max)
+{
+	struct iovec *iov = calloc(reg_max, sizeof(*iov));
+	unsigned int n = 0;
+	void *addr;
+	size_t len;
+	int ret;
+
+	if (iov == NULL)
+		return -ENOMEM;
+	strake_buf_arena(&addr, &len);
+	r->arena = addr;
+	r->arena_len = RTE_MIN(len, (size_t)reg_max << r->reg_shift);
+	for (size_t off = 0; off < r->arena_len; off += (size_t)1 << r->reg_shift, n++) {
+		iov[n].iov_base = r->arena + off;
+		iov[n].iov_len = RTE_MIN(r->arena_len - off, (size_t)1 << r->reg_shift);
+	}
+	ret = io_uring_register_buffers(&r->ring, iov, n);
+	free(iov);
+	return ret;
+}
+
+int
+drive_ring_open(struct drive_ring *r, const struct drive_ring_conf *conf)
+{
+	int ret;
+
+	*r = (struct drive_ring){.reg_shift = conf->reg_shift};
+	ret = drive_ring_queue(&r->ring, conf->sqes, conf->cqes, conf->setup, &r->deferred);
+	if (ret < 0)
+		return ret;
+	r->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	ret = r->event_fd < 0 ? -errno : io_uring_register_eventfd(&r->ring, r->event_fd);
+	if (ret < 0)
+		goto err;
+	io_uring_cq_eventfd_toggle(&r->ring, false);
+	ret = register_pieces(r, conf->reg_max);
+	r->fixed_bufs = ret == 0;
+	if (ret < 0)
+		rte_log(RTE_LOG_WARNING, drive_ring_logtype, "%s: lcore %u works without registered buffers: %s%s\n",
+			conf->kind, strake_self_index(), strerror(-ret),
+			ret == -ENOMEM ? " (raise the limit of locked memory, ulimit -l)" : "");
+	r->fixed_files = io_uring_register_files_sparse(&r->ring, conf->files) == 0;
+	return 0;
+
+err:
+	if (r->event_fd >= 0)
+		close(r->event_fd);
+	io_uring_queue_exit(&r->ring);
+	return ret;
+}
+
+void
+drive_ring_close(struct drive_ring *r)
+{
+	io_uring_queue_exit(&r->ring);
+	close(r->event_fd);
+}
+
+int
+drive_ring_file(struct drive_ring *r, unsigned int slot, int fd)
+{
+	int ret = r->fixed_files ? io_uring_register_files_update(&r->ring, slot, &fd, 1) : 0;
+
+	return RTE_MIN(ret, 0);
+}
+
+void
+drive_ring_count(struct drive_ring *r)
+{
+	uint64_t turn = strake_self()->turns;
+
+	r->enters++;
+	r->in_turn = turn == r->turn ? r->in_turn + 1 : 1;
+	r->turn = turn;
+	r->most = RTE_MAX(r->most, r->in_turn);
+}
+
+uint32_t
+drive_ring_enter(struct drive_ring *r)
+{
+	int ret;
+
+	if (io_uring_sq_ready(&r->ring) == 0 && !drive_ring_kernel_waits(r))
+		return 0;
+	drive_ring_count(r);
+	/* A refusal (no memory just now, completions first) leaves the entries queued: the next turn offers them. */
+	ret = r->deferred ? io_uring_submit_and_get_events(&r->ring) : io_uring_submit(&r->ring);
+	return ret > 0 ? (uint32_t)ret : 0;
+}
+
+bool
+drive_ring_arm(struct drive_ring *r, bool on)
+{
+	eventfd_t drain;
+
+	io_uring_cq_eventfd_toggle(&r->ring, on);
+	if (!on) {
+		eventfd_read(r->event_fd, &drain);
+		return true;
+	}
+	/* Whatever completed before the kernel could see the flag is looked for here, after it. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return io_uring_cq_ready(&r->ring) == 0 && !drive_ring_kernel_waits(r) && io_uring_sq_ready(&r->ring) == 0;
+}

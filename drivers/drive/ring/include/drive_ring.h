@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#ifndef DRIVE_RING_H
+#define DRIVE_RING_H
+
+/**
+ * @file
+ * An io_uring of one lcore, for a kind of drive that hands it entries and takes its completions: made the best way the
+ * kernel knows, with the buffers' arena and a table of files registered, and entered at most once in a turn.
+ *
+ * The owner has the poller; its flush calls drive_ring_enter(), its arm drive_ring_arm().
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <liburing.h>
+
+#include "strake_buf.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DRIVE_RING_BATCH 64 /* completions taken at once */
+
+struct drive_ring_conf {
+	const char *kind;		/**< for the log */
+	unsigned int sqes, cqes, files; /**< entries; places in the table of files */
+	unsigned int setup;		/**< IORING_SETUP_ flags that the owner needs beside those chosen here */
+	/** The arena is registered in pieces of 1 << reg_shift bytes, reg_max of them at most; what lies beyond works
+	 * unregistered. A page of the arena never crosses a multiple of its own size. */
+	unsigned int reg_shift, reg_max;
+};
+
+/** On its lcore only; telemetry reads the counters. */
+struct drive_ring {
+	struct io_uring ring;
+	bool fixed_bufs, fixed_files;
+	bool deferred; /**< completions are made when we ask: the kernel flags that there are some */
+	int event_fd;  /**< readable when something completed while armed */
+	unsigned int reg_shift;
+	uint8_t *arena; /**< what of it is registered */
+	size_t arena_len;
+	uint64_t enters, turn, in_turn, most; /**< system calls: all, of the turn `turn`, and the most in any turn */
+};
+
+/** The queues alone. @p deferred as above. @return 0 or -errno, -EINVAL and -ENOSYS: not this kernel. */
+int drive_ring_queue(struct io_uring *ring, unsigned int sqes, unsigned int cqes, unsigned int setup, bool *deferred);
+
+/** Buffers that cannot be registered are worth a warning, not a failure. On the lcore that will use it.
+ * @return 0 or -errno. */
+int drive_ring_open(struct drive_ring *r, const struct drive_ring_conf *conf);
+/** Nothing is under way. */
+void drive_ring_close(struct drive_ring *r);
+/** Make @p fd file @p slot of the table, where there is one; -1 takes it out (a registered file stays open until then).
+ * @return 0 or -errno. */
+int drive_ring_file(struct drive_ring *r, unsigned int slot, int fd);
+
+/** The one system call of a turn: hands over what the turn gathered and fetches what is ready; none when there is
+ * neither. @return entries handed over. */
+uint32_t drive_ring_enter(struct drive_ring *r);
+/** A system call is about to be made another way. */
+void drive_ring_count(struct drive_ring *r);
+/** As strake_poller::arm. */
+bool drive_ring_arm(struct drive_ring *r, bool on);
+
+/** Completions that are there: their user_data and results, at most DRIVE_RING_BATCH. @return how many. */
+static inline unsigned int
+drive_ring_take(struct drive_ring *r, uint64_t *data, int *res)
+{
+	struct io_uring_cqe *cqes[DRIVE_RING_BATCH];
+	unsigned int n = io_uring_peek_batch_cqe(&r->ring, cqes, DRIVE_RING_BATCH);
+
+	for (unsigned int i = 0; i < n; i++) {
+		data[i] = cqes[i]->user_data;
+		res[i] = cqes[i]->res;
+	}
+	io_uring_cq_advance(&r->ring, n);
+	return n;
+}
+
+/** The kernel has completions for us that it only makes when we enter. */
+static inline bool
+drive_ring_kernel_waits(const struct drive_ring *r)
+{
+	return (IO_URING_READ_ONCE(*r->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+}
+
+/** The registered buffer that @p addr lies in, or -1. */
+static inline int
+drive_ring_index(const struct drive_ring *r, const void *addr)
+{
+	size_t at = (uintptr_t)addr - (uintptr_t)r->arena;
+
+	return r->fixed_bufs && at < r->arena_len ? STRAKE_BUF_REG_ARENA + (int)(at >> r->reg_shift) : -1;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* DRIVE_RING_H */

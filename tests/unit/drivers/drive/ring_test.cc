@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include <cerrno>
+#include <fcntl.h>
+#include <poll.h>
+#include <set>
+#include <unistd.h>
+
+#include "drive_ring.h"
+#include "drive_rig.h"
+
+namespace
+{
+
+class DriveRing : public DriveRig
+{
+      protected:
+	drive_ring r = {};
+	drive_ring_conf conf = {"test", 256, 512, 4, 0, 18, 16384};
+	bool is_open = false;
+
+	void
+	open()
+	{
+		int ret = drive_ring_open(&r, &conf);
+
+		if (ret == -ENOSYS || ret == -EPERM)
+			GTEST_SKIP() << "no io_uring here";
+		ASSERT_EQ(0, ret);
+		is_open = true;
+	}
+
+	void
+	TearDown() override
+	{
+		if (is_open)
+			drive_ring_close(&r);
+		DriveRig::TearDown();
+	}
+
+	void
+	nops(unsigned int from, unsigned int n)
+	{
+		for (unsigned int i = 0; i < n; i++) {
+			io_uring_sqe *sqe = io_uring_get_sqe(&r.ring);
+
+			ASSERT_NE(nullptr, sqe);
+			io_uring_prep_nop(sqe);
+			sqe->user_data = from + i;
+		}
+	}
+
+	/* Everything that is answered, once. */
+	std::set<uint64_t>
+	take()
+	{
+		uint64_t data[DRIVE_RING_BATCH];
+		int res[DRIVE_RING_BATCH];
+		std::set<uint64_t> all;
+		unsigned int n;
+
+		while ((n = drive_ring_take(&r, data, res)) > 0) {
+			EXPECT_GE(DRIVE_RING_BATCH, (int)n);
+			for (unsigned int i = 0; i < n; i++) {
+				EXPECT_EQ(0, res[i]);
+				EXPECT_TRUE(all.insert(data[i]).second) << data[i];
+			}
+		}
+		return all;
+	}
+};
+
+TEST_F(DriveRing, EntersOnceForAllAndNotForNothing)
+{
+	open();
+	if (!is_open)
+		return;
+	EXPECT_EQ(0u, drive_ring_enter(&r));
+	EXPECT_EQ(0u, r.enters);
+	nops(0, 200);
+	EXPECT_EQ(200u, drive_ring_enter(&r));
+	EXPECT_EQ(1u, r.enters);
+	EXPECT_EQ(200u, take().size());
+	EXPECT_EQ(1u, r.most);
+}
+
+/* Bigger entries, as passthrough needs them, are taken by the same steps. */
+TEST_F(DriveRing, TakesBigCompletions)
+{
+	conf.setup = IORING_SETUP_SQE128 | IORING_SETUP_CQE32;
+	int ret = drive_ring_open(&r, &conf);
+	if (ret == -EINVAL || ret == -ENOSYS || ret == -EPERM)
+		GTEST_SKIP() << "this kernel has none";
+	ASSERT_EQ(0, ret);
+	is_open = true;
+	nops(1000, 150);
+	drive_ring_enter(&r);
+	std::set<uint64_t> all = take();
+	EXPECT_EQ(150u, all.size());
+	EXPECT_EQ(1000u, *all.begin());
+	EXPECT_EQ(1149u, *all.rbegin());
+}
+
+TEST_F(DriveRing, DoesNotSleepOverWhatIsThere)
+{
+	open();
+	if (!is_open)
+		return;
+	EXPECT_TRUE(drive_ring_arm(&r, true));
+	drive_ring_arm(&r, false);
+	nops(0, 1);
+	EXPECT_FALSE(drive_ring_arm(&r, true)) << "an entry is not handed over";
+	drive_ring_arm(&r, false);
+	drive_ring_enter(&r);
+	EXPECT_FALSE(drive_ring_arm(&r, true)) << "a completion is not taken";
+	drive_ring_arm(&r, false);
+	EXPECT_EQ(1u, take().size());
+	EXPECT_TRUE(drive_ring_arm(&r, true));
+}
+
+TEST_F(DriveRing, KnowsWhatIsRegistered)
+{
+	void *arena;
+	size_t len;
+
+	open();
+	if (!is_open)
+		return;
+	strake_buf_arena(&arena, &len);
+	if (!r.fixed_bufs)
+		GTEST_SKIP() << "memory may not be locked here";
+	EXPECT_EQ(STRAKE_BUF_REG_ARENA, drive_ring_index(&r, arena));
+	EXPECT_EQ(STRAKE_BUF_REG_ARENA + 3, drive_ring_index(&r, (uint8_t *)arena + (3 << 18) + 17));
+	EXPECT_EQ(-1, drive_ring_index(&r, (uint8_t *)arena - 1));
+	EXPECT_EQ(-1, drive_ring_index(&r, (uint8_t *)arena + len));
+	EXPECT_EQ(-1, drive_ring_index(&r, &len));
+}
+
+TEST_F(DriveRing, RegistersNoMoreThanItMay)
+{
+	void *arena;
+	size_t len;
+
+	conf.reg_max = 5;
+	open();
+	if (!is_open || !r.fixed_bufs)
+		GTEST_SKIP() << "memory may not be locked here";
+	strake_buf_arena(&arena, &len);
+	EXPECT_EQ(STRAKE_BUF_REG_ARENA + 4, drive_ring_index(&r, (uint8_t *)arena + (5 << 18) - 1));
+	EXPECT_EQ(-1, drive_ring_index(&r, (uint8_t *)arena + (5 << 18)));
+}
+
+TEST_F(DriveRing, KeepsFilesUntilTheyAreTakenOut)
+{
+	char c = 0;
+	int ends[2];
+
+	open();
+	if (!is_open || !r.fixed_files)
+		GTEST_SKIP() << "no table of files here";
+	ASSERT_EQ(0, pipe(ends));
+	ASSERT_EQ(0, drive_ring_file(&r, 3, ends[1]));
+	close(ends[1]);
+	struct pollfd p = {ends[0], POLLIN, 0};
+	EXPECT_EQ(0, poll(&p, 1, 0)) << "the table still has the other end";
+	EXPECT_GT(0, drive_ring_file(&r, 4, ends[0])) << "there are four places";
+	ASSERT_EQ(0, drive_ring_file(&r, 3, -1));
+	EXPECT_EQ(1, poll(&p, 1, 30000));
+	EXPECT_EQ(0, ::read(ends[0], &c, 1));
+	close(ends[0]);
+}
+
+} // namespace
