@@ -183,15 +183,17 @@ hold(struct crypto_lcore *lc, struct strake_unit *u)
 	lc->held_last = u;
 }
 
-/* While one unit is decrypted, the beginning of the next comes from memory: as many lines as a core can have under way
- * without waiting. What follows them the processor fetches by itself. */
+/* While one unit is decrypted, the next comes from memory. OpenSSL fetches nothing: for it as many lines as a core can
+ * have under way without waiting; what follows them the processor fetches by itself. */
 static inline void
-fetch(const struct strake_unit *u)
+fetch(struct crypto_lcore *lc, const struct strake_unit *u)
 {
-	const struct strake_buf *buf = u->bufs;
+	const struct strake_buf *buf = u != NULL && u->op == STRAKE_OP_READ ? u->bufs : NULL;
 	uint32_t len;
 
-	if (u->op != STRAKE_OP_READ || unlikely(buf == NULL))
+	lc->xts.next = buf != NULL ? buf->addr : NULL;
+	lc->xts.next_len = buf != NULL ? buf->len : 0;
+	if (likely(lc->xts.wide != NULL) || buf == NULL)
 		return;
 	len = RTE_MIN(buf->len, FETCH_AHEAD);
 	for (uint32_t at = 0; at < len; at += RTE_CACHE_LINE_SIZE)
@@ -206,8 +208,7 @@ crypto_up(struct strake_stage *st, struct strake_unit **units, uint16_t n)
 	for (uint16_t i = 0; i < n; i++) {
 		struct strake_unit *u = units[i];
 
-		if (i + 1 < n)
-			fetch(units[i + 1]);
+		fetch(lc, i + 1 < n ? units[i + 1] : NULL);
 		if (u->op != STRAKE_OP_READ || u->status != 0)
 			continue;
 		/* Behind those that wait already: pages go to who came first. */

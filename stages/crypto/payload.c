@@ -63,6 +63,16 @@ next_unit(struct source *s, uint8_t *dst, uint32_t len, struct xts_stats *stats)
 	return dst;
 }
 
+/* What follows @p left bytes at @p run: within the payload, or the next payload's first. */
+static inline void
+look_ahead(struct xts *x, const uint8_t *run, uint32_t left, uint32_t len)
+{
+	if (left >= len)
+		x->ahead = run;
+	else
+		x->ahead = x->next_len >= len ? x->next : NULL;
+}
+
 typedef int (*unit_fn)(struct xts *x, uint8_t *dst, const uint8_t *src, uint32_t len, uint64_t lba);
 
 static int
@@ -81,8 +91,10 @@ to_new_pages(struct xts *x, struct strake_buf *list, uint32_t nbytes, uint32_t l
 	for (struct strake_buf *page = pages; page != NULL; page = page->next)
 		for (uint32_t at = 0; at < page->len; at += len, lba++) {
 			const uint8_t *unit = next_unit(&src, page->addr + at, len, x->stats);
-			int ret = fn(x, page->addr + at, unit, len, lba);
+			int ret;
 
+			look_ahead(x, src.run, src.left, len);
+			ret = fn(x, page->addr + at, unit, len, lba);
 			if (unlikely(ret != 0)) {
 				strake_buf_put_list(pages);
 				return ret;
@@ -130,6 +142,7 @@ xts_payload_decrypt(struct xts *x, struct strake_buf *list, uint32_t nbytes, uin
 	}
 	for (struct strake_buf *b = list; b != NULL; b = b->next)
 		for (uint32_t at = 0; at < b->len; at += len, lba++) {
+			look_ahead(x, b->addr + at + len, b->len - at - len, len);
 			ret = xts_decrypt(x, b->addr + at, b->addr + at, len, lba);
 			if (unlikely(ret != 0))
 				return ret;

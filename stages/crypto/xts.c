@@ -14,6 +14,7 @@
 
 #include "secret.h"
 #include "xts.h"
+#include "xts_wide.h"
 
 static EVP_CIPHER_CTX *
 context(const EVP_CIPHER *cipher, const uint8_t *key, int encrypt)
@@ -36,6 +37,11 @@ xts_init(struct xts *x, const uint8_t *key, struct xts_stats *stats)
 	*x = (struct xts){.stats = stats};
 	if (cipher == NULL)
 		return -EIO;
+	if (xts_wide_runs()) {
+		x->wide = crypto_secret_alloc(sizeof(*x->wide));
+		if (x->wide != NULL)
+			xts_wide_init(x->wide, key);
+	}
 	crypto_secret_begin();
 	x->enc = context(cipher, key, 1);
 	x->dec = context(cipher, key, 0);
@@ -53,7 +59,9 @@ xts_fini(struct xts *x)
 {
 	EVP_CIPHER_CTX_free(x->enc);
 	EVP_CIPHER_CTX_free(x->dec);
+	crypto_secret_free(x->wide);
 	x->enc = x->dec = NULL;
+	x->wide = NULL;
 }
 
 /*
@@ -72,11 +80,21 @@ one_unit(EVP_CIPHER_CTX *ctx, uint8_t *dst, const uint8_t *src, uint32_t len, ui
 	return 0;
 }
 
+static inline bool
+wide_takes(const struct xts *x, uint32_t len)
+{
+	return x->wide != NULL && len % XTS_WIDE_STEP == 0;
+}
+
 int
 xts_encrypt(struct xts *x, uint8_t *dst, const uint8_t *src, uint32_t len, uint64_t lba)
 {
-	int ret = one_unit(x->enc, dst, src, len, lba);
+	int ret = 0;
 
+	if (likely(wide_takes(x, len)))
+		xts_wide_encrypt(x->wide, dst, src, len, lba, NULL);
+	else
+		ret = one_unit(x->enc, dst, src, len, lba);
 	x->stats->encrypted += len;
 	if (unlikely(ret != 0))
 		x->stats->errors++;
@@ -96,7 +114,7 @@ is_hole(const uint8_t *src, uint32_t len)
 int
 xts_decrypt(struct xts *x, uint8_t *dst, const uint8_t *src, uint32_t len, uint64_t lba)
 {
-	int ret;
+	int ret = 0;
 
 	if (is_hole(src, len)) {
 		x->stats->holes += len;
@@ -104,7 +122,10 @@ xts_decrypt(struct xts *x, uint8_t *dst, const uint8_t *src, uint32_t len, uint6
 			memset(dst, 0, len);
 		return 0;
 	}
-	ret = one_unit(x->dec, dst, src, len, lba);
+	if (likely(wide_takes(x, len)))
+		xts_wide_decrypt(x->wide, dst, src, len, lba, x->ahead);
+	else
+		ret = one_unit(x->dec, dst, src, len, lba);
 	x->stats->decrypted += len;
 	if (unlikely(ret != 0))
 		x->stats->errors++;

@@ -31,7 +31,14 @@ struct xts_stats {
 };
 
 struct xts {
+	struct xts_wide *wide; /**< NULL: this processor has it not, and OpenSSL works */
 	struct evp_cipher_ctx_st *enc, *dec;
+	/** Where the data unit lies that will be decrypted after this one, which is fetched meanwhile; NULL: unknown.
+	 */
+	const uint8_t *ahead;
+	/** The same of the payload after this one, and how much of it lies there. */
+	const uint8_t *next;
+	uint32_t next_len;
 	struct xts_stats *stats;
 };
 
