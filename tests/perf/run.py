@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -393,6 +394,11 @@ def huge_pages(o):
         os.rmdir(mount)
 
 
+def stopped(*_):
+    """What is under way is left in order: processes, namespaces, huge pages."""
+    raise SystemExit(1)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--build", default=os.path.join(HERE, "..", "..", "build"))
@@ -405,6 +411,7 @@ def main():
     p.add_argument("--huge", action="store_true")
     p.add_argument("--out", default=os.path.join(HERE, "RESULTS.md"))
     o = p.parse_args()
+    signal.signal(signal.SIGTERM, stopped)
     o.build = os.path.realpath(o.build)
     if os.geteuid() != 0:
         sys.exit("run.py: needs root")
