@@ -48,6 +48,7 @@ info_on_main(const char *params, struct rte_tel_data *d)
 		{"logical_blocks", u.logical_blocks},
 		{"shared_blocks", u.shared_blocks},
 		{"unique_blocks", u.unique_blocks},
+		{"own_blocks", u.own_blocks},
 		{"dead_blocks", u.dead_blocks},
 		{"plain_bytes", u.plain_bytes},
 		{"stored_bytes", u.stored_bytes},

@@ -19,6 +19,7 @@
 #include "eal.h"
 #include "figures.h"
 #include "foreign.h"
+#include "known.h"
 #include "plan.h"
 #include "preflight.h"
 #include "serve.h"
@@ -37,6 +38,7 @@ static const struct boot_step steps[] = {
 	{"volumes", plan_volumes_up, plan_volumes_down},
 	{"ports and target", serve_fronts_up, serve_fronts_down},
 	{"data lcores", serve_data_up, serve_data_down},
+	{"known blocks", known_up, known_down},
 	{"telemetry", figures_up, NULL},
 	{"control socket", ctl_up, ctl_down},
 	{"listeners", serve_listeners_up, serve_listeners_down},

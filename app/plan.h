@@ -39,6 +39,8 @@ void plan_stores_down(struct appliance *a);
 /** Does a store live on this lcore? Then its drives and log groups are the stores' step to begin and to end. */
 bool plan_stores_owner(const struct appliance *a, uint16_t lcore);
 bool plan_volume_is_log(const struct conf_volume *v);
+/** The number by which a store knows the domain of a volume; 0: it shares with nobody. */
+uint32_t plan_domain_number(const struct conf_volume *v);
 int plan_volumes_up(struct appliance *a);
 void plan_volumes_down(struct appliance *a);
 

@@ -51,8 +51,8 @@ domain_name(const struct conf_volume *v)
 
 /* A store keeps a volume's domain as a number, which must be the same after every restart whatever else the file then
  * holds: FNV-1a of its name. 0 is for volumes that share nothing. */
-static uint32_t
-domain_number(const struct conf_volume *v)
+uint32_t
+plan_domain_number(const struct conf_volume *v)
 {
 	const char *name = domain_name(v);
 	uint32_t h = 2166136261u;
@@ -114,7 +114,7 @@ check_pair(const struct conf *conf, const struct conf_volume *v, const struct co
 			 conf->file, mine->line, v->name, key, u->name, v->group->name);
 		return -EINVAL;
 	}
-	if (domain_number(v) == 0 || domain_number(v) != domain_number(u))
+	if (plan_domain_number(v) == 0 || plan_domain_number(v) != plan_domain_number(u))
 		return 0;
 	if (strcmp(domain_name(v), domain_name(u)) != 0) {
 		snprintf(err, errlen,
@@ -368,7 +368,7 @@ stages_join(struct appliance *a, const struct conf_volume *v, const struct plan_
 			ret = dedup_attach(lists->req[i], sp->uuid, sp->owner, why, sizeof(why));
 	}
 	if (ret == 0 && stage_of(v, "seal") != NULL) {
-		ret = gcm_domain_add(a->seals[g], domain_number(v));
+		ret = gcm_domain_add(a->seals[g], plan_domain_number(v));
 		snprintf(why, sizeof(why), "seal: %s", ret == -ENOSPC ? "the table of keys is full" : strerror(-ret));
 	}
 	if (ret < 0)
@@ -394,7 +394,7 @@ plan_log_volume_up(struct appliance *a, unsigned int i, const uint8_t *uuid)
 		.lba_shift = v->lba == 512 ? 9 : 12,
 		.slab_shift = SLAB_SHIFT,
 		.read_only = v->read_only,
-		.domain = domain_number(v),
+		.domain = plan_domain_number(v),
 		.uuid = uuid,
 		.req_stages = lists.req,
 		.n_req_stages = lists.n_req,

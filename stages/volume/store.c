@@ -619,6 +619,15 @@ store_usage(const struct store *st, struct store_usage *out)
 		.full = st->full,
 		.failed = st->failed,
 	};
-	for (uint32_t i = 0; i < st->n_vol; i++)
-		out->logical_blocks += map_tree_entries(st->vol[i]->tree);
+	for (uint32_t i = 0; i < st->n_vol; i++) {
+		uint64_t n = map_tree_entries(st->vol[i]->tree);
+
+		/* Those share with nobody. */
+		if (st->vol[i]->d.name[0] == '.') {
+			out->own_blocks += n;
+			out->unique_blocks -= RTE_MIN(n, out->unique_blocks);
+		} else {
+			out->logical_blocks += n;
+		}
+	}
 }

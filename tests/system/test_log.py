@@ -190,6 +190,30 @@ def case_reduction_is_told(b):
     a.stop()
 
 
+def case_what_dedup_knows_outlives_a_restart(b):
+    a = prepared(b, conf(b)).start()
+    c = b.client()
+    one = os.urandom(8 << 20)
+    c.run("write", "--length", "8M", stdin=one)
+    a.stop()
+    b.fsck()
+    a.start()
+    # It is taken in beside the traffic: what comes before that is stored once more.
+    at = 16
+
+    def shared():
+        nonlocal at
+        before = a.ctl("store", "show", "g0")["hit_blocks"]
+        c.run("write", "--offset", f"{at}M", "--length", "8M", stdin=one)
+        at += 8
+        return a.ctl("store", "show", "g0")["hit_blocks"] - before == 2048
+    until(shared, 60, "the index is loaded")
+    check(c.run("read", "--offset", f"{at - 8}M", "--length", "8M").stdout == one, "bytes")
+    s = a.ctl("store", "show", "g0")
+    check(s["own_blocks"] > 0 and s["logical_blocks"] == (at - 8) // 8 * 2048, f"{s}")
+    a.stop()
+
+
 def case_a_full_store_says_so_and_gets_out_again(b):
     a = prepared(b, conf(b, volume="1GiB", size="128MiB")).start()
     c = b.client()

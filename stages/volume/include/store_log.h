@@ -72,9 +72,10 @@ int store_volume_delete(struct store *st, const char *name);
 /** Where the space went. Blocks are of 4 KiB; bytes as they lie, without parity. Any thread. */
 struct store_usage {
 	uint64_t bytes, free_bytes;	    /**< of segments: all, and those that hold nothing */
-	uint64_t logical_blocks;	    /**< mapped by volumes */
+	uint64_t logical_blocks;	    /**< mapped by volumes of hosts */
 	uint64_t shared_blocks;		    /**< of those, that share with others */
 	uint64_t unique_blocks;		    /**< kept */
+	uint64_t own_blocks;		    /**< of volumes that hosts do not see, whose names begin with a dot */
 	uint64_t dead_blocks;		    /**< kept, and not needed any more */
 	uint64_t plain_bytes, stored_bytes; /**< of what hosts wrote since opening: before and after compression */
 	uint64_t zero_blocks, hit_blocks;   /**< written since opening and not stored, because zero, because known */

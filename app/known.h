@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#ifndef KNOWN_H
+#define KNOWN_H
+
+/**
+ * @file
+ * What dedup knows outlives a restart: its index is kept in a volume of its store that nobody is offered, and which is
+ * sealed if its domain is. Saved from time to time and at the end; loaded in the background at the start. Both are
+ * advice: what is lost or old costs hits, never data.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "boot.h"
+
+struct known;
+struct store;
+struct strake_stage;
+
+struct known_conf {
+	const char *name; /**< of the volume */
+	struct store *store;
+	struct strake_stage *dedup;
+	struct strake_stage *seal; /**< or NULL */
+	uint32_t domain;	   /**< the store's number */
+	uint16_t lcore;		   /**< on which the index lives */
+};
+
+/** Open or make the volume. Main; then log_lcore_init(known_volume()) on each data lcore. */
+int known_open(struct known **out, const struct known_conf *conf, char *err, size_t errlen);
+struct strake_volume *known_volume(const struct known *k);
+/** Begin to load or to save. Main. @return 0, -EBUSY: the last is not over. */
+int known_load(struct known *k);
+int known_save(struct known *k);
+/** Has what was begun ended? *status: 0 or -errno; *entries that were loaded. */
+bool known_over(const struct known *k, int *status, uint64_t *entries);
+/** Nothing is under way, and the lcores' parts of the volume are gone. Main. */
+void known_close(struct known *k);
+
+/** Steps of bring-up. */
+int known_up(struct appliance *a);
+void known_down(struct appliance *a);
+
+#endif /* KNOWN_H */

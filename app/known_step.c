@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/* Which indexes are kept, and when. A failure is said, and costs nothing but hits. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_common.h>
+#include <rte_log.h>
+
+#include "dedup.h"
+#include "known.h"
+#include "log_group.h"
+#include "plan.h"
+#include "store_log.h"
+#include "strake_space.h"
+#include "strake_volume.h"
+
+RTE_LOG_REGISTER(known_log, strake.dedup, INFO)
+
+#define SAVE_EVERY   (600 * STRAKE_NS_PER_SEC)
+#define SAVE_SECONDS 20 /* at the end */
+
+struct keeper {
+	struct keeper *next;
+	struct known *known;
+	struct strake_timer timer;
+	struct strake_stage *dedup;
+	bool loading;
+};
+
+static struct keeper *keepers;
+
+static void
+again(struct strake_timer *t, uint64_t now)
+{
+	struct keeper *k = RTE_PTR_SUB(t, offsetof(struct keeper, timer));
+	uint64_t entries;
+	int status;
+
+	if (known_over(k->known, &status, &entries)) {
+		if (k->loading)
+			rte_log(RTE_LOG_INFO, known_log, "%s: %" PRIu64 " blocks are known from before%s%s\n",
+				k->dedup->name, entries, status < 0 ? ": " : "", status < 0 ? strerror(-status) : "");
+		else if (status < 0)
+			rte_log(RTE_LOG_WARNING, known_log, "%s: its index cannot be saved: %s\n", k->dedup->name,
+				strerror(-status));
+		k->loading = false;
+		known_save(k->known);
+	}
+	strake_timer_arm(t, now + SAVE_EVERY);
+}
+
+static struct strake_stage *
+dedup_of(const struct conf_volume *v)
+{
+	struct strake_stage *st;
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s.dedup", v->name);
+	for (unsigned int i = 0; (st = strake_stage_instance(i)) != NULL; i++) {
+		if (strcmp(st->name, name) == 0)
+			return st;
+	}
+	return NULL;
+}
+
+static bool
+has_seal(const struct conf_volume *v)
+{
+	for (unsigned int i = 0; i < v->n_stages; i++) {
+		if (strcmp(v->stages[i].name, "seal") == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+volume_init(void *arg)
+{
+	return log_lcore_init(arg);
+}
+
+static int
+volume_fini(void *arg)
+{
+	log_lcore_fini(arg);
+	return 0;
+}
+
+static int
+keep(struct appliance *a, const struct conf_volume *v, struct strake_stage *dedup)
+{
+	size_t g = (size_t)(v->group - a->conf->groups);
+	struct keeper *k = calloc(1, sizeof(*k));
+	uint32_t domain = plan_domain_number(v);
+	char name[STRAKE_NAME_MAX], err[BOOT_ERR_MAX] = "out of memory";
+	const struct known_conf conf = {
+		.name = name,
+		.store = a->stores[g],
+		.dedup = dedup,
+		.seal = has_seal(v) ? a->seals[g] : NULL,
+		.domain = domain,
+		.lcore = dedup->lcore >= 0 ? (uint16_t)dedup->lcore : log_group_space(a->log_groups[g])->owner,
+	};
+	int ret = k != NULL ? 0 : -ENOMEM;
+
+	snprintf(name, sizeof(name), ".%.40s.known.%08" PRIx32, v->group->name, domain);
+	/* Another volume of the domain has brought it. */
+	if (ret == 0 && strake_volume_find(name) != NULL) {
+		free(k);
+		return 0;
+	}
+	if (ret == 0)
+		ret = known_open(&k->known, &conf, err, sizeof(err));
+	if (ret < 0) {
+		rte_log(RTE_LOG_WARNING, known_log, "%s: its index will not be kept: %s\n", dedup->name, err);
+		free(k);
+		return ret;
+	}
+	for (uint16_t l = 1; l <= a->n_data; l++)
+		strake_msg_call(l, volume_init, known_volume(k->known));
+	k->dedup = dedup;
+	k->next = keepers;
+	keepers = k;
+	k->loading = true;
+	known_load(k->known);
+	k->timer.fn = again;
+	strake_timer_arm(&k->timer, strake_clock_ns() + SAVE_EVERY);
+	return 0;
+}
+
+int
+known_up(struct appliance *a)
+{
+	for (unsigned int i = 0; i < a->conf->n_volumes; i++) {
+		const struct conf_volume *v = &a->conf->volumes[i];
+		struct strake_stage *dedup = plan_volume_is_log(v) && !v->read_only ? dedup_of(v) : NULL;
+
+		if (dedup != NULL)
+			keep(a, v, dedup);
+	}
+	return 0;
+}
+
+/* @return false: it did not end in time. */
+static bool
+wait_for(const struct keeper *k, uint64_t until, int *status)
+{
+	uint64_t entries;
+
+	while (!known_over(k->known, status, &entries)) {
+		if (strake_clock_ns() > until)
+			return false;
+		strake_lcore_turn(strake_clock_ns());
+		usleep(100);
+	}
+	return true;
+}
+
+void
+known_down(struct appliance *a)
+{
+	uint64_t until = strake_clock_ns() + SAVE_SECONDS * STRAKE_NS_PER_SEC;
+
+	while (keepers != NULL) {
+		struct keeper *k = keepers;
+		int status = 0;
+		bool over;
+
+		keepers = k->next;
+		strake_timer_cancel(&k->timer);
+		over = wait_for(k, until, &status);
+		if (over && known_save(k->known) == 0)
+			over = wait_for(k, until, &status);
+		if (!over || status < 0)
+			rte_log(RTE_LOG_WARNING, known_log, "%s: its index was not saved: %s\n", k->dedup->name,
+				over ? strerror(-status) : "no time was left");
+		/* A request that never came back keeps the volume, as it would a host's. */
+		if (over) {
+			for (uint16_t l = 1; l <= a->n_data; l++)
+				strake_msg_call(l, volume_fini, known_volume(k->known));
+			known_close(k->known);
+		}
+		free(k);
+	}
+}
