@@ -172,6 +172,7 @@ def memif_bench(b, *args):
     check(p.returncode == 0, f"status {p.returncode}: {p.stdout}")
     out = json.loads(p.stdout[p.stdout.index("{"):])
     volume = a.ctl("volume", "show", "v0")
+    check("its bsize must hold 90" in a.log(), "nobody is told that the peer needs large buffers")
     a.stop()
     return out, volume
 

@@ -134,6 +134,16 @@ free_rings(struct port *port)
 	rte_mempool_free(port->notes);
 }
 
+#define MEMIF_BSIZE 2048 /* what a memif peer's buffers hold unless it is told otherwise */
+
+/* Nothing tells how large they are, and what does not fit one makes the driver overwrite what the peer has not read. */
+static bool
+needs_large_buffers(const struct port *port, const struct conf_port *conf)
+{
+	return strcmp(port->driver, "net_memif") == 0 && strstr(conf->device, "role=server") != NULL &&
+	       port->mtu + PORT_ETH_MAX > MEMIF_BSIZE;
+}
+
 static void
 log_port(const struct port *port, const struct conf_port *conf)
 {
@@ -151,6 +161,11 @@ log_port(const struct port *port, const struct conf_port *conf)
 		rte_log(RTE_LOG_NOTICE, port_logtype,
 			"port %s: %s takes single-segment frames only; what is sent gets copied\n", port->name,
 			port->driver);
+	if (needs_large_buffers(port, conf))
+		rte_log(RTE_LOG_WARNING, port_logtype,
+			"port %s: frames go into the memif peer's buffers: its bsize must hold %u bytes, or I/O stands "
+			"still\n",
+			port->name, port->mtu + PORT_ETH_MAX);
 }
 
 static int
