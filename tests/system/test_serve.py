@@ -394,6 +394,30 @@ def case_every_telemetry_command_answers(b):
     a.stop()
 
 
+def case_top_draws_on_a_terminal_and_q_quits(b):
+    import pty
+    import select
+    import termios
+    a = b.appliance(b.conf()).start()
+    b.client().run("verify", "--length", "4M")
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (50, 150))
+    before = termios.tcgetattr(its)
+    p = subprocess.Popen([STRAKECTL, "top", "--every", "200ms", "--name", b.name], stdin=its, stdout=its, stderr=its)
+    b.procs.append(p)
+    seen = b""
+    while seen.count(b"v0.plain") < 2:  # drawn anew
+        check(select.select([ours], [], [], 30)[0], f"nothing more is drawn: {seen}")
+        seen += os.read(ours, 65536)
+    check(all(word in seen for word in (b"v0", b"d1", b"lcore", b"under way")), f"missing in {seen}")
+    os.write(ours, b"q")
+    check(p.wait(30) == 0, "status of top")
+    check(termios.tcgetattr(its) == before, "the terminal is not as it was")
+    os.close(ours)
+    os.close(its)
+    a.stop()
+
+
 def case_a_start_that_fails_half_way_undoes_itself(b):
     """File descriptors that run out at each step, also on a data lcore: one line and status 3, no crash, no hang."""
     conf = b.conf(drives=2, raid=1, kind="uring", size="96MiB", data_cpus="[0, 1]")

@@ -116,7 +116,7 @@ static const struct {
 	 {"name", "kind", "bytes", "failed", "read_ops", "write_ops", "read_errors", "write_errors", "inflight"}},
 	{"connection",
 	 {"id", "state", "carrier", "peer", "lcore", "qid", "depth", "outstanding", "commands", "errors"}},
-	{"controller", {"name", "id", "host", "peer", "queue_pairs", "kato_ms", "commands", "errors"}},
+	{"controller", {"name", "id", "host", "peer", "queue_pairs", "kato_ms", "under_way", "commands", "errors"}},
 	{"port", {"name", "driver", "mac", "mtu", "queues", "rx_packets", "tx_packets", "rx_bytes", "tx_bytes"}},
 	{"store",
 	 {"name", "bytes", "free_bytes", "logical_blocks", "shared_blocks", "unique_blocks", "plain_bytes",

@@ -29,7 +29,7 @@ struct picture {
 		struct nvmf_class_stats cls;
 		struct {
 			char subnqn[NVME_NQN_LEN], hostnqn[NVME_NQN_LEN], peer[64];
-			uint64_t cntlid, queues, kato, csts, dying, aers, errors_logged, keep_alive_expired;
+			uint64_t cntlid, queues, kato, csts, dying, aers, errors_logged, keep_alive_expired, under_way;
 			struct nvmf_totals totals;
 		} ctrlr;
 	};
@@ -180,8 +180,10 @@ picture_one(struct picture *p, const struct nvmf_ctrlr *c)
 	p->ctrlr.aers = c->n_aer;
 	p->ctrlr.errors_logged = c->errors;
 	p->ctrlr.keep_alive_expired = nvmf_target->ka_expired;
-	for (const struct nvmf_qpair *qp = c->qpairs; qp != NULL; qp = qp->ctrlr_next)
+	for (const struct nvmf_qpair *qp = c->qpairs; qp != NULL; qp = qp->ctrlr_next) {
 		nvmf_totals_add(t, qp);
+		p->ctrlr.under_way += qp->qid != 0 ? qp->inflight : 0; /* event requests are no work */
+	}
 }
 
 static int
@@ -311,6 +313,7 @@ info_ctrlr(const char *cmd, const char *params, struct rte_tel_data *d)
 	rte_tel_data_add_dict_u64(d, "async_requests", p->ctrlr.aers);
 	rte_tel_data_add_dict_u64(d, "error_log_entries", p->ctrlr.errors_logged);
 	rte_tel_data_add_dict_u64(d, "keep_alive_expired_all", p->ctrlr.keep_alive_expired);
+	rte_tel_data_add_dict_u64(d, "under_way", p->ctrlr.under_way);
 	rte_tel_data_add_dict_u64(d, "commands", p->ctrlr.totals.cmds);
 	rte_tel_data_add_dict_u64(d, "errors", p->ctrlr.totals.errors);
 	rte_tel_data_add_dict_u64(d, "reads", p->ctrlr.totals.reads);
