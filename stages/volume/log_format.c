@@ -41,7 +41,7 @@ static_assert(sizeof(struct disk_seal) == 32, "on disk");
 
 struct disk_owner {
 	rte_le64_t lba;
-	rte_le32_t vol, zero;
+	rte_le32_t vol, blk;
 };
 static_assert(sizeof(struct disk_owner) == 16, "on disk");
 
@@ -124,7 +124,8 @@ log_head_encode(const struct log_head *h, uint8_t *to)
 		to += sizeof(from);
 	}
 	for (unsigned int i = 0; i < h->seal.blocks; i++) {
-		struct disk_owner o = {rte_cpu_to_le_64(h->owner[i].lba), rte_cpu_to_le_32(h->owner[i].vol), 0};
+		struct disk_owner o = {rte_cpu_to_le_64(h->owner[i].lba), rte_cpu_to_le_32(h->owner[i].vol),
+				       rte_cpu_to_le_32(h->owner[i].blk)};
 
 		memcpy(to, &o, sizeof(o));
 		to += sizeof(o);
@@ -174,7 +175,7 @@ seal_decode(struct log_head *h, const uint8_t *from)
 	memcpy(h->seal.tag, s.tag, sizeof(s.tag));
 }
 
-static void
+static int
 rest_decode(struct log_head *h, const uint8_t *at)
 {
 	if (h->kind == LOG_MOVE) {
@@ -188,11 +189,15 @@ rest_decode(struct log_head *h, const uint8_t *at)
 		struct disk_owner o;
 
 		memcpy(&o, at, sizeof(o));
-		h->owner[i] = (struct log_owner){rte_le_to_cpu_64(o.lba), rte_le_to_cpu_32(o.vol)};
+		h->owner[i] =
+			(struct log_owner){rte_le_to_cpu_64(o.lba), rte_le_to_cpu_32(o.vol), rte_le_to_cpu_32(o.blk)};
+		if (h->owner[i].blk >= (h->kind == LOG_MOVE ? LOG_RUN : 1))
+			return -EINVAL;
 		at += sizeof(o);
 	}
 	if (h->has_fp)
 		memcpy(h->fp, at, (size_t)h->seal.blocks * STRAKE_ADVICE_FP);
+	return 0;
 }
 
 int
@@ -233,8 +238,7 @@ log_head_decode(struct log_head *h, const uint8_t *from, size_t len)
 		if (h->seal.epoch == 0)
 			return -EINVAL;
 	}
-	rest_decode(h, from + sizeof(d) + (d.flags & FLAG_SEAL ? sizeof(struct disk_seal) : 0));
-	return 0;
+	return rest_decode(h, from + sizeof(d) + (d.flags & FLAG_SEAL ? sizeof(struct disk_seal) : 0));
 }
 
 /* CRC of bytes in which the four at @p field count as zero. */

@@ -43,7 +43,7 @@
 #define LOG_SUPER_VOLUMES 1024u
 #define LOG_SUPER_ROOTS	  (64u << 10) /**< most bytes of the map's roots */
 #define LOG_SUPER_TABLE	  8192u	      /**< most chunks of the segment table */
-#define LOG_SUPER_NEXT	  256u	      /**< most segments that may be opened before the next checkpoint */
+#define LOG_SUPER_NEXT	  1024u	      /**< most segments that may be opened before the next checkpoint */
 #define LOG_TABLE_ENTRY	  16u
 #define LOG_TABLE_ENTRIES (LOG_RUN * LOG_BLOCK / LOG_TABLE_ENTRY) /**< of one chunk */
 
@@ -145,6 +145,7 @@ enum log_kind {
 struct log_owner {
 	uint64_t lba; /**< in blocks of 4 KiB; or the share id */
 	uint32_t vol; /**< the store's number; LOG_OWNER_SHARE: lba is a share id; LOG_OWNER_NONE: nobody's any more */
+	uint32_t blk; /**< MOVE: which block of the chunk at `from` it was; else 0 */
 };
 #define LOG_OWNER_SHARE UINT32_MAX
 #define LOG_OWNER_NONE	(UINT32_MAX - 1)
@@ -153,7 +154,7 @@ struct log_owner {
 struct log_head {
 	uint64_t lsn;	/**< order of the map's changes */
 	uint64_t store; /**< first eight bytes of the space's uuid, as they lie */
-	uint64_t from;	/**< MOVE: log_direct() of where block 0 lay before; the others followed it there */
+	uint64_t from;	/**< MOVE: log_direct() of the chunk's block 0 in which the blocks lay before */
 	uint32_t seg, gen;
 	uint32_t off;	     /**< in the segment, bytes */
 	uint32_t bytes;	     /**< of the whole chunk, a multiple of LOG_GRAIN */
@@ -238,7 +239,7 @@ struct log_volume {
 struct log_open {
 	uint32_t seg, off; /**< written up to here at the checkpoint; what lies behind is replayed */
 };
-#define LOG_STREAMS 4
+#define LOG_STREAMS 5
 
 struct log_super {
 	uint8_t uuid[16];    /**< of the space */

@@ -32,7 +32,7 @@ struct disk_super {
 	rte_le64_t seq, lsn, serial, intent_seq;
 	rte_le32_t segments, next_volume, n_table, n_next, n_volumes, roots_bytes, n_since;
 	struct disk_open open[LOG_STREAMS];
-	uint8_t zero[124];
+	uint8_t zero[116];
 };
 static_assert(sizeof(struct disk_super) == LOG_SUPER_HEAD, "on disk");
 

@@ -213,10 +213,20 @@ lvol_create(struct strake_stage *st, const struct conf_values *conf, char *err, 
 	return 0;
 }
 
+/* Requests are waited for by whoever drains; this is about what collection sends down the volume's chain. */
+static bool
+lvol_drain(struct strake_stage *stage)
+{
+	struct lvol *lv = stage->priv;
+
+	return strake_self_index() != lv->st->sp->owner || store_repack_leave(lv->st, lv->v);
+}
+
 const struct strake_stage_ops lvol_stage_ops = {
 	.name = "log",
 	.unit = STRAKE_UNIT_REQ,
 	.req_ctx_size = sizeof(struct lvol_ctx),
 	.create = lvol_create,
 	.down = lvol_down,
+	.drain = lvol_drain,
 };

@@ -277,8 +277,10 @@ log_create(struct strake_volume **out, const struct log_conf *conf, char *err, s
 	lv->st = conf->store;
 	lv->v = v;
 	lv->write_through = conf->write_through;
-	for (unsigned int i = 0; i < conf->n_chunk_stages; i++)
+	for (unsigned int i = 0; i < conf->n_chunk_stages; i++) {
 		lv->opens |= strcmp(conf->chunk_stages[i]->ops->name, "seal") == 0;
+		lv->expands |= strcmp(conf->chunk_stages[i]->ops->name, "compress") == 0;
+	}
 	memcpy(lv->vol.name, v->d.name, sizeof(lv->vol.name));
 	memcpy(lv->vol.uuid, v->d.uuid, sizeof(lv->vol.uuid));
 	lv->vol.lba_shift = conf->lba_shift;
@@ -351,7 +353,11 @@ log_lcore_init(struct strake_volume *vol)
 	if (self == lv->st->sp->owner)
 		lv->stats = vol->stats[self];
 	ret = strake_stage_lcore_init(lv->st->stage);
-	return ret < 0 ? ret : strake_stage_lcore_init(lv->stage);
+	if (ret == 0)
+		ret = strake_stage_lcore_init(lv->stage);
+	if (ret == 0 && self == lv->st->sp->owner)
+		lv->v->lv = lv;
+	return ret;
 }
 
 void
@@ -359,6 +365,8 @@ log_lcore_fini(struct strake_volume *vol)
 {
 	struct lvol *lv = vol->priv;
 
+	if (strake_self_index() == lv->st->sp->owner)
+		lv->v->lv = NULL;
 	strake_stage_lcore_fini(lv->stage);
 }
 

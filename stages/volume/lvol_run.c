@@ -395,5 +395,5 @@ lvol_pump(struct store_job *job)
 	job->phase = STORE_PHASE_SYNC;
 	job->barrier.done = synced;
 	job->barrier.arg = job;
-	store_sync(job->lv->st, &job->barrier, 1u << STORE_HOT | 1u << STORE_COLD, true);
+	store_sync(job->lv->st, &job->barrier, STORE_HOST_STREAMS, true);
 }

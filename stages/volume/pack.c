@@ -37,26 +37,46 @@ head_of(struct store_run *run, struct log_head *h)
 	log_head_measure(h);
 }
 
+/* @return as commit(). */
+static int
+commit_move(struct store_run *run)
+{
+	struct log_head h;
+	int ret;
+
+	store_repack_head(run->repack, &h);
+	h.seal = run->chunk->seal;
+	ret = store_move_append(run->st, &h, run->chunk->u.bufs, NULL, &run->map_wait);
+	/* Rows come back; a segment may not, while this keeps collection from another victim. */
+	return ret == -EBUSY && store_seg_may_open(run->st, STORE_GC) < 0 ? -ENOSPC : ret;
+}
+
 /* @return 0: written; -EAGAIN: the map will wake the run; -EBUSY: no room; -errno. */
 static int
 commit(struct store_run *run)
 {
 	struct store *st = run->st;
-	uint64_t values[LOG_RUN];
+	uint64_t values[LOG_RUN], at, over;
+	unsigned int stream;
 	struct log_head h;
-	uint64_t at;
 	int ret;
 
+	if (run->repack != NULL)
+		return commit_move(run);
 	/* Room first: preparing makes pages dirty, which a checkpoint that shall make room would write again and again.
 	 */
 	head_of(run, &h);
-	ret = store_room(st, STORE_HOT, h.bytes);
+	ret = map_get(st->map, run->vol->tree, run->lba, 1, &over, &run->map_wait);
+	if (ret < 0)
+		return ret;
+	stream = store_seg_host_stream(st, over);
+	ret = store_room(st, stream, h.bytes);
 	if (ret < 0)
 		return ret;
 	ret = store_prepare(st, run->vol, run->lba, run->n, &run->map_wait);
 	if (ret < 0)
 		return ret;
-	at = store_append(st, STORE_HOT, &h, run->chunk->u.bufs, NULL);
+	at = store_append(st, stream, &h, run->chunk->u.bufs, NULL);
 	for (uint32_t i = 0; i < run->n; i++)
 		values[i] = at + ((uint64_t)i << 59);
 	store_set(st, run->vol, run->lba, run->n, values);
@@ -147,11 +167,14 @@ pack_down(struct strake_stage *stage, struct strake_unit **units, uint16_t n)
 			run->read.place = run->place;
 			run->read.done = read_over;
 			run->read.arg = run;
-			store_chunk_read(&run->read);
+			if (run->repack != NULL)
+				store_chunk_give(&run->read, store_repack_bytes(run->repack));
+			else
+				store_chunk_read(&run->read);
 			continue;
 		}
 		run->map_wait.fn = map_woke;
-		run->map_wait.urgent = false;
+		run->map_wait.urgent = run->repack != NULL;
 		ret = commit(run);
 		if (waits(run, &ret))
 			continue;

@@ -604,7 +604,7 @@ store_usage(const struct store *st, struct store_usage *out)
 		.hit_blocks = s->hit_blocks + s->same_blocks,
 		.host_bytes = s->host_blocks * LOG_BLOCK,
 		.hot_bytes = s->appended[STORE_HOT] + s->appended[STORE_COLD],
-		.gc_bytes = s->appended[STORE_GC],
+		.gc_bytes = s->appended[STORE_WARM] + s->appended[STORE_GC],
 		.meta_bytes = s->appended[STORE_META],
 		.padded_bytes = s->padded,
 		.intent_bytes = s->intent_bytes,

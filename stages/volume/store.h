@@ -37,7 +37,10 @@
 #define STORE_VOL_LEVELS   4
 #define STORE_SHARE_LEVELS 6
 
-enum store_stream { STORE_HOT, STORE_COLD, STORE_GC, STORE_META };
+/* What hosts write, by how soon it will be written again; what collection moves, by its age; pages of the map. */
+enum store_stream { STORE_HOT, STORE_COLD, STORE_WARM, STORE_GC, STORE_META };
+#define STORE_HOST_STREAMS (1u << STORE_HOT | 1u << STORE_COLD)
+#define STORE_GC_STREAMS   (1u << STORE_WARM | 1u << STORE_GC)
 
 enum store_seg_state {
 	STORE_SEG_FREE,
@@ -51,13 +54,15 @@ enum store_seg_state {
 struct store;
 
 struct store_seg {
-	struct log_segment d; /* d.state: enum store_seg_state */
-	uint32_t readers;     /* reads under way */
-	uint32_t rows;	      /* written or under way */
-	uint64_t first_row;   /* of its stream: the ordinal of its row 0 */
-	uint64_t closed;      /* ns */
-	bool listed;	      /* in st->ready, unopened */
-	bool blank;	      /* deallocated since it was last written */
+	struct log_segment d;  /* d.state: enum store_seg_state */
+	uint32_t readers;      /* reads under way */
+	uint32_t record_bytes; /* not counted as dead blocks yet */
+	uint32_t rows;	       /* written or under way */
+	uint64_t first_row;    /* of its stream: the ordinal of its row 0 */
+	uint64_t born, closed; /* serials, which are the clock of age; 0: before the store was opened */
+	bool due;	       /* to be listed by what is under way */
+	bool listed;	       /* in st->ready, unopened */
+	bool blank;	       /* deallocated since it was last written */
 };
 
 /* A row in memory. */
@@ -123,7 +128,8 @@ struct store_mark {
 struct store_vol {
 	struct log_volume d;
 	struct map_tree *tree;
-	bool doomed; /* being deleted */
+	struct lvol *lv; /* the owner's: while it is open, and not being drained */
+	bool doomed;	 /* being deleted */
 };
 
 struct store_read {
@@ -151,8 +157,8 @@ struct store_stats {
 	uint64_t rows, intents, intent_bytes, flushes;
 	uint64_t host_blocks, hit_blocks, zero_blocks, same_blocks;
 	uint64_t plain_bytes, stored_bytes; /* of host chunks, before and after the stages */
-	uint64_t moved_blocks, moved_chunks, collected, refused_hits;
-	uint64_t checkpoints, pages, checkpoint_ns;
+	uint64_t moved_blocks, moved_chunks, repacked, collected, refused_hits;
+	uint64_t checkpoints, lists, pages, checkpoint_ns;
 	uint64_t reads, read_retries, repaired, lost;
 	uint64_t replayed, dropped, replay_ns;
 	uint64_t stalls;
@@ -169,7 +175,8 @@ enum store_ckpt_state {
 
 struct store_ckpt {
 	uint8_t state;
-	bool wanted;
+	bool wanted, list_wanted;
+	bool list_only;	       /* the one under way is the last checkpoint with a longer list */
 	bool clean;	       /* nothing will be appended any more: nothing to replay */
 	bool sync_over;	       /* the barrier was met */
 	uint64_t begun, ended; /* checkpoints, counted; ended are durable */
@@ -188,6 +195,7 @@ struct store_ckpt {
 };
 
 struct store_gc;
+struct store_repack;
 struct store_job;
 struct store_run;
 struct store_replay;
@@ -208,6 +216,7 @@ struct store {
 
 	uint64_t lsn;	 /* last given */
 	uint64_t serial; /* next */
+	uint64_t life;	 /* serials that pass while a segment of hot writes lives, on average; 0: not known yet */
 
 	struct store_seg *seg;
 	uint32_t n_seg, n_free, n_drained;
@@ -243,6 +252,9 @@ struct store {
 
 	struct store_ckpt ckpt;
 	struct store_gc *gc;
+	struct store_repack *repacks;
+	bool repack_starved;
+	bool suspects; /* there may be some */
 	struct store_replay *replay;
 	struct store_seals_walk *seals;	     /* under way, or NULL */
 	struct store_seals_walk *seals_last; /* main's: begun and not ended */
@@ -290,6 +302,9 @@ bool store_durable(const struct store *st, uint64_t place);
 /** Have everything appended to the streams in @p mask so far made durable, by intents where that is cheap and @p
  * intents says so. b->done and b->arg are set; done is called later, never from inside. */
 void store_sync(struct store *st, struct store_barrier *b, unsigned int mask, bool intents);
+/** The same, but rows are not closed for it: they fill up first, or are pushed. */
+void store_sync_rows(struct store *st, struct store_barrier *b, unsigned int mask);
+void store_sync_push(struct store *st, const struct store_barrier *b);
 /** Carry on with barriers. */
 uint32_t store_sync_poll(struct store *st);
 /** The intents' ring begins anew. */
@@ -306,9 +321,16 @@ bool store_full(const struct store *st);
 /** Hosts wait for a segment, and nothing will ever free one. */
 bool store_stuck(struct store *st);
 void store_seg_drained(struct store *st, uint32_t seg);
+/** The stream of a host's write over an entry, and that of what collection moves, by its chunk's serial. */
+unsigned int store_seg_host_stream(const struct store *st, uint64_t over);
+unsigned int store_seg_moved_stream(const struct store *st, uint64_t serial);
 uint32_t store_seg_victim(struct store *st);
 /** Segments kept for a checkpoint; listed and unopened; free for hosts (may be less than none). */
 uint32_t store_seg_keep_meta(const struct store *st);
+bool store_seg_meta_short(struct store *st, unsigned int stream);
+uint32_t store_seg_target(const struct store *st);
+/** Is there room for a checkpoint now? */
+bool store_seg_meta_fits(const struct store *st);
 uint32_t store_seg_ready(const struct store *st);
 int64_t store_seg_spare(const struct store *st);
 
@@ -340,6 +362,11 @@ int store_block_live(struct store *st, uint64_t from, const struct log_owner *wa
 /** What a MOVE chunk says happens: entries that say from say to. */
 int store_move_prepare(struct store *st, const struct log_head *h, struct map_wait *w);
 void store_move(struct store *st, const struct log_head *h, uint64_t to);
+/** The head of a move of some blocks (a bitmap) of a chunk; the seal is the chunk's but for `blocks`. */
+void store_move_head(struct log_head *h, const struct log_head *was, const struct log_owner *owner, uint32_t blocks);
+/** Append it, and make the move in the map. Payload as for store_append(). @return 0, -EAGAIN, -EBUSY, -errno. */
+int store_move_append(struct store *st, struct log_head *h, struct strake_buf *list, const uint8_t *flat,
+		      struct map_wait *w);
 struct store_vol *store_vol_find(struct store *st, uint32_t id);
 /** Play a record. @return 0, -EAGAIN, -errno. */
 int store_replay_record(struct store *st, const struct log_record *r, struct map_wait *w);
@@ -348,6 +375,8 @@ int store_replay_record(struct store *st, const struct log_record *r, struct map
 
 /** Read the chunk at r->place; st, place, done and arg are set. done is never called from inside. */
 void store_chunk_read(struct store_read *r);
+/** The same for a chunk that somebody has read already: @p buf is taken, and what is in it checked. */
+void store_chunk_give(struct store_read *r, struct strake_buf *buf);
 void store_map_read(void *arg, struct map_read *rd);
 uint32_t store_read_poll(struct store *st);
 
@@ -356,6 +385,8 @@ uint32_t store_read_poll(struct store *st);
 int store_ckpt_init(struct store *st);
 void store_ckpt_fini(struct store *st);
 void store_ckpt_want(struct store *st);
+/** Segments to open are wanted: by a longer list if that is enough, else by a checkpoint. */
+void store_ckpt_want_list(struct store *st);
 uint32_t store_ckpt_poll(struct store *st, uint64_t now);
 
 int store_gc_init(struct store *st);
@@ -366,6 +397,20 @@ bool store_gc_idle(const struct store *st);
 /** Count a chunk that is appended while the store looks which keys are in use. */
 void store_seals_note(struct store_seals_walk *s, const struct strake_seal *seal);
 uint32_t store_seals_poll(struct store *st);
+/* --- repacking (store_repack.c) ---------------------------------------------------------------------------------- */
+
+int store_repacks_init(struct store *st);
+void store_repacks_fini(struct store *st);
+/** Have the living blocks (a bitmap) of a chunk opened, and moved as a chunk of their own. @return 0: taken; -ENOTSUP:
+ * no open volume can open it; -EINPROGRESS: as many are under way as can be. */
+int store_repack(struct store *st, const struct log_head *h, const struct log_owner *owner, uint32_t live,
+		 const uint8_t *chunk);
+uint32_t store_repack_poll(struct store *st);
+bool store_repack_busy(const struct store *st);
+/** @return whether all since the last call found room; those that did not have stayed where they were. */
+bool store_repack_end(struct store *st);
+/** No more by way of this volume. @return whether none is under way. */
+bool store_repack_leave(struct store *st, struct store_vol *v);
 
 /** Play the log after the superblock's checkpoint. Owner lcore; done is called when it is over. */
 int store_replay_begin(struct store *st, const struct log_super *super);

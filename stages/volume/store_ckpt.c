@@ -11,8 +11,11 @@
  *     sync    all rows are written and flushed
  *     note    the superblock: from here on it counts
  *     free    segments that were empty at begin are deallocated, and may be opened, as the superblock says
+ *
+ * Between checkpoints only the list of segments that may be opened grows (sync, note, free): a segment that was closed
+ * when the last checkpoint began and is empty now is not needed by it, once all that emptied it is durable, because
+ * what is played after the checkpoint takes away every entry that points there.
  */
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +63,12 @@ store_ckpt_want(struct store *st)
 	st->ckpt.wanted = true;
 }
 
+void
+store_ckpt_want_list(struct store *st)
+{
+	st->ckpt.list_wanted = true;
+}
+
 /* --- begin ------------------------------------------------------------------------------------------------------- */
 
 static uint64_t
@@ -80,14 +89,16 @@ begin(struct store *st, uint64_t now)
 
 	if (map_checkpoint_begin(st->map) < 0)
 		return;
-	c->wanted = false;
+	c->wanted = c->list_wanted = c->list_only = false;
 	c->t_begin = now;
 	c->begun++;
 	c->log_bytes = log_bytes(st);
 	c->since_mark = st->n_since;
 	c->table_at = 0;
-	for (uint32_t i = 0; i < st->n_seg; i++)
+	for (uint32_t i = 0; i < st->n_seg; i++) {
 		c->table[i] = st->seg[i].d;
+		st->seg[i].due = st->seg[i].d.state == STORE_SEG_DRAINED;
+	}
 	s->lsn = st->lsn;
 	s->serial = st->serial;
 	s->intent_seq = st->intent_seq;
@@ -101,6 +112,43 @@ begin(struct store *st, uint64_t now)
 	for (unsigned int i = 0; i < LOG_STREAMS; i++)
 		s->open[i] = (struct log_open){i == STORE_META ? STORE_NONE : st->out[i].seg, st->out[i].off};
 	c->state = STORE_CKPT_PAGES;
+}
+
+/* Empty now, and in no need since the last checkpoint began: nothing in it was written after that. */
+static bool
+list_may(const struct store *st, uint32_t i)
+{
+	const struct store_seg *s = &st->seg[i];
+	const struct log_segment *then = &st->ckpt.table[i];
+
+	if (s->d.state == STORE_SEG_FREE)
+		return !s->listed;
+	return s->d.state == STORE_SEG_DRAINED && s->d.stream != STORE_META && s->readers == 0 &&
+	       then->gen == s->d.gen && then->state != STORE_SEG_OPEN && then->state != STORE_SEG_FREE;
+}
+
+static void
+list_begin(struct store *st)
+{
+	struct store_ckpt *c = &st->ckpt;
+	uint32_t n = 0;
+
+	c->list_wanted = false;
+	if (st->n_since + store_seg_ready(st) >= LOG_SUPER_NEXT - LOG_STREAMS) {
+		c->wanted = true;
+		return;
+	}
+	for (uint32_t i = 0; i < st->n_seg; i++) {
+		st->seg[i].due = list_may(st, i);
+		n += st->seg[i].due;
+	}
+	if (n == 0) {
+		c->wanted = c->wanted || (st->n_drained > 0 && store_seg_spare(st) <= 0);
+		return;
+	}
+	c->list_only = true;
+	c->since_mark = 0;
+	c->state = STORE_CKPT_SYNC;
 }
 
 /* --- pages and table --------------------------------------------------------------------------------------------- */
@@ -222,8 +270,7 @@ list_next(struct store *st)
 
 		if (seg->listed || seg->readers > 0)
 			continue;
-		if (seg->d.state == STORE_SEG_FREE ||
-		    (seg->d.state == STORE_SEG_DRAINED && c->table[i].state == STORE_SEG_DRAINED))
+		if (seg->d.state == STORE_SEG_FREE || (seg->d.state == STORE_SEG_DRAINED && seg->due))
 			s->next[s->n_next++] = i;
 	}
 }
@@ -244,9 +291,12 @@ note_over(void *arg, int status)
 	memmove(st->ready, st->ready + st->ready_at, (st->n_ready - st->ready_at) * sizeof(*st->ready));
 	st->n_ready -= st->ready_at;
 	st->ready_at = 0;
-	c->ended = c->begun;
-	st->stats.checkpoints++;
-	st->stats.checkpoint_ns = strake_now() - c->t_begin;
+	if (!c->list_only) {
+		c->ended = c->begun;
+		st->stats.checkpoints++;
+		st->stats.checkpoint_ns = strake_now() - c->t_begin;
+	}
+	st->stats.lists += c->list_only;
 	c->state = STORE_CKPT_FREE;
 }
 
@@ -283,7 +333,7 @@ list_seg(struct store *st, uint32_t i)
 		st->n_free++;
 		st->all_blocks -= s->d.stream == STORE_META ? 0 : s->d.blocks;
 		s->d.state = STORE_SEG_FREE;
-		s->d.blocks = 0;
+		s->d.blocks = s->d.live = 0;
 	}
 	s->blank = true;
 	s->listed = true;
@@ -340,9 +390,15 @@ store_ckpt_poll(struct store *st, uint64_t now)
 	case STORE_CKPT_IDLE:
 		if (log_bytes(st) - c->log_bytes > st->conf.checkpoint_bytes)
 			c->wanted = true;
-		if (!c->wanted || st->replay != NULL)
+		if (st->replay != NULL)
 			return 0;
-		begin(st, now);
+		/* One that does not fit would stand in the way of what could make room for it. */
+		if (c->wanted && store_seg_meta_fits(st))
+			begin(st, now);
+		else if (c->wanted || c->list_wanted)
+			list_begin(st);
+		else
+			return 0;
 		return 1;
 	case STORE_CKPT_PAGES:
 		return pages_step(st);
@@ -352,11 +408,18 @@ store_ckpt_poll(struct store *st, uint64_t now)
 		if (c->barrier.arg == NULL) {
 			c->barrier.arg = st;
 			c->barrier.done = synced;
-			store_sync(st, &c->barrier, (1u << LOG_STREAMS) - 1, false);
+			if (c->list_only)
+				store_sync_rows(st, &c->barrier, STORE_HOST_STREAMS | STORE_GC_STREAMS);
+			else
+				store_sync(st, &c->barrier, (1u << LOG_STREAMS) - 1, false);
 			return 1;
 		}
-		if (!c->sync_over)
+		if (!c->sync_over) {
+			/* Rows are let fill up, unless somebody waits for what is listed, or for the checkpoint. */
+			if (c->list_only && (c->wanted || st->waits != NULL || store_seg_spare(st) <= 0))
+				store_sync_push(st, &c->barrier);
 			return 0;
+		}
 		c->barrier.arg = NULL;
 		return note_step(st);
 	case STORE_CKPT_FREE:

@@ -10,6 +10,8 @@
  * An entry of the share table is a pair: the place of the block, and its references with the epoch of its id.
  */
 
+#include <string.h>
+
 #include <rte_common.h>
 
 #include "store.h"
@@ -280,7 +282,7 @@ store_hit(struct store *st, struct store_vol *v, uint64_t lba, uint64_t where, u
 	if (old == f.place || (f.id != UINT64_MAX && old == log_shared(f.id)))
 		return 2;
 	/* What collection moved last may be lost with power, and then the place it came from counts again. */
-	if (st->seg[log_entry_seg(f.place)].d.stream == STORE_GC && !store_durable(st, f.place)) {
+	if (1u << st->seg[log_entry_seg(f.place)].d.stream & STORE_GC_STREAMS && !store_durable(st, f.place)) {
 		st->stats.refused_hits++;
 		return 0;
 	}
@@ -399,7 +401,8 @@ store_move(struct store *st, const struct log_head *h, uint64_t to)
 	for (unsigned int i = 0; i < h->seal.blocks; i++) {
 		const struct log_owner *o = &h->owner[i];
 		struct map_tree *t = st->shares;
-		uint64_t idx = 2 * o->lba, at = h->from + ((uint64_t)i << 59), now = to + ((uint64_t)i << 59), entry;
+		uint64_t idx = 2 * o->lba, at = h->from + ((uint64_t)o->blk << 59), now = to + ((uint64_t)i << 59),
+			 entry;
 		struct store_vol *v;
 
 		if (o->vol == LOG_OWNER_NONE)
@@ -419,6 +422,41 @@ store_move(struct store *st, const struct log_head *h, uint64_t to)
 		store_seg_live(st, log_entry_seg(now), 1);
 		st->stats.moved_blocks++;
 	}
+}
+
+void
+store_move_head(struct log_head *h, const struct log_head *was, const struct log_owner *owner, uint32_t blocks)
+{
+	uint8_t n = 0;
+
+	*h = (struct log_head){.kind = LOG_MOVE, .has_fp = was->has_fp, .seal = was->seal};
+	h->from = log_direct(was->seg, was->off, was->bytes, 0);
+	for (uint32_t i = 0; i < was->seal.blocks; i++) {
+		if (!(blocks & 1u << i))
+			continue;
+		h->owner[n] = owner[i];
+		h->owner[n].blk = i;
+		memcpy(h->fp[n++], was->fp[i], STRAKE_ADVICE_FP);
+	}
+	h->seal.blocks = n;
+}
+
+int
+store_move_append(struct store *st, struct log_head *h, struct strake_buf *list, const uint8_t *flat,
+		  struct map_wait *w)
+{
+	unsigned int stream = store_seg_moved_stream(st, h->seal.serial);
+	int ret;
+
+	log_head_measure(h);
+	ret = store_room(st, stream, h->bytes);
+	if (ret == 0)
+		ret = store_move_prepare(st, h, w);
+	if (ret < 0)
+		return ret;
+	store_move(st, h, store_append(st, stream, h, list, flat));
+	st->stats.moved_chunks++;
+	return 0;
 }
 
 /* --- replay ------------------------------------------------------------------------------------------------------ */

@@ -4,8 +4,9 @@
 
 /*
  * Garbage collection: one segment at a time is walked from its first chunk to its last. What the map still needs is
- * moved, sealed as it is, into the collector's own stream; of a chunk that is mostly dead and not sealed only the
- * living runs of blocks go. Pages of the map are made dirty, and the next checkpoint writes them elsewhere.
+ * moved, sealed as it is, into the collector's own stream; of a chunk of which a part is dead only the living blocks
+ * go: cut out of it, or repacked (store_repack.c) if it is compressed or sealed. Pages of the map are made dirty, and
+ * the next checkpoint writes them elsewhere.
  *
  * The count of live blocks chooses the victim, the walk proves that it is empty, and both must agree before the segment
  * is given up: a chunk that cannot be read keeps its segment.
@@ -35,6 +36,7 @@ struct store_gc {
 	bool waiting;	     /* for a page of the map */
 	bool bad;	     /* something of the victim cannot be moved */
 	bool unread;	     /* the space could not read it just now */
+	bool room;	     /* there was some for all that had to move */
 	uint64_t not_before; /* ns */
 	uint32_t victim, walks;
 	struct store_walk walk;
@@ -53,12 +55,8 @@ store_gc_init(struct store *st)
 		return -ENOMEM;
 	g->st = st;
 	g->shares = calloc(SHARES_MAX, sizeof(*g->shares));
-	if (g->shares == NULL) {
-		free(g);
-		return -ENOMEM;
-	}
 	st->gc = g;
-	return 0;
+	return g->shares != NULL ? store_repacks_init(st) : -ENOMEM;
 }
 
 void
@@ -67,6 +65,7 @@ store_gc_fini(struct store *st)
 	if (st->gc == NULL)
 		return;
 	store_walk_fini(&st->gc->walk);
+	store_repacks_fini(st);
 	free(st->gc->shares);
 	free(st->gc);
 	st->gc = NULL;
@@ -98,24 +97,22 @@ waiter(struct store_gc *g)
 
 /* --- choosing ---------------------------------------------------------------------------------------------------- */
 
-static uint32_t
-target(const struct store *st)
-{
-	return RTE_MAX(3u, st->n_seg / 64);
-}
-
 static void
 choose(struct store_gc *g)
 {
 	struct store *st = g->st;
-	uint32_t v = store_seg_victim(st);
+	bool enough = store_seg_spare(st) + st->n_drained >= (int64_t)store_seg_target(st);
+	uint32_t v;
 
-	if (v == STORE_NONE)
+	if (enough && !st->suspects)
 		return;
-	if (store_seg_spare(st) + st->n_drained >= (int64_t)target(st) && st->seg[v].d.state != STORE_SEG_SUSPECT)
+	v = store_seg_victim(st);
+	st->suspects = st->suspects && v != STORE_NONE && st->seg[v].d.state == STORE_SEG_SUSPECT;
+	if (v == STORE_NONE || (enough && !st->suspects))
 		return;
 	g->victim = v;
 	g->walks = 0;
+	g->room = true;
 	g->state = GC_SHARES;
 	g->share_at = 2 * ((uint64_t)v << LOG_SHARE_SHIFT);
 	g->n_shares = 0;
@@ -172,74 +169,52 @@ share_of(const struct store_gc *g, uint64_t place)
 
 /* --- one chunk --------------------------------------------------------------------------------------------------- */
 
-/* Append what says that blocks [first, first + n) of the chunk lie elsewhere now. Plain blocks can be cut out of their
- * chunk; sealed or compressed ones go as a whole. @return 0, -EAGAIN. */
+/* Plain blocks can be cut out of their chunk as they are. @return 0, -EAGAIN, -EBUSY. */
 static int
-move(struct store_gc *g, const struct log_head *was, const struct log_owner *owner, unsigned int first, unsigned int n,
-     const uint8_t *payload)
+cut(struct store_gc *g, const struct log_head *was, const struct log_owner *owner, uint32_t live,
+    const uint8_t *payload)
 {
 	struct store *st = g->st;
-	struct log_head h = {.kind = LOG_MOVE, .has_fp = was->has_fp, .seal = was->seal};
-	uint64_t to;
-	int ret;
+	struct log_head h;
+	uint32_t n = 0;
 
-	h.from = log_direct(was->seg, was->off, was->bytes, first);
-	for (unsigned int i = 0; i < n; i++) {
-		h.owner[i] = owner[first + i];
-		memcpy(h.fp[i], was->fp[first + i], STRAKE_ADVICE_FP);
+	store_move_head(&h, was, owner, live);
+	for (uint32_t i = 0; i < was->seal.blocks; i++) {
+		if (live & 1u << i)
+			memcpy(st->scratch + (size_t)n++ * LOG_BLOCK, payload + (size_t)i * LOG_BLOCK, LOG_BLOCK);
 	}
-	if (n < was->seal.blocks) {
-		h.seal.blocks = (uint8_t)n;
-		h.seal.plain = h.seal.stored = n * LOG_BLOCK;
-		h.seal.serial = st->serial++;
-		payload += (size_t)first * LOG_BLOCK;
-	}
-	log_head_measure(&h);
-	ret = store_room(st, STORE_GC, h.bytes);
-	if (ret == 0)
-		ret = store_move_prepare(st, &h, waiter(g));
-	if (ret < 0)
-		return ret;
-	to = store_append(st, STORE_GC, &h, NULL, payload);
-	store_move(st, &h, to);
-	st->stats.moved_chunks++;
-	return 0;
+	h.seal.plain = h.seal.stored = n * LOG_BLOCK;
+	return store_move_append(st, &h, NULL, st->scratch, waiter(g));
 }
 
-/* @return 0: nothing of it is needed here any more; -EAGAIN, -errno. */
+/* @return 0: nothing of it is needed here any more, or it is being repacked; -EAGAIN, -EBUSY, -errno. */
 static int
 data_step(struct store_gc *g, const struct log_head *h, const uint8_t *chunk)
 {
 	struct log_owner owner[LOG_RUN];
-	bool live[LOG_RUN], cut = h->seal.codec == STRAKE_CODEC_NONE && h->seal.epoch == 0;
-	unsigned int n = 0, run;
+	uint32_t live = 0, all = (1u << h->seal.blocks) - 1;
+	struct log_head whole;
 	int ret;
 
-	for (unsigned int i = 0; i < h->seal.blocks; i++) {
+	for (uint32_t i = 0; i < h->seal.blocks; i++) {
 		uint64_t at = log_direct(h->seg, h->off, h->bytes, i);
 
 		ret = store_block_live(g->st, at, &h->owner[i], share_of(g, at), &owner[i], waiter(g));
 		if (ret < 0)
 			return ret;
-		live[i] = ret == 1;
-		n += live[i];
+		live |= (uint32_t)ret << i;
 	}
-	if (n == 0)
+	if (live == 0)
 		return 0;
-	if (!cut || n == h->seal.blocks)
-		return move(g, h, owner, 0, h->seal.blocks, chunk + h->head_bytes);
-	for (unsigned int i = 0; i < h->seal.blocks; i += run) {
-		for (run = 0; i + run < h->seal.blocks && live[i + run]; run++)
-			;
-		if (run == 0) {
-			run = 1;
-			continue;
-		}
-		ret = move(g, h, owner, i, run, chunk + h->head_bytes);
-		if (ret < 0)
+	if (live != all && h->seal.codec == STRAKE_CODEC_NONE && h->seal.epoch == 0)
+		return cut(g, h, owner, live, chunk + h->head_bytes);
+	if (live != all) {
+		ret = store_repack(g->st, h, owner, live, chunk);
+		if (ret != -ENOTSUP)
 			return ret;
 	}
-	return 0;
+	store_move_head(&whole, h, owner, all);
+	return store_move_append(g->st, &whole, NULL, chunk + h->head_bytes, waiter(g));
 }
 
 static int
@@ -248,6 +223,8 @@ page_step(struct store_gc *g, const struct log_head *h, const uint8_t *chunk)
 	struct map_owner owner;
 	int ret;
 
+	if (store_seg_meta_short(g->st, STORE_GC))
+		return -EBUSY;
 	if (map_image_owner(chunk + h->head_bytes, &owner) < 0)
 		return 0;
 	ret = map_page_dirty(g->st->map, &owner, log_direct(h->seg, h->off, h->bytes, 0), waiter(g));
@@ -276,12 +253,14 @@ walk_step(struct store_gc *g)
 		ret = data_step(g, &h, at);
 	else if (h.kind == LOG_PAGES)
 		ret = page_step(g, &h, at);
+	if (ret == -EINPROGRESS)
+		return 0; /* as many are being repacked as can be */
 	if (ret == -EAGAIN)
 		g->waiting = true;
 	if (ret == -EBUSY && store_seg_victim(st) != STORE_NONE) {
 		/* No segment to move to: another victim may need none. */
-		st->seg[g->victim].readers--;
-		g->state = GC_IDLE;
+		g->room = false;
+		g->state = GC_END;
 		return 1;
 	}
 	if (ret == -EAGAIN || ret == -EBUSY)
@@ -297,7 +276,14 @@ end_step(struct store_gc *g)
 	struct store *st = g->st;
 	struct store_seg *s = &st->seg[g->victim];
 
+	g->room = store_repack_end(st) && g->room;
 	g->walks++;
+	if (!g->room) {
+		s->readers--;
+		g->state = GC_IDLE;
+		g->bad = false;
+		return;
+	}
 	if (g->unread) {
 		s->readers--;
 		g->state = GC_IDLE;
@@ -326,25 +312,28 @@ uint32_t
 store_gc_poll(struct store *st, uint64_t now)
 {
 	struct store_gc *g = st->gc;
-	uint32_t work = 0, n = 0;
+	uint32_t work = store_repack_poll(st), n = 0, chunks = 0;
 
 	if (st->failed != 0 || st->replay != NULL || g->waiting)
-		return 0;
+		return work;
 	if (g->state == GC_IDLE && !st->closing && now >= g->not_before)
 		choose(g);
 	switch (g->state) {
 	case GC_SHARES:
-		return shares_step(g);
+		return work + shares_step(g);
 	case GC_WALK:
 		do {
 			n = walk_step(g);
 			work += n;
-		} while (n > 0 && g->state == GC_WALK && work < CHUNKS_A_TURN && !g->waiting);
+			chunks += n;
+		} while (n > 0 && g->state == GC_WALK && chunks < CHUNKS_A_TURN && !g->waiting);
 		return work;
 	case GC_END:
+		if (store_repack_busy(st))
+			return work;
 		end_step(g);
 		return 1;
 	default:
-		return 0;
+		return work;
 	}
 }

@@ -30,6 +30,7 @@ struct store_run {
 	struct strake_buf *bufs; /* what was read */
 	const struct strake_advice_block *fp;
 	bool over;
+	struct store_repack *repack; /* of a chunk that collection repacks */
 	struct map_wait map_wait;
 	struct store_wait room_wait;
 	struct store_read read;
@@ -73,6 +74,11 @@ void store_job_put(struct store *st, struct store_job *job);
 struct store_run *store_run_get(struct store *st);
 void store_run_put(struct store *st, struct store_run *run);
 
+/** The head of the move that a repacked chunk is; its seal is the chunk's. */
+void store_repack_head(const struct store_repack *rp, struct log_head *h);
+/** The bytes of the chunk that is to be opened, once. */
+struct strake_buf *store_repack_bytes(struct store_repack *rp);
+
 /** What pack keeps in a chunk. */
 struct pack_ctx {
 	struct store_run *run;
@@ -94,6 +100,7 @@ struct lvol {
 	struct overlap ov;
 	bool write_through;
 	bool opens;				    /* has the stage that opens what is sealed */
+	bool expands;				    /* and that which expands what is compressed */
 	struct strake_unit *starved, **starved_end; /* requests that found no job */
 	struct strake_msg feed;
 };

@@ -172,6 +172,14 @@ store_chunk_read(struct store_read *r)
 	over(r);
 }
 
+void
+store_chunk_give(struct store_read *r, struct strake_buf *buf)
+{
+	r->st->seg[log_entry_seg(r->place)].readers++;
+	r->buf = buf;
+	over(r);
+}
+
 uint32_t
 store_read_poll(struct store *st)
 {

@@ -47,6 +47,8 @@ struct store_replay {
 	struct store_read read;
 	struct store_walk walk;
 	bool walking;
+	bool counts;	       /* the segment being scanned holds chunks that count */
+	uint32_t n_open;       /* of those to scan: open at the checkpoint */
 	uint32_t scan_planned; /* from here on nothing was open when the checkpoint ended */
 	uint32_t n_scan, scan_seg[LOG_SUPER_NEXT + LOG_STREAMS], scan_off[LOG_SUPER_NEXT + LOG_STREAMS];
 	uint64_t lsn_max, serial_max;
@@ -93,6 +95,7 @@ store_replay_begin(struct store *st, const struct log_super *super)
 		r->scan_seg[r->n_scan] = super->open[i].seg;
 		r->scan_off[r->n_scan++] = super->open[i].off;
 	}
+	r->n_open = r->n_scan;
 	r->scan_planned = r->n_scan + super->n_since;
 	for (uint32_t i = 0; i < super->n_next; i++)
 		r->scan_seg[r->n_scan++] = super->next[i];
@@ -238,15 +241,20 @@ seg_found(struct store_replay *r, const struct log_head *h)
 	struct store *st = r->st;
 	struct store_seg *s = &st->seg[h->seg];
 	bool meta = h->kind == LOG_PAGES || h->kind == LOG_TABLE;
-
 	if (h->gen != s->d.gen || s->d.state == STORE_SEG_FREE) {
-		if (s->d.state == STORE_SEG_FREE)
+		/* Emptied after the checkpoint and opened anew: what is played takes away what lived in it then. */
+		if (s->d.state == STORE_SEG_FREE) {
 			st->n_free--;
+			s->d.live = 0;
+		} else {
+			st->all_blocks -= s->d.stream == STORE_META ? 0 : s->d.blocks;
+		}
 		s->d.gen = h->gen;
-		s->d.blocks = s->d.live = 0;
+		s->d.blocks = 0;
 		s->d.stream = meta ? STORE_META : STORE_HOT;
 	}
 	s->d.state = STORE_SEG_SUSPECT;
+	st->suspects = true;
 	s->rows = st->sp->rows;
 }
 
@@ -254,13 +262,16 @@ seg_found(struct store_replay *r, const struct log_head *h)
 static int
 chunk_found(struct store_replay *r, const struct log_head *h, const uint8_t *at)
 {
-	struct log_segment *d = &r->st->seg[h->seg].d;
-
+	struct log_segment *d =
+		&r->st->seg[h->seg].d; /* As it was at the checkpoint: emptied since, and never opened. */
+	if (r->at >= r->scan_planned && d->state != STORE_SEG_FREE && h->gen == d->gen && !r->counts)
+		return 1;
 	/* Pages of a checkpoint that never ended: only its generation is remembered. */
-	if (r->at >= r->scan_planned && d->state == STORE_SEG_FREE && (h->kind == LOG_PAGES || h->kind == LOG_TABLE)) {
+	if (r->at >= r->scan_planned && (h->kind == LOG_PAGES || h->kind == LOG_TABLE) && !r->counts) {
 		d->gen = h->gen;
 		return 1;
 	}
+	r->counts = true;
 	seg_found(r, h);
 	if (h->kind == LOG_PAGES || h->kind == LOG_TABLE) {
 		r->serial_max = RTE_MAX(r->serial_max, h->seal.serial);
@@ -270,6 +281,24 @@ chunk_found(struct store_replay *r, const struct log_head *h, const uint8_t *at)
 		return 0;
 	return item_add(r, h, log_direct(h->seg, h->off, h->bytes, 0),
 			h->kind == LOG_RECORDS ? at + h->head_bytes : NULL);
+}
+
+/* The scan of a segment is over. One that was only listed, and holds nothing that counts, is as good as free: what is
+ * played takes away every entry that points there, so only the count of those is kept. */
+static void
+seg_scanned(struct store_replay *r)
+{
+	struct store *st = r->st;
+	struct store_seg *s = &st->seg[r->scan_seg[r->at]];
+
+	if (r->at >= r->scan_planned && !r->counts && s->d.state != STORE_SEG_FREE) {
+		st->all_blocks -= s->d.stream == STORE_META ? 0 : s->d.blocks;
+		s->d.blocks = 0;
+		s->d.state = STORE_SEG_FREE;
+		st->n_free++;
+	}
+	r->walking = false;
+	r->at++;
 }
 
 static uint32_t
@@ -288,11 +317,12 @@ scan_step(struct store_replay *r)
 	}
 	s = &st->seg[r->scan_seg[r->at]];
 	if (!r->walking) {
-		bool fresh = s->d.state == STORE_SEG_FREE;
+		bool listed = r->at >= r->n_open;
 
-		store_walk_begin(&r->walk, st, r->scan_seg[r->at], fresh ? 0 : s->d.gen, r->scan_off[r->at],
+		store_walk_begin(&r->walk, st, r->scan_seg[r->at], listed ? 0 : s->d.gen, r->scan_off[r->at],
 				 st->seg_bytes);
-		r->walk.older = s->d.gen;
+		r->walk.older = s->d.state == STORE_SEG_FREE || s->d.gen == 0 ? s->d.gen : s->d.gen - 1;
+		r->counts = false;
 		r->walk.stop_blank = true;
 		r->walking = true;
 	}
@@ -305,8 +335,7 @@ scan_step(struct store_replay *r)
 			return 1;
 		}
 		if (ret == 0) {
-			r->walking = false;
-			r->at++;
+			seg_scanned(r);
 			return 1;
 		}
 		ret = chunk_found(r, &h, at);
@@ -315,8 +344,7 @@ scan_step(struct store_replay *r)
 			return 1;
 		}
 		if (ret == 1) {
-			r->walking = false;
-			r->at++;
+			seg_scanned(r);
 			return 1;
 		}
 		store_walk_next(&r->walk, &h);

@@ -249,7 +249,7 @@ store_seg_close(struct store *st, unsigned int stream)
 		return;
 	store_row_close(st, stream);
 	st->seg[o->seg].d.state = STORE_SEG_CLOSED;
-	st->seg[o->seg].closed = strake_now();
+	st->seg[o->seg].closed = st->serial;
 	o->seg = STORE_NONE;
 }
 
@@ -265,11 +265,11 @@ int
 store_room(struct store *st, unsigned int stream, uint32_t bytes)
 {
 	/* Collection and checkpoints never wait for rows that only they can set free. */
-	uint32_t keep = stream == STORE_HOT || stream == STORE_COLD ? 6 : stream == STORE_GC ? 3 : 0;
+	uint32_t keep = 1u << stream & STORE_HOST_STREAMS ? 6 : 1u << stream & STORE_GC_STREAMS ? 3 : 0;
 
 	if (unlikely(st->failed != 0))
 		return st->failed;
-	if (st->n_row_free < keep + 2)
+	if (st->n_row_free < keep + 2 || (stream != STORE_META && unlikely(store_seg_meta_short(st, stream))))
 		return -EBUSY;
 	if (likely(fits_seg(st, &st->out[stream], bytes)))
 		return 0;
@@ -313,6 +313,23 @@ list_crc(uint32_t crc, struct strake_buf *list, uint32_t len)
 	return crc;
 }
 
+/* Records are dead as soon as a checkpoint holds what they say: as many bytes of them count as a dead block. */
+static void
+blocks_add(struct store *st, uint32_t seg, uint8_t kind, uint32_t n)
+{
+	struct store_seg *s = &st->seg[seg];
+
+	if (kind == LOG_RECORDS) {
+		s->record_bytes += n;
+		n = s->record_bytes / LOG_BLOCK;
+		s->record_bytes %= LOG_BLOCK;
+	} else if (kind != LOG_DATA && kind != LOG_MOVE) {
+		return;
+	}
+	s->d.blocks += n;
+	st->all_blocks += n;
+}
+
 uint64_t
 store_append(struct store *st, unsigned int stream, struct log_head *h, struct strake_buf *list, const uint8_t *flat)
 {
@@ -354,8 +371,7 @@ store_append(struct store *st, unsigned int stream, struct log_head *h, struct s
 	if (o->off / store_row_bytes(st) != begin / store_row_bytes(st))
 		o->safe = o->off % store_row_bytes(st) == 0 ? o->off : begin;
 	o->logged = RTE_MAX(o->logged, o->safe);
-	st->seg[h->seg].d.blocks += h->kind == LOG_DATA || h->kind == LOG_MOVE ? h->seal.blocks : 0;
-	st->all_blocks += h->kind == LOG_DATA || h->kind == LOG_MOVE ? h->seal.blocks : 0;
+	blocks_add(st, h->seg, h->kind, h->kind == LOG_RECORDS ? h->bytes : h->seal.blocks);
 	st->stats.appended[stream] += h->bytes;
 	return log_direct(h->seg, h->off, h->bytes, 0);
 }

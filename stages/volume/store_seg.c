@@ -9,6 +9,8 @@
  * are kept for collection, and some more for checkpoints, because these are what frees others.
  */
 
+#include <math.h>
+
 #include <rte_common.h>
 
 #include "store.h"
@@ -22,27 +24,62 @@ store_seg_live(struct store *st, uint32_t seg, int n)
 	st->live_blocks = (uint64_t)((int64_t)st->live_blocks + n);
 }
 
-/* Segments that a whole checkpoint may need. */
+/* What so many pages of the map and the segment table take. */
+static uint64_t
+pages_bytes(const struct store *st, uint64_t pages)
+{
+	return pages * (MAP_IMAGE_BYTES + LOG_GRAIN) + (uint64_t)st->n_seg * LOG_TABLE_ENTRY + LOG_CHUNK_MAX;
+}
+
+static uint32_t
+pages_segs(const struct store *st, uint64_t pages)
+{
+	return (uint32_t)(pages_bytes(st, pages) / (st->seg_bytes - LOG_CHUNK_MAX)) + 1;
+}
+
+#define SPARE 3 /* for a checkpoint that frees nothing, and for what recovery takes out of intents */
+
+/* Segments that a checkpoint of what is dirty now needs, and some to spare. */
 uint32_t
 store_seg_keep_meta(const struct store *st)
 {
-	uint64_t bytes = map_stats(st->map)->dirty_max * (MAP_IMAGE_BYTES + LOG_GRAIN) +
-			 (uint64_t)st->n_seg * LOG_TABLE_ENTRY + 2 * LOG_CHUNK_MAX;
+	return pages_segs(st, map_stats(st->map)->dirty) + SPARE;
+}
 
-	return (uint32_t)(bytes / (st->seg_bytes - LOG_CHUNK_MAX)) + 2;
+bool
+store_seg_meta_fits(const struct store *st)
+{
+	const struct store_out *o = &st->out[STORE_META];
+	uint64_t room = (uint64_t)store_seg_ready(st) * (st->seg_bytes - LOG_CHUNK_MAX);
+
+	return room + (o->seg != STORE_NONE ? st->seg_bytes - o->off : 0) >= pages_bytes(st, map_stats(st->map)->dirty);
+}
+/* Changes make pages dirty: not more than a checkpoint can write. */
+bool
+store_seg_meta_short(struct store *st, unsigned int stream)
+{
+	uint32_t need = store_seg_keep_meta(st) - (1u << stream & STORE_GC_STREAMS || st->trimming);
+	if (likely(store_seg_ready(st) >= need) || st->replay != NULL)
+		return false;
+	if (map_stats(st->map)->dirty > 0)
+		store_ckpt_want(st);
+	else
+		store_ckpt_want_list(st);
+	return true;
 }
 
 static uint32_t
 kept(const struct store *st, unsigned int stream)
 {
 	uint32_t meta = store_seg_keep_meta(st);
-
 	if (stream == STORE_META)
 		return 0;
 	/* What recovery takes out of intents may not wait for a checkpoint: there is none before it ends. */
-	if (stream == STORE_GC || st->replay != NULL)
+	if (st->replay != NULL)
+		return meta - SPARE;
+	if (1u << stream & STORE_GC_STREAMS)
 		return meta - 1;
-	return st->trimming ? meta + 1 : meta + 3;
+	return st->trimming ? meta + 1 : meta + 4;
 }
 
 uint32_t
@@ -58,6 +95,13 @@ store_seg_spare(const struct store *st)
 	return (int64_t)st->n_free - kept(st, STORE_HOT);
 }
 
+/* Segments that collection keeps free, or empty, for hosts. */
+uint32_t
+store_seg_target(const struct store *st)
+{
+	return RTE_MAX(4u, st->n_seg / 128);
+}
+
 int
 store_seg_may_open(struct store *st, unsigned int stream)
 {
@@ -65,8 +109,7 @@ store_seg_may_open(struct store *st, unsigned int stream)
 
 	if (store_seg_ready(st) > keep && st->n_since < 2 * LOG_SUPER_NEXT)
 		return 0;
-	if (st->n_free > store_seg_ready(st) || st->n_drained > 0 || st->n_since >= LOG_SUPER_NEXT)
-		store_ckpt_want(st);
+	store_ckpt_want_list(st);
 	return -EBUSY;
 }
 
@@ -82,28 +125,36 @@ store_seg_open(struct store *st, unsigned int stream)
 	s->d.gen++;
 	s->d.state = STORE_SEG_OPEN;
 	s->d.stream = (uint8_t)stream;
-	s->d.blocks = 0;
-	s->d.live = 0;
+	s->d.blocks = 0; /* live is 0, or what recovery has still to take away */
 	s->rows = 0;
 	s->listed = false;
 	s->blank = false;
+	s->record_bytes = 0;
+	s->born = st->serial;
 	s->first_row = o->given;
 	o->seg = seg;
 	o->off = o->safe = o->logged = 0;
-	if (stream == STORE_HOT)
+	if (1u << stream & STORE_HOST_STREAMS)
 		st->full = store_full(st);
-	if (store_seg_ready(st) <= kept(st, STORE_HOT) + 2 && (st->n_drained > 0 || st->n_free > store_seg_ready(st)))
-		store_ckpt_want(st);
+	if ((int64_t)store_seg_ready(st) <= kept(st, STORE_HOT) + store_seg_target(st) / 2)
+		store_ckpt_want_list(st);
 }
 
 void
 store_seg_drained(struct store *st, uint32_t seg)
 {
-	st->seg[seg].d.state = STORE_SEG_DRAINED;
+	struct store_seg *s = &st->seg[seg];
+
+	s->d.state = STORE_SEG_DRAINED;
+	if (s->d.stream == STORE_HOT && s->born > 0) {
+		uint64_t life = st->serial - s->born;
+
+		st->life = st->life == 0 ? life : st->life - st->life / 16 + life / 16;
+	}
 	st->n_drained++;
 	st->stats.collected++;
-	if (store_seg_ready(st) <= kept(st, STORE_HOT) + 2)
-		store_ckpt_want(st);
+	if ((int64_t)store_seg_ready(st) <= kept(st, STORE_HOT) + store_seg_target(st) / 2)
+		store_ckpt_want_list(st);
 }
 
 /* Segments that would be full if each held nothing but what is needed. */
@@ -125,25 +176,71 @@ needed(const struct store *st)
 bool
 store_full(const struct store *st)
 {
-	double room = (double)st->n_seg - 2.0 * store_seg_keep_meta(st) - 5;
+	const struct map_stats *m = map_stats(st->map);
+	uint64_t pages = 0;
+	double room;
 
+	for (uint32_t i = 0; i < st->n_seg; i++) {
+		if (st->seg[i].d.stream == STORE_META && st->seg[i].d.state != STORE_SEG_FREE)
+			pages += st->seg[i].d.live;
+	}
+	/* The map as it lies, and once more what of it a checkpoint may write anew; and those that are open. */
+	room = (double)st->n_seg - pages_segs(st, pages) - pages_segs(st, RTE_MIN(pages + m->dirty, m->dirty_max)) - 8;
 	return needed(st) > room * 0.94;
 }
 
-/* With room to spare, those whose parity may be wrong go first. */
-static double
-score(const struct store_seg *s, bool pressed)
+/*
+ * Hot and cold. What is written over a young block will be written again soon, so it goes where all of it dies
+ * together; what collection moves is young or old by when it was written. Young is against the life of segments of hot
+ * writes: the factors are those that a simulation of this cleaner found best for 90 % of the writes to 10 % of the
+ * blocks, and cost uniform writes nothing.
+ */
+
+#define HOT_LIVES  2
+#define WARM_LIVES 4
+
+unsigned int
+store_seg_host_stream(const struct store *st, uint64_t over)
 {
-	if (s->d.state == STORE_SEG_SUSPECT && !pressed)
-		return -1;
-	return s->d.blocks > 0 ? (double)s->d.live / s->d.blocks : 0;
+	const struct store_seg *s = &st->seg[log_entry_seg(over)];
+
+	if (log_entry_kind(over) != LOG_ENTRY_DIRECT || s->d.stream == STORE_GC)
+		return STORE_COLD;
+	if (s->d.stream == STORE_WARM || st->life == 0)
+		return STORE_HOT;
+	return st->serial - s->born < HOT_LIVES * st->life ? STORE_HOT : STORE_COLD;
+}
+
+unsigned int
+store_seg_moved_stream(const struct store *st, uint64_t serial)
+{
+	return st->serial - serial < WARM_LIVES * st->life ? STORE_WARM : STORE_GC;
+}
+
+/*
+ * Cost and benefit: what is won, for as long as it is likely to stay won, against what is read and moved. Young
+ * segments are left to die by themselves. With room to spare, those whose parity may be wrong go first; with none, the
+ * emptiest.
+ */
+static double
+score(const struct store *st, const struct store_seg *s, bool pressed)
+{
+	double u = s->d.blocks > 0 ? (double)s->d.live / s->d.blocks : 0;
+
+	if (u >= 0.97 && (s->d.state != STORE_SEG_SUSPECT || pressed))
+		return 0;
+	if (pressed)
+		return 1 - u;
+	if (s->d.state == STORE_SEG_SUSPECT)
+		return HUGE_VAL;
+	return (1 - u) / (1 + u) * (double)(st->serial - s->closed + 1);
 }
 
 uint32_t
 store_seg_victim(struct store *st)
 {
 	uint32_t best = STORE_NONE;
-	double best_score = 0.97;
+	double best_score = 0;
 	bool pressed = store_seg_spare(st) <= 0, room = store_room(st, STORE_GC, LOG_CHUNK_MAX) == 0;
 
 	for (uint32_t i = 0; i < st->n_seg; i++) {
@@ -154,11 +251,10 @@ store_seg_victim(struct store *st)
 		/* Its last rows are still under way. */
 		if (s->first_row + s->rows > st->out[s->d.stream].written)
 			continue;
-		/* Nothing can be moved just now: only what needs no moving. */
-		if (!room && s->d.stream != STORE_META && s->d.live > 0)
+		/* Nothing can be moved just now: only what needs no moving. */ if (!room && s->d.live > 0)
 			continue;
-		if (score(s, pressed) < best_score) {
-			best_score = score(s, pressed);
+		if (score(st, s, pressed) > best_score) {
+			best_score = score(st, s, pressed);
 			best = i;
 		}
 	}
@@ -169,5 +265,6 @@ bool
 store_stuck(struct store *st)
 {
 	return store_seg_spare(st) <= 0 && st->n_drained == 0 && store_gc_idle(st) &&
-	       store_seg_victim(st) == STORE_NONE && st->ckpt.state == STORE_CKPT_IDLE && !st->ckpt.wanted;
+	       store_seg_victim(st) == STORE_NONE && st->ckpt.state == STORE_CKPT_IDLE && !st->ckpt.wanted &&
+	       !st->ckpt.list_wanted;
 }

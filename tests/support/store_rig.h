@@ -55,7 +55,6 @@ class StoreRig
 	std::function<void()> before_volume; /* may make the stages */
 	std::vector<strake_stage *> req_stages, chunk_stages;
 	uint32_t domain = 0;
-
 	explicit StoreRig(const FakeSpaceConf &c) : fs(new FakeSpace(c)), conf(c)
 	{
 		self() = this;
@@ -144,10 +143,9 @@ class StoreRig
 	void
 	down(bool crash)
 	{
-		if (vol != nullptr && !crash) {
-			log_lcore_fini(vol);
-			log_destroy(vol);
-		} else if (vol != nullptr) {
+		for (int i = 0; i < 1000 && vol != nullptr && !crash && !strake_pipeline_lcore_drain(); i++)
+			turn();
+		if (vol != nullptr) {
 			log_lcore_fini(vol);
 			log_destroy(vol);
 		}
@@ -275,7 +273,7 @@ class StoreRig
 	void
 	dump() const
 	{
-		static const char states[] = "fOcSDB", streams[] = "hcgm";
+		static const char states[] = "fOcSDB", streams[] = "hcwgm";
 
 		printf("free %u drained %u ready %u keep %u spare %ld since %u full %d failed %d ckpt %u wanted %d "
 		       "rows free %u gc %s live %lu\n",
@@ -286,6 +284,10 @@ class StoreRig
 			printf("%u:%c%c %u/%u r%u ", i, states[st->seg[i].d.state], streams[st->seg[i].d.stream],
 			       st->seg[i].d.live, st->seg[i].d.blocks, st->seg[i].readers);
 		printf("\n");
+		for (unsigned i = 0; i < LOG_STREAMS; i++)
+			printf("%c: seg %d off %u ", streams[i], (int)st->out[i].seg, st->out[i].off);
+		printf("dirty %lu of %lu, waits %d\n", map_stats(st->map)->dirty, map_stats(st->map)->dirty_max,
+		       st->waits != nullptr);
 	}
 
 	std::string why;
@@ -306,6 +308,8 @@ class StoreRig
 	{
 		if (++self()->stuck > 400000) {
 			fprintf(stderr, "main waits for ever\n");
+			if (self()->st != nullptr)
+				self()->dump();
 			abort();
 		}
 		return self()->now += 20000;

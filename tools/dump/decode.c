@@ -212,7 +212,7 @@ chunk_rest(struct log_head *h, const uint8_t *at, uint8_t flags)
 		at += 8;
 	}
 	for (unsigned int i = 0; i < h->seal.blocks; i++, at += 16)
-		h->owner[i] = (struct log_owner){u64(at), u32(at + 8)};
+		h->owner[i] = (struct log_owner){u64(at), u32(at + 8), u32(at + 12)};
 	return at + (flags & 2 ? (size_t)h->seal.blocks * 24 : 0);
 }
 
@@ -258,6 +258,10 @@ decode_chunk(struct log_head *h, const uint8_t *at, size_t len)
 	    (h->seal.blocks > 0 && h->seal.plain == h->seal.blocks * LOG_BLOCK))
 		return "its head contradicts itself";
 	h->head_bytes = (uint32_t)(chunk_rest(h, at + LOG_HEAD, flags) - at);
+	for (unsigned int i = 0; i < h->seal.blocks; i++) {
+		if (h->owner[i].blk >= (h->kind == LOG_MOVE ? LOG_RUN : 1))
+			return "it was moved from a block that cannot be";
+	}
 	return (flags & 1) && h->seal.epoch == 0 ? "it is sealed with no key" : NULL;
 }
 

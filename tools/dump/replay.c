@@ -92,32 +92,38 @@ chunk_at(struct store *st, struct window *w, uint32_t off, struct log_head *h, c
 	return false;
 }
 
-/* @return false: nothing of this segment counts. */
+/* Does what lies in a listed segment count? Not if it was emptied since the checkpoint and never opened, or holds pages
+ * of a checkpoint that never ended. */
 static bool
-found(struct replay *r, const struct log_head *h, const uint8_t *at, bool planned)
+counts(const struct store *st, const struct log_head *h)
+{
+	const struct log_segment *d = &st->seg[h->seg].d;
+
+	return h->kind != LOG_PAGES && h->kind != LOG_TABLE && (d->state == STORE_FREE || h->gen != d->gen);
+}
+
+static void
+found(struct replay *r, const struct log_head *h, const uint8_t *at)
 {
 	struct log_segment *d = &r->st->seg[h->seg].d;
 	bool meta = h->kind == LOG_PAGES || h->kind == LOG_TABLE;
 
-	/* Pages of a checkpoint that never ended. */
-	if (!planned && d->state == STORE_FREE && meta)
-		return false;
 	if (h->gen != d->gen || d->state == STORE_FREE)
 		*d = (struct log_segment){.gen = h->gen, .next_id = d->next_id, .stream = meta ? STORE_META : 0};
 	d->state = STORE_SUSPECT;
 	if (!meta && h->lsn > r->st->super.lsn)
 		item_add(r, h, log_direct(h->seg, h->off, h->bytes, 0), at + h->head_bytes);
-	return true;
 }
 
 static void
-scan(struct replay *r, uint32_t seg, uint32_t from, bool planned)
+scan(struct replay *r, uint32_t seg, uint32_t from, bool planned, bool listed)
 {
 	struct store *st = r->st;
 	const struct log_segment was = st->seg[seg].d;
 	struct window w = {malloc(st->g->seg_bytes), malloc(LOG_CHUNK_MAX), seg,
 			   from / st->g->row_bytes * st->g->row_bytes};
-	uint32_t rb = st->g->row_bytes, blank = from / rb, gen = was.state == STORE_FREE ? 0 : was.gen;
+	uint32_t rb = st->g->row_bytes, blank = from / rb, gen = listed ? 0 : was.gen;
+	uint32_t older = was.state == STORE_FREE || was.gen == 0 ? was.gen : was.gen - 1;
 	struct log_head h;
 	const uint8_t *at;
 
@@ -128,10 +134,12 @@ scan(struct replay *r, uint32_t seg, uint32_t from, bool planned)
 			say(SAY_BROKEN, "segment %u, which may hold the newest of the log, cannot be read", seg);
 			break;
 		}
-		if (chunk_at(st, &w, from, &h, &at) && (gen != 0 ? h.gen == gen : h.gen > was.gen)) {
-			gen = h.gen;
-			if (!found(r, &h, at, planned))
+		if (chunk_at(st, &w, from, &h, &at) && (gen != 0 ? h.gen == gen : h.gen > older)) {
+			planned = planned || counts(st, &h);
+			if (!planned)
 				break;
+			gen = h.gen;
+			found(r, &h, at);
 			from += h.bytes;
 			blank = (from - 1) / rb;
 		} else if (decode_blank(w.mem + from, LOG_GRAIN)) {
@@ -140,6 +148,9 @@ scan(struct replay *r, uint32_t seg, uint32_t from, bool planned)
 			from += LOG_GRAIN;
 		}
 	}
+	/* As good as free: what is played takes away every entry that points there. */
+	if (!planned)
+		st->seg[seg].d.state = STORE_FREE;
 	free(w.mem);
 	free(w.other);
 }
@@ -307,7 +318,7 @@ play_move(struct store *st, const struct item *it)
 		uint64_t idx = o->vol == LOG_OWNER_SHARE ? 2 * o->lba : o->lba;
 
 		if (o->vol == LOG_OWNER_NONE || idx >= store_tree_size(st, o->vol) ||
-		    pages_get(&st->map, o->vol, idx) != it->head.from + ((uint64_t)i << 59))
+		    pages_get(&st->map, o->vol, idx) != it->head.from + ((uint64_t)o->blk << 59))
 			continue;
 		pages_set(&st->map, o->vol, idx, it->place + ((uint64_t)i << 59));
 		st->moved++;
@@ -377,10 +388,10 @@ store_replay(struct store *st)
 
 	for (unsigned int i = 0; i < LOG_STREAMS; i++) {
 		if (s->open[i].seg != STORE_NONE)
-			scan(&r, s->open[i].seg, s->open[i].off, true);
+			scan(&r, s->open[i].seg, s->open[i].off, true, false);
 	}
 	for (uint32_t i = 0; i < s->n_next; i++)
-		scan(&r, s->next[i], 0, i < s->n_since);
+		scan(&r, s->next[i], 0, i < s->n_since, true);
 	intents(&r);
 	sort(&r);
 	if (s->clean && r.n > 0)

@@ -2,7 +2,13 @@
  * Copyright (c) 2026 The Strake authors
  */
 
+#include <deque>
+
 #include "tests/support/store_rig.h"
+
+extern "C" {
+#include "conf_key.h"
+}
 
 namespace
 {
@@ -226,6 +232,113 @@ TEST(Store, FullIsSaidAndGotOutOf)
 	ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 0, 8, {}, &out));
 	EXPECT_EQ(StoreRig::blocks(8, 5), out);
 	rig.down(true);
+}
+
+/* --- overwritten at random, more than once over, nearly full --- */
+
+strake_stage *
+lz4()
+{
+	const strake_stage_ops *ops = strake_stage_find("compress");
+	const char *pairs[] = {"codec", "lz4", nullptr};
+	static conf_values *values;
+	strake_stage *out = nullptr;
+	char err[200] = "";
+
+	if (values == nullptr)
+		values = conf_values_make(ops->keys, pairs, err, sizeof(err));
+	EXPECT_EQ(0, strake_stage_create(&out, ops, "v0.compress", values, -1, err, sizeof(err))) << err;
+	return out;
+}
+
+/* Half stamp, half zeroes: LZ4 makes about one block of two, and it tells whose it is. */
+bytes
+halves(uint32_t n, uint64_t s)
+{
+	bytes b((size_t)n * 4096, 0);
+
+	for (uint32_t i = 0; i < n; i++)
+		StoreRig::stamp(&b[(size_t)i * 4096], s + i, 2048);
+	return b;
+}
+
+void
+overwrite_at_random(bool compressed, uint32_t blocks)
+{
+	FakeSpaceConf c = small();
+
+	c.segments = 100;
+	c.unit = 12288;
+	StoreRig rig(c);
+	std::vector<uint64_t> stamps(blocks);
+	std::mt19937_64 rnd(1);
+	uint64_t next = 1, written = 0;
+	std::deque<RigReq> reqs;
+	struct store_usage u;
+
+	rig.vol_bytes = 128u << 20;
+	if (compressed)
+		rig.before_volume = [&rig] {
+			rig.chunk_stages = {lz4()};
+			EXPECT_EQ(0, strake_stage_lcore_init(rig.chunk_stages[0]));
+		};
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	for (uint32_t b = 0; b < blocks; b += 8, next += 8) {
+		ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, b, 8, halves(8, next)));
+		for (uint32_t i = 0; i < 8; i++)
+			stamps[b + i] = next + i;
+	}
+	store_usage(rig.st, &u);
+	EXPECT_LT(u.free_bytes * 100, u.bytes * 40);
+	uint64_t before = u.host_bytes;
+
+	while (written < 2 * u.bytes && !testing::Test::HasFailure()) {
+		std::set<uint64_t> busy;
+
+		reqs.clear();
+		while (busy.size() < 32) {
+			uint64_t b = rnd() % blocks;
+
+			if (!busy.insert(b).second)
+				continue;
+			stamps[b] = next;
+			reqs.emplace_back();
+			rig.submit(reqs.back(), STRAKE_OP_WRITE, b, 1, halves(1, next++));
+		}
+		ASSERT_TRUE(rig.drain(100000));
+		for (auto &r : reqs)
+			ASSERT_EQ(0, r.status);
+		store_usage(rig.st, &u);
+		written = u.host_bytes - before;
+	}
+	for (uint32_t b = 0; b < blocks; b += 8) {
+		bytes out;
+
+		ASSERT_EQ(0, rig.run(STRAKE_OP_READ, b, 8, {}, &out));
+		for (uint32_t i = 0; i < 8; i++)
+			ASSERT_EQ(stamps[b + i], StoreRig::stamp_of(&out[i * 4096], 2048));
+	}
+	EXPECT_EQ(compressed, rig.st->stats.repacked > 0);
+	strake_stage *above = compressed ? rig.chunk_stages[0] : nullptr;
+
+	for (int i = 0; i < 1000 && !strake_pipeline_lcore_drain(); i++)
+		rig.turn();
+	if (above != nullptr)
+		strake_stage_lcore_fini(above);
+	rig.down(false);
+	EXPECT_EQ(0, rig.close_status);
+	if (above != nullptr)
+		strake_stage_destroy(above);
+}
+
+TEST(Store, NeverFillsUpWithChunksThatAreMostlyDead)
+{
+	overwrite_at_random(true, 9000);
+}
+
+TEST(Store, TakesOverwritesOfPlainRunsForEver)
+{
+	overwrite_at_random(false, 4704);
 }
 
 } // namespace
