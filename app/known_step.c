@@ -33,9 +33,26 @@ struct keeper {
 	struct strake_timer timer;
 	struct strake_stage *dedup;
 	bool loading;
+	uint64_t saved; /* blocks that had become known when it was last saved */
 };
 
 static struct keeper *keepers;
+
+/* Save if at least 1 / @p part of what is known is new. @return 0, -EBUSY, -EALREADY: it is not. */
+static int
+save(struct keeper *k, uint64_t part)
+{
+	struct dedup_stats s;
+	int ret;
+
+	dedup_stats_get(k->dedup, &s);
+	if (s.inserted - k->saved <= s.entries / part)
+		return -EALREADY;
+	ret = known_save(k->known);
+	if (ret == 0)
+		k->saved = s.inserted;
+	return ret;
+}
 
 static void
 again(struct strake_timer *t, uint64_t now)
@@ -52,7 +69,7 @@ again(struct strake_timer *t, uint64_t now)
 			rte_log(RTE_LOG_WARNING, known_log, "%s: its index cannot be saved: %s\n", k->dedup->name,
 				strerror(-status));
 		k->loading = false;
-		known_save(k->known);
+		save(k, 100);
 	}
 	strake_timer_arm(t, now + SAVE_EVERY);
 }
@@ -177,7 +194,7 @@ known_down(struct appliance *a)
 		keepers = k->next;
 		strake_timer_cancel(&k->timer);
 		over = wait_for(k, until, &status);
-		if (over && known_save(k->known) == 0)
+		if (over && save(k, UINT64_MAX) == 0)
 			over = wait_for(k, until, &status);
 		if (!over || status < 0)
 			rte_log(RTE_LOG_WARNING, known_log, "%s: its index was not saved: %s\n", k->dedup->name,
