@@ -45,9 +45,9 @@ struct strake_volume {
 	uint16_t owner;	    /**< data lcore of all slabs, for good; 0: slabs are dealt to the data lcores in turn */
 	bool read_only;
 	bool thin;	     /**< blocks take room only once they are written, from what it shares with others */
-	uint8_t spare;	     /**< thin: percent left of that room; its owner writes, anyone reads */
+	uint8_t spare;	     /**< thin: percent left of that room; main's */
 	uint32_t atomic;     /**< aligned runs of as many logical blocks are written whole or not at all; 0: of one */
-	uint64_t used;	     /**< thin: logical blocks that hold data; likewise */
+	uint64_t used;	     /**< thin: logical blocks that hold data; main's */
 	bool volatile_cache; /**< Flush and FUA mean something: a drive below has a volatile write cache */
 	struct strake_chain *reqs;   /**< request stages, ending in the volume stage */
 	struct strake_chain *chunks; /**< chunk stages, ending in the stripe stage */

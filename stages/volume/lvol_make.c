@@ -15,6 +15,8 @@
 
 #include "store_job.h"
 
+#define TELL STRAKE_NS_PER_SEC
+
 static struct store_vol *
 vol_by_name(struct store *st, const char *name)
 {
@@ -251,6 +253,18 @@ owner_set(struct lvol *lv)
 	return 0;
 }
 
+/* What hosts are told of the room, by main: it is main that answers them. */
+static void
+tell(struct strake_timer *t, uint64_t now)
+{
+	struct lvol *lv = RTE_PTR_SUB(t, offsetof(struct lvol, tell));
+	struct strake_volume *vol = &lv->vol;
+
+	vol->used = map_tree_entries(lv->v->tree) * vol->atomic;
+	vol->spare = __atomic_load_n(&lv->st->left, __ATOMIC_RELAXED);
+	strake_timer_arm(t, now + TELL);
+}
+
 int
 log_create(struct strake_volume **out, const struct log_conf *conf, char *err, size_t errlen)
 {
@@ -288,6 +302,8 @@ log_create(struct strake_volume **out, const struct log_conf *conf, char *err, s
 	lv->vol.slab_shift = conf->slab_shift;
 	lv->vol.owner = conf->store->sp->owner;
 	lv->vol.read_only = conf->read_only;
+	lv->vol.thin = true;
+	lv->vol.atomic = LOG_BLOCK >> conf->lba_shift;
 	lv->vol.volatile_cache = !conf->write_through;
 	lv->vol.priv = lv;
 	snprintf(name, sizeof(name), "%s.log", conf->name);
@@ -311,6 +327,8 @@ log_create(struct strake_volume **out, const struct log_conf *conf, char *err, s
 					 : "out of memory");
 		goto err_chains;
 	}
+	lv->tell.fn = tell;
+	tell(&lv->tell, strake_now());
 	*out = &lv->vol;
 	return 0;
 
@@ -329,6 +347,7 @@ log_destroy(struct strake_volume *vol)
 {
 	struct lvol *lv = vol->priv;
 
+	strake_timer_cancel(&lv->tell);
 	strake_volume_del(vol);
 	strake_chain_destroy(vol->reqs);
 	strake_chain_destroy(vol->chunks);

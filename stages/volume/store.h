@@ -267,6 +267,7 @@ struct store {
 	struct store_job *jobs, *job_free;
 	struct store_run *runs, *run_free;
 	bool full;	       /* takes no more writes of hosts */
+	uint8_t left;	       /* percent of what it can hold; main reads it */
 	bool eased;	       /* a host gave something back since full was looked at */
 	bool trimming;	       /* what is appended frees space */
 	uint32_t io_under_way; /* of the store's own */
@@ -318,6 +319,8 @@ void store_seg_open(struct store *st, unsigned int stream);
 /** May it? @return 0, -EBUSY. */
 int store_seg_may_open(struct store *st, unsigned int stream);
 bool store_full(const struct store *st);
+/** Share of what it can hold that is needed; over 1 when it is full. */
+double store_fill(const struct store *st);
 /** Hosts wait for a segment, and nothing will ever free one. */
 bool store_stuck(struct store *st);
 void store_seg_drained(struct store *st, uint32_t seg);

@@ -103,6 +103,7 @@ struct lvol {
 	bool expands;				    /* and that which expands what is compressed */
 	struct strake_unit *starved, **starved_end; /* requests that found no job */
 	struct strake_msg feed;
+	struct strake_timer tell; /* main's */
 };
 
 struct lvol_ctx {

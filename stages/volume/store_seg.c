@@ -173,8 +173,8 @@ needed(const struct store *st)
 	return sum;
 }
 
-bool
-store_full(const struct store *st)
+double
+store_fill(const struct store *st)
 {
 	const struct map_stats *m = map_stats(st->map);
 	uint64_t pages = 0;
@@ -186,7 +186,14 @@ store_full(const struct store *st)
 	}
 	/* The map as it lies, and once more what of it a checkpoint may write anew; and those that are open. */
 	room = (double)st->n_seg - pages_segs(st, pages) - pages_segs(st, RTE_MIN(pages + m->dirty, m->dirty_max)) - 8;
-	return needed(st) > room * 0.94;
+	room *= 0.94;
+	return room > 0 ? needed(st) / room : 2;
+}
+
+bool
+store_full(const struct store *st)
+{
+	return store_fill(st) > 1;
 }
 
 /*

@@ -137,8 +137,7 @@ id_ns(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd, void *out)
 		return sc;
 	id->nsze = id->ncap = ns->nlb;
 	if (nvmf_ana_state(c) != NVME_ANA_INACCESSIBLE) /* 8.1.3.3: not reported on such a path */
-		id->nuse =
-			ns->vol->thin ? RTE_MIN(__atomic_load_n(&ns->vol->used, __ATOMIC_RELAXED), ns->nlb) : ns->nlb;
+		id->nuse = ns->vol->thin ? RTE_MIN(ns->vol->used, ns->nlb) : ns->nlb;
 	if (ns->vol->thin)
 		id->nsfeat |= NVME_NSFEAT_THIN;
 	if (ns->vol->atomic > 1)

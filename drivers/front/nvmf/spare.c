@@ -24,7 +24,7 @@ nvmf_spare(const struct nvmf_subsystem *sub)
 		const struct strake_volume *vol = sub->ns->ns[i].vol;
 
 		if (vol != NULL && vol->thin)
-			least = RTE_MIN(least, __atomic_load_n(&vol->spare, __ATOMIC_RELAXED));
+			least = RTE_MIN(least, vol->spare);
 	}
 	return least;
 }
