@@ -98,7 +98,7 @@ the memory of four drives, one after the other; in Strake by the store and its g
 
 ## The whole write path
 
-Requests of 128 KiB, in turns 32 KiB that are new and 32 KiB that were written 16 MiB before; LZ4 makes half of what is new. dedup, LZ4,
+Requests of 128 KiB, 4 under way, in turns 32 KiB that are new and 32 KiB that were written 16 MiB before; LZ4 makes half of what is new. dedup, LZ4,
 AES-256-GCM by `crypto_aesni_gcm`, 3+1 by ISA-L, drives of memory. Engine: 1 / Σ share / speed over its kernels.
 
 {cases(paths)}

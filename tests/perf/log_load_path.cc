@@ -29,7 +29,7 @@ extern "C" {
 namespace
 {
 
-constexpr uint32_t kReq = 131072, kDepth = 16, kDrives = 4, kUnit = 65536;
+constexpr uint32_t kReq = 131072, kWrites = 4, kReads = 16, kDrives = 4, kUnit = 65536;
 constexpr uint64_t kPerRun = 128u << 20; /* bytes of a run, a host's */
 
 strake_drive *drive[kDrives];
@@ -186,7 +186,7 @@ request(const volume &v, uint8_t op, uint64_t lba, uint32_t bytes)
 void
 submit(strake_req *req)
 {
-	while (under_way > kDepth)
+	while (under_way > (req->u.op == STRAKE_OP_WRITE ? kWrites : kReads))
 		turn();
 	strake_req_submit(&req, 1);
 }
@@ -246,16 +246,6 @@ struct writer {
 		settle();
 	}
 };
-
-void
-forget(const volume &v, uint64_t lba, uint64_t bytes)
-{
-	for (uint64_t at = 0; at < bytes; at += 1u << 20)
-		submit(request(v, STRAKE_OP_DEALLOCATE, lba + at / kBlock, 1u << 20));
-	settle();
-	for (unsigned int i = 0; i < 20000; i++)
-		turn();
-}
 
 /* --- kernels ------------------------------------------------------------------------------------------------------ */
 
@@ -502,7 +492,8 @@ rows_run()
 	strake_buf_put(page);
 }
 
-/* Writing and the kernels in turns, since other work on the machine comes and goes. */
+/* Writing and the kernels in turns, since other work on the machine comes and goes. The store has room for all of it,
+ * so that nothing is collected meanwhile. */
 void
 write_path(const char *hash)
 {
@@ -529,13 +520,12 @@ write_path(const char *hash)
 	const std::vector<uint8_t> same(2 * kRun, 7);
 	terms = kernels(fast, after, (double)kPerRun, hasher, pack, *seal, r, same);
 	for (unsigned int i = 0; i < 2 * runs; i++) {
-		uint64_t was = w.lba, begin = cpu_ns();
+		uint64_t begin = cpu_ns();
 
 		w.write(v, kPerRun, true);
 		got.push_back((double)kPerRun * 1e9 / (double)(cpu_ns() - begin));
 		for (term &t : terms)
 			t.speeds.push_back(rate(t.bytes, 15, t.fn));
-		forget(v, was - kPerRun / kBlock, kPerRun);
 	}
 	double most = allowed(name.c_str(), terms);
 
