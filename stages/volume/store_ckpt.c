@@ -12,9 +12,8 @@
  *     note    the superblock: from here on it counts
  *     free    segments that were empty at begin are deallocated, and may be opened, as the superblock says
  *
- * Between checkpoints only the list of segments that may be opened grows (sync, note, free): a segment that was closed
- * when the last checkpoint began and is empty now is not needed by it, once all that emptied it is durable, because
- * what is played after the checkpoint takes away every entry that points there.
+ * Between checkpoints the list of segments that may be opened can grow (sync, note, free) by those that are free and
+ * were not listed yet.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -114,19 +113,6 @@ begin(struct store *st, uint64_t now)
 	c->state = STORE_CKPT_PAGES;
 }
 
-/* Empty now, and in no need since the last checkpoint began: nothing in it was written after that. */
-static bool
-list_may(const struct store *st, uint32_t i)
-{
-	const struct store_seg *s = &st->seg[i];
-	const struct log_segment *then = &st->ckpt.table[i];
-
-	if (s->d.state == STORE_SEG_FREE)
-		return !s->listed;
-	return s->d.state == STORE_SEG_DRAINED && s->d.stream != STORE_META && s->readers == 0 &&
-	       then->gen == s->d.gen && then->state != STORE_SEG_OPEN && then->state != STORE_SEG_FREE;
-}
-
 static void
 list_begin(struct store *st)
 {
@@ -139,11 +125,11 @@ list_begin(struct store *st)
 		return;
 	}
 	for (uint32_t i = 0; i < st->n_seg; i++) {
-		st->seg[i].due = list_may(st, i);
-		n += st->seg[i].due;
+		st->seg[i].due = false;
+		n += st->seg[i].d.state == STORE_SEG_FREE && !st->seg[i].listed;
 	}
-	if (n == 0) {
-		c->wanted = c->wanted || (st->n_drained > 0 && store_seg_spare(st) <= 0);
+	if (n == 0 || !st->open) {
+		c->wanted = c->wanted || st->n_drained > 0;
 		return;
 	}
 	c->list_only = true;

@@ -99,7 +99,7 @@ store_seg_spare(const struct store *st)
 uint32_t
 store_seg_target(const struct store *st)
 {
-	return RTE_MAX(4u, st->n_seg / 128);
+	return RTE_MAX(4u, st->n_seg / 64);
 }
 
 int
