@@ -18,6 +18,7 @@
 #include <jansson.h>
 #include <rte_common.h>
 
+#include "admin.h"
 #include "drive.h"
 #include "strake_account.h"
 #include "strake_lcore.h"
@@ -158,6 +159,11 @@ static const struct {
 	{"drive remove", drive_remove},
 	{"drive add", drive_add},
 	{"drive replace", drive_replace},
+	{"group scrub", admin_scrub},
+	{"group rest", admin_scrub},
+	{"group rate", admin_rate},
+	{"key rotate", admin_key_rotate},
+	{"key erase", admin_key_erase},
 	{"slab move", do_slab_move},
 	{"config save", do_config_save},
 	{"namespace add", change_namespace_add},

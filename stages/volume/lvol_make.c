@@ -390,6 +390,16 @@ log_lcore_fini(struct strake_volume *vol)
 }
 
 int
+log_clear(struct strake_volume *vol)
+{
+	struct lvol *lv = vol->priv;
+	struct change c = {.v = lv->v, .bytes = lv->v->d.bytes};
+	int ret = store_until(lv->st, vol_clear, &c);
+
+	return ret < 0 ? ret : store_until(lv->st, store_ckpt_wait, &c.ckpt);
+}
+
+int
 log_resize(struct strake_volume *vol, uint64_t bytes)
 {
 	struct lvol *lv = vol->priv;

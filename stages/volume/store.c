@@ -79,6 +79,7 @@ store_poll(struct strake_poller *p, uint64_t now)
 		work += store_gc_poll(st, now);
 	work += store_ckpt_poll(st, now);
 	work += store_seals_poll(st);
+	work += store_mend_poll(st);
 	work += store_sync_poll(st);
 	if (st->waits != NULL)
 		waits_poll(st);
@@ -375,6 +376,7 @@ owner_down(struct store *st, void *arg)
 	store_rows_fini(st);
 	store_replay_fini(st);
 	store_gc_fini(st);
+	store_mend_fini(st);
 	return 0;
 }
 
@@ -431,7 +433,7 @@ make(struct store **out, const struct store_conf *conf, char *err, size_t errlen
 	st->ready = calloc(2 * LOG_SUPER_NEXT, sizeof(*st->ready));
 	st->since = calloc(4 * LOG_SUPER_NEXT, sizeof(*st->since));
 	if (st->seg == NULL || st->ready == NULL || st->since == NULL || store_ckpt_init(st) < 0 ||
-	    store_gc_init(st) < 0 || store_jobs_init(st) < 0)
+	    store_gc_init(st) < 0 || store_mend_init(st) < 0 || store_jobs_init(st) < 0)
 		goto err;
 	snprintf(name, sizeof(name), "%s.pack", st->name);
 	ret = strake_stage_create(&st->stage, &store_pack_ops, name, NULL, -1, err, errlen);
@@ -442,6 +444,7 @@ make(struct store **out, const struct store_conf *conf, char *err, size_t errlen
 	return 0;
 
 err:
+	store_mend_fini(st);
 	store_gc_fini(st);
 	free_all(st);
 	return ret;
@@ -519,6 +522,7 @@ store_open(struct store **out, const struct store_conf *conf, char *err, size_t 
 err_super:
 	log_super_free(&super);
 err_make:
+	store_mend_fini(st);
 	store_gc_fini(st);
 	free_all(st);
 err_text:

@@ -200,6 +200,7 @@ struct store_job;
 struct store_run;
 struct store_replay;
 struct store_seals_walk;
+struct store_mend;
 
 struct store {
 	struct strake_space *sp;
@@ -258,6 +259,7 @@ struct store {
 	struct store_replay *replay;
 	struct store_seals_walk *seals;	     /* under way, or NULL */
 	struct store_seals_walk *seals_last; /* main's: begun and not ended */
+	struct store_mend *mend;
 	uint64_t super_seq;
 
 	struct strake_poller poller;
@@ -414,6 +416,11 @@ bool store_repack_busy(const struct store *st);
 bool store_repack_end(struct store *st);
 /** No more by way of this volume. @return whether none is under way. */
 bool store_repack_leave(struct store *st, struct store_vol *v);
+
+/** Rows that scrub found (store_mend.c). */
+int store_mend_init(struct store *st);
+void store_mend_fini(struct store *st);
+uint32_t store_mend_poll(struct store *st);
 
 /** Play the log after the superblock's checkpoint. Owner lcore; done is called when it is over. */
 int store_replay_begin(struct store *st, const struct log_super *super);

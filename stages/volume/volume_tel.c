@@ -12,6 +12,7 @@
 #include <rte_common.h>
 #include <rte_telemetry.h>
 
+#include "store_job.h"
 #include "strake_volume.h"
 
 static int
@@ -61,6 +62,15 @@ add_by_op(struct rte_tel_data *d, const char *what, const uint64_t *v)
 	}
 }
 
+/* Of a log volume: what it has of its store. */
+static void
+add_store(struct rte_tel_data *d, const struct lvol *lv)
+{
+	rte_tel_data_add_dict_string(d, "store", store_name(lv->st));
+	rte_tel_data_add_dict_u64(d, "mapped_bytes", map_tree_entries(lv->v->tree) * LOG_BLOCK);
+	rte_tel_data_add_dict_u64(d, "shared_bytes", lv->v->d.shared * LOG_BLOCK);
+}
+
 static int
 info_on_main(const char *params, struct rte_tel_data *d)
 {
@@ -81,6 +91,8 @@ info_on_main(const char *params, struct rte_tel_data *d)
 	rte_tel_data_add_dict_int(d, "read_only", v->read_only);
 	rte_tel_data_add_dict_int(d, "volatile_cache", v->volatile_cache);
 	rte_tel_data_add_dict_u64(d, "slabs", v->slabs);
+	if (v->owner != 0) /* only log volumes have one for good */
+		add_store(d, v->priv);
 	add_by_op(d, "ops", sum.ops);
 	add_by_op(d, "bytes", sum.bytes);
 	add_by_op(d, "errors", sum.errors);

@@ -18,6 +18,7 @@
 #include "confirm.h"
 #include "link.h"
 #include "render.h"
+#include "usage.h"
 #include "top.h"
 #include "units.h"
 
@@ -26,7 +27,7 @@ struct opts {
 	const char *shrink, *at;
 	uint32_t nsid;
 	bool json, wide, yes;
-	uint64_t every;
+	uint64_t every, rate;
 	uint32_t sample, lcore;
 };
 
@@ -195,13 +196,50 @@ list_or_show(const struct opts *o, const char *kind, int argc, char **argv)
 	{                                                                                                              \
 		return list_or_show(o, #kind, argc, argv);                                                             \
 	}
-LIST_OR_SHOW(group)
-LIST_OR_SHOW(store)
 LIST_OR_SHOW(connection)
 LIST_OR_SHOW(stage)
 LIST_OR_SHOW(class)
 LIST_OR_SHOW(port)
 LIST_OR_SHOW(subsystem)
+
+/* A store, or a volume of one, and where the space went. Others are shown as they are. */
+static int
+show_space(const struct opts *o, const char *kind, const char *name)
+{
+	char query[512], missing[512];
+	json_t *v, *st = NULL, *group = NULL;
+	const char *store;
+	int ret;
+
+	snprintf(query, sizeof(query), "/strake/%s/info,%s", kind, name);
+	snprintf(missing, sizeof(missing), "there is no %s '%s'", kind, name);
+	ret = ask(o, query, NULL, missing, &v);
+	if (ret != CLI_OK || o->json)
+		return ret != CLI_OK ? ret : show(o, v);
+	store = json_string_value(json_object_get(v, strcmp(kind, "store") == 0 ? "name" : "store"));
+	render(v, stdout, width_of_screen());
+	if (store != NULL) {
+		snprintf(query, sizeof(query), "/strake/store/info,%s", store);
+		ret = ask(o, query, NULL, "its store is gone", &st);
+		snprintf(query, sizeof(query), "/strake/group/info,%s", store);
+		if (ret == CLI_OK)
+			ret = ask(o, query, NULL, "its group is gone", &group);
+	}
+	if (store != NULL && ret == CLI_OK)
+		usage_draw(stdout, st, group, strcmp(kind, "store") == 0 ? NULL : v, width_of_screen());
+	json_decref(st);
+	json_decref(group);
+	json_decref(v);
+	return ret;
+}
+
+static int
+cmd_store(void *values, int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[0], "show") == 0)
+		return show_space(values, "store", argv[1]);
+	return list_or_show(values, "store", argc, argv);
+}
 
 /* The control socket: as told, or where the appliance says it is, or where it is by default. */
 static void
@@ -404,6 +442,54 @@ cmd_drive(void *values, int argc, char **argv)
 }
 
 static int
+cmd_group(void *values, int argc, char **argv)
+{
+	enum { LIST, SHOW, SCRUB, REST, RATE, WORDS };
+	static const char *const words[] = {"list", "show", "scrub", "rest", "rate"};
+	const struct opts *o = values;
+	int what = argc == 0 ? LIST : cli_choose("group command", argv[0], words, WORDS), used;
+	uint64_t bytes;
+	char line[512];
+
+	if (what < 0)
+		return -what;
+	if (what <= SHOW)
+		return list_or_show(values, "group", argc, argv);
+	if (argc != (what == RATE ? 3 : 2) || !is_word(argv[1]))
+		return cli_fail(CLI_USAGE, "group %s needs the name of a log group%s", words[what],
+				what == RATE ? " and bytes a second, such as 100MiB, or 0" : "");
+	if (what == RATE && units_parse_size(argv[2], &bytes) < 0)
+		return cli_fail(CLI_USAGE, "'%s' is no number of bytes", argv[2]);
+	used = snprintf(line, sizeof(line), "group %s name=%s", words[what], argv[1]);
+	if (what == RATE)
+		snprintf(line + used, sizeof(line) - (size_t)used, " bytes=%llu", (unsigned long long)bytes);
+	else if (what == SCRUB && o->rate != 0)
+		snprintf(line + used, sizeof(line) - (size_t)used, " rate=%llu", (unsigned long long)o->rate);
+	return change(o, line);
+}
+
+static int
+cmd_key(void *values, int argc, char **argv)
+{
+	static const char *const words[] = {"rotate", "erase"};
+	int what = cli_choose("key command", argv[0], words, 2);
+	char line[512];
+
+	(void)argc;
+	if (what < 0)
+		return -what;
+	if (!is_word(argv[1]))
+		return cli_fail(CLI_USAGE, "no spaces or '=' in a name");
+	snprintf(line, sizeof(line), "key %s %s=%s", words[what], what == 0 ? "name" : "volume", argv[1]);
+	if (what == 0)
+		return change(values, line);
+	return change_sure(values, line,
+			   "all that volume %s holds, and every volume that shares its key, can never be read again, "
+			   "by anybody",
+			   argv[1]);
+}
+
+static int
 cmd_volume(void *values, int argc, char **argv)
 {
 	static const char *const words[] = {"list", "show", "resize"};
@@ -414,6 +500,8 @@ cmd_volume(void *values, int argc, char **argv)
 
 	if (what < 0)
 		return -what;
+	if (what == 1 && argc == 2)
+		return show_space(values, "volume", argv[1]);
 	if (what < 2)
 		return list_or_show(values, "volume", argc, argv);
 	if (argc != 3 || !is_word(argv[1]) || units_parse_size(argv[2], &bytes) < 0)
@@ -693,6 +781,8 @@ static const struct cli_opt drive_opts[] = {
 	{"at", "DEVICE", "add, replace: where it is now, as `device` or `path` in the configuration", CLI_STR, AT(at),
 	 0, 0},
 	{NULL}};
+static const struct cli_opt group_opts[] = {
+	{"rate", "BYTES", "scrub: read no more than this in a second (no limit)", CLI_SIZE, AT(rate), 0, 0}, {NULL}};
 static const struct cli_opt namespace_opts[] = {
 	{"nsid", "N", "add: namespace id (the lowest that is free)", CLI_U32, AT(nsid), 1, 1024}, {NULL}};
 static const struct cli_opt top_opts[] = {
@@ -709,7 +799,11 @@ static const struct cli_cmd cmds[] = {
 	{"drive", "[list | show|health|fail|return|remove|add|replace|locate|dark|format|sanitize NAME]",
 	 "drives; out of their group and back, out of the appliance and in, another one; their light; erase them",
 	 drive_opts, 0, 2, cmd_drive},
-	{"group", "[list | show NAME]", "groups of drives and how they are", none, 0, 2, cmd_group},
+	{"group", "[list | show NAME | scrub|rest NAME | rate NAME BYTES]",
+	 "groups of drives and how they are; read a log group against its parity, or stop that; rebuild no faster",
+	 group_opts, 0, 3, cmd_group},
+	{"key", "rotate GROUP | erase VOLUME", "new keys for what is written from now on; destroy the keys of a volume",
+	 none, 2, 2, cmd_key},
 	{"store", "[list | show NAME]", "stores of log groups: where their space went", none, 0, 2, cmd_store},
 	{"connection", "[list | show ID]", "connections of hosts", none, 0, 2, cmd_connection},
 	{"controller", "[list | show|drop ID]", "associations of hosts; close one's connections", none, 0, 2,

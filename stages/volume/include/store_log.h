@@ -66,6 +66,8 @@ int log_lcore_init(struct strake_volume *vol);
 void log_lcore_fini(struct strake_volume *vol);
 /** Another size, durable on return. What lies beyond a smaller end is forgotten. Main. */
 int log_resize(struct strake_volume *vol, uint64_t bytes);
+/** Forget all that a volume holds, durably: it reads as zeroes. No host has it. Main. */
+int log_clear(struct strake_volume *vol);
 /** Forget a volume that is not open, and all it holds, by name. Main; -ENOENT, -EBUSY. */
 int store_volume_delete(struct store *st, const char *name);
 
@@ -87,6 +89,9 @@ struct store_usage {
 	int failed; /**< 0, or why nothing can be written */
 };
 void store_usage(const struct store *st, struct store_usage *out);
+/** Scrub found a row that disagrees with its parity (log_group_scrub_watch): read the chunks in it, which writes again
+ * what is wrong of them, then make the parity anew if none is beyond help. Owner lcore; @p store is the store. */
+void store_mend(void *store, uint32_t seg, uint32_t row);
 /** With which keys the store's chunks were sealed: those that may still be needed, and perhaps some more. */
 struct store_seals {
 	uint64_t opening[(UINT16_MAX + 1) / 64]; /**< bitmap of seal.salt */

@@ -20,6 +20,7 @@ extern "C" {
 #include "confirm.h"
 #include "link.h"
 #include "render.h"
+#include "usage.h"
 #include "top.h"
 }
 
@@ -356,3 +357,29 @@ TEST(Confirm, AProgramMustSayYesBeforehand)
 }
 
 } // namespace
+
+TEST(Usage, DrawsNothingOfNothingAndALittleOfALittle)
+{
+	char *text = nullptr;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	json_t *store = json_pack("{ss sI sI sI}", "name", "g0", "bytes", (json_int_t)(1LL << 40), "free_bytes",
+				  (json_int_t)(1LL << 40), "logical_blocks", (json_int_t)1);
+	json_t *none = json_pack("{ss}", "name", "none");
+
+	usage_draw(out, none, none, none, 0);
+	usage_draw(out, store, none, nullptr, 40);
+	fclose(out);
+	EXPECT_NE(nullptr, strstr(text, "logical                  4.00 KiB  #........."));
+	EXPECT_NE(nullptr, strstr(text, "free                     1.00 TiB  ##########"));
+	EXPECT_EQ(nullptr, strstr(text, "FULL"));
+	free(text);
+	json_object_set_new(store, "full", json_integer(1));
+	out = open_memstream(&text, &len);
+	usage_draw(out, store, none, nullptr, 200);
+	fclose(out);
+	EXPECT_NE(nullptr, strstr(text, "FULL"));
+	free(text);
+	json_decref(store);
+	json_decref(none);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include "admin.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "gcm.h"
+#include "log_group.h"
+#include "nvmf.h"
+#include "plan.h"
+#include "store_log.h"
+#include "strake_lcore.h"
+
+static int
+refuse(json_t *answer, int ret, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	json_object_set_new(answer, "error", json_vsprintf(fmt, ap));
+	va_end(ap);
+	return ret;
+}
+
+/* The log group that is named. @return its place in the configuration, or -errno. */
+static int
+find(const struct appliance *a, const struct ctl_request *r, json_t *answer)
+{
+	const char *name = ctl_value(r, "name");
+
+	for (unsigned int g = 0; name != NULL && g < a->conf->n_groups; g++) {
+		if (strcmp(a->conf->groups[g].name, name) != 0)
+			continue;
+		if (a->log_groups[g] == NULL)
+			return refuse(answer, -EINVAL, "group \"%s\" is a plain one: this is for log groups", name);
+		return (int)g;
+	}
+	return refuse(answer, -ENOENT, "no group \"%s\"", name != NULL ? name : "");
+}
+
+/* --- scrub and rebuild ------------------------------------------------------------------------------------------- */
+
+struct watch {
+	struct log_group *g;
+	struct store *st;
+};
+
+static int
+watch(void *arg)
+{
+	const struct watch *w = arg;
+
+	log_group_scrub_watch(w->g, store_mend, w->st);
+	return 0;
+}
+
+int
+admin_scrub(struct appliance *a, const struct ctl_request *r, json_t *answer)
+{
+	int g = find(a, r, answer), ret;
+	uint64_t rate = 0;
+	struct watch w;
+
+	if (g < 0)
+		return g;
+	w = (struct watch){a->log_groups[g], a->stores[g]};
+	if (strcmp(r->command, "group rest") == 0) {
+		log_group_scrub_stop(w.g);
+		return 0;
+	}
+	if (ctl_value(r, "rate") != NULL && ctl_number(r, "rate", &rate, answer) < 0)
+		return -EINVAL;
+	ret = strake_msg_call(log_group_space(w.g)->owner, watch, &w);
+	if (ret == 0)
+		ret = log_group_scrub_start(w.g, rate);
+	return ret == -EALREADY ? refuse(answer, ret, "it is being scrubbed already") : ret;
+}
+
+int
+admin_rate(struct appliance *a, const struct ctl_request *r, json_t *answer)
+{
+	int g = find(a, r, answer);
+	uint64_t bytes;
+
+	if (g < 0)
+		return g;
+	if (ctl_number(r, "bytes", &bytes, answer) < 0)
+		return -EINVAL;
+	log_group_rebuild_rate(a->log_groups[g], bytes);
+	return 0;
+}
+
+/* --- keys -------------------------------------------------------------------------------------------------------- */
+
+static bool
+is_sealed(const struct conf_volume *v)
+{
+	for (unsigned int i = 0; i < v->n_stages; i++) {
+		if (strcmp(v->stages[i].name, "seal") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The first volume of the group with this domain and a seal. */
+static bool
+is_first(const struct conf *conf, unsigned int i)
+{
+	const struct conf_volume *v = &conf->volumes[i], *u;
+
+	for (u = conf->volumes; u < v; u++) {
+		if (u->group == v->group && is_sealed(u) && plan_domain_number(u) == plan_domain_number(v))
+			return false;
+	}
+	return true;
+}
+
+int
+admin_key_rotate(struct appliance *a, const struct ctl_request *r, json_t *answer)
+{
+	int g = find(a, r, answer), ret = 0;
+	json_int_t n = 0;
+
+	if (g < 0)
+		return g;
+	if (a->seals[g] == NULL)
+		return refuse(answer, -EINVAL, "no volume of group \"%s\" is sealed", a->conf->groups[g].name);
+	for (unsigned int i = 0; i < a->conf->n_volumes && ret >= 0; i++) {
+		const struct conf_volume *v = &a->conf->volumes[i];
+
+		if (v->group != &a->conf->groups[g] || !is_sealed(v) || !is_first(a->conf, i))
+			continue;
+		ret = gcm_domain_rotate(a->seals[g], plan_domain_number(v));
+		n += ret >= 0;
+	}
+	if (ret < 0)
+		return refuse(answer, ret, "%lld keys are new, the next could not be made: %s", (long long)n,
+			      ret == -ENOSPC ? "the table of keys is full" : strerror(-ret));
+	json_object_set_new(answer, "keys", json_integer(n));
+	return 0;
+}
+
+/* A subsystem that offers the volume, or NULL. */
+static const char *
+offered(const struct appliance *a, const struct conf_volume *v)
+{
+	const struct strake_volume *vol = strake_volume_find(v->name);
+
+	for (unsigned int s = 0; vol != NULL && s < a->conf->n_subsystems; s++) {
+		if (nvmf_ns_find(a->conf->subsystems[s].nqn, vol) != 0)
+			return a->conf->subsystems[s].nqn;
+	}
+	return NULL;
+}
+
+static bool
+same_key(const struct conf_volume *u, const struct conf_volume *v)
+{
+	return u->group == v->group && is_sealed(u) && plan_domain_number(u) == plan_domain_number(v);
+}
+
+/* Whom it costs, and that no host has one of them. */
+static int
+may_erase(const struct appliance *a, const struct conf_volume *v, json_t *lost, json_t *answer)
+{
+	for (unsigned int i = 0; i < a->conf->n_volumes; i++) {
+		const struct conf_volume *u = &a->conf->volumes[i];
+
+		if (!same_key(u, v))
+			continue;
+		json_array_append_new(lost, json_string(u->name));
+		if (offered(a, u) != NULL)
+			return refuse(answer, -EBUSY,
+				      "volume \"%s\", which has the same key, is a namespace of %s: `namespace remove` "
+				      "first",
+				      u->name, offered(a, u));
+	}
+	return 0;
+}
+
+/* First the blocks are forgotten, so that nothing written later is taken for equal to one that nobody can read. */
+static int
+erase(struct appliance *a, const struct conf_volume *v)
+{
+	struct strake_stage *seal = a->seals[v->group - a->conf->groups];
+	int ret = 0;
+
+	for (unsigned int i = 0; i < a->conf->n_volumes && ret == 0; i++) {
+		if (same_key(&a->conf->volumes[i], v))
+			ret = log_clear(strake_volume_find(a->conf->volumes[i].name));
+	}
+	if (ret == 0)
+		ret = gcm_domain_erase(seal, plan_domain_number(v));
+	return ret >= 0 ? gcm_domain_add(seal, plan_domain_number(v)) : ret;
+}
+
+int
+admin_key_erase(struct appliance *a, const struct ctl_request *r, json_t *answer)
+{
+	const char *name = ctl_value(r, "volume");
+	const struct conf_volume *v = NULL;
+	json_t *lost = json_array();
+	int ret;
+
+	for (unsigned int i = 0; name != NULL && i < a->conf->n_volumes; i++)
+		v = strcmp(a->conf->volumes[i].name, name) == 0 ? &a->conf->volumes[i] : v;
+	if (v == NULL)
+		ret = refuse(answer, -ENOENT, "no volume \"%s\"", name != NULL ? name : "");
+	else if (!plan_volume_is_log(v) || !is_sealed(v))
+		ret = refuse(answer, -EINVAL, "volume \"%s\" has no stage seal", name);
+	else
+		ret = may_erase(a, v, lost, answer);
+	if (ret == 0)
+		ret = erase(a, v);
+	if (ret < 0)
+		json_decref(lost);
+	else
+		json_object_set_new(answer, "lost", lost);
+	return ret;
+}

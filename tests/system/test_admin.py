@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""An operator's words on log groups, over a running appliance: scrub, rates, keys, where the space went."""
+
+import os
+import subprocess
+import sys
+
+from harness import NQN, STRAKECTL, check, main, until
+from test_fsck import DATA, PAGES, chunks, flip, parity_of, small
+from test_log import ALL, conf, prepared
+
+
+def ctl(b, *args, expect=0):
+    """As an operator sees it: text and the exit status."""
+    r = subprocess.run([STRAKECTL, *args, "--name", b.name, "--yes", "--control", f"{b.folder}/ctl.sock"],
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+    check(r.returncode == expect, f"strakectl {' '.join(args)}: status {r.returncode}\n{r.stdout.decode()}")
+    return r.stdout.decode()
+
+
+def scrubbed(a):
+    g = a.ctl("group", "show", "g0")
+    return g if g["scrub_total"] == 0 and g["scrub_rows"] > 0 else None
+
+
+def case_scrub_mends_what_is_wrong_on_data_and_on_parity(b):
+    a, c = small(b)
+    a.stop()
+    places = chunks(b, DATA)
+    i, at = places[0]
+    flip(b, i, at + 2000)
+    i, at = places[len(places) // 2]
+    flip(b, i, at)
+    flip(b, parity_of(places[-1][1]), places[-1][1] + 50)
+    i, at = chunks(b, PAGES)[-1]
+    flip(b, i, at + 100)
+    b.fsck(expect=4)
+    a.start()
+    a.ctl("group", "scrub", "g0", "--rate", "1GiB")
+    g = until(lambda: scrubbed(a), 60, "scrub")
+    check(g["scrub_wrong"] >= 3, f"{g}")
+    until(lambda: a.ctl("group", "show", "g0")["repaired"] >= 3, 60, "repairs")
+    a.ctl("group", "scrub", "g0")
+    until(lambda: scrubbed(a) and a.ctl("group", "show", "g0")["scrub_wrong"] == 0, 60, "a clean scrub")
+    c.run("verify", "--length", "8M", "--seed", "1", "--read-only")
+    a.stop()
+    b.fsck()
+
+
+def case_words_are_checked(b):
+    a, _ = small(b)
+    check("no group" in ctl(b, "group", "scrub", "g1", expect=1), "a group that there is not")
+    check("did you mean" in ctl(b, "group", "scrubb", "g0", expect=2), "a word misspelt")
+    check("bytes" in ctl(b, "group", "rate", "g0", expect=2), "no rate")
+    ctl(b, "group", "rate", "g0", "64MiB")
+    check(a.ctl("group", "show", "g0")["rebuild_rate"] == 64 << 20, "the rate")
+    ctl(b, "group", "rest", "g0")
+    check("no volume" in ctl(b, "key", "erase", "v9", expect=1), "a volume that there is not")
+    check("namespace remove" in ctl(b, "key", "erase", "v0", expect=1), "a volume that hosts have")
+    a.stop()
+    b.write("x.key", os.urandom(64), 0o600)
+    a = b.appliance(b.conf(raid=1, volume="32MiB")).start()
+    check("plain" in ctl(b, "group", "scrub", "g0", expect=1), "a plain group")
+    check("no stage seal" in ctl(b, "key", "erase", "v0", expect=1), "a volume without a key")
+    a.stop()
+
+
+def case_keys_are_rotated_under_load_and_over_a_restart(b):
+    a = prepared(b, conf(b)).start()
+    c = b.client()
+    c.run("verify", "--length", "4M", "--seed", "1")
+    load = c.begin("bench", "--pattern", "randrw", "--verify", "--offset", "8M", "--size", "8M", "--time", "2s")
+    for _ in range(3):
+        check(a.ctl("key", "rotate", "g0")["keys"] == 1, "one domain has one key")
+    check(load.wait(60) == 0, "the host saw an error")
+    c.run("verify", "--offset", "16M", "--length", "4M", "--seed", "2")
+    for _ in range(2):
+        c.run("verify", "--length", "4M", "--seed", "1", "--read-only")
+        c.run("verify", "--offset", "16M", "--length", "4M", "--seed", "2", "--read-only")
+        a.stop()
+        b.fsck()
+        a.start()
+    a.stop()
+
+
+def case_an_erased_domain_is_empty_and_the_others_are_not(b):
+    other = f"  - {{name: v1, group: g0, size: 64MiB, stages: {ALL.replace('dedup', 'dedup: {domain: other}')}}}"
+    a = prepared(b, conf(b, volume="64MiB", more=other)).start()
+    c = b.client()
+    for ns in ("1", "2"):
+        c.run("verify", "--ns", ns, "--length", "4M", "--seed", ns)
+    a.ctl("namespace", "remove", NQN, "v0")
+    check(a.ctl("key", "erase", "v0")["lost"] == ["v0"], "whom it costs")
+    a.ctl("namespace", "add", NQN, "v0", "--nsid", "1")
+    check(c.run("read", "--ns", "1", "--length", "4M").stdout == bytes(4 << 20), "it can still be read")
+    c.run("verify", "--ns", "1", "--length", "4M", "--seed", "1")
+    for _ in range(2):
+        c.run("verify", "--ns", "2", "--length", "4M", "--seed", "2", "--read-only")
+        a.stop()
+        b.fsck()
+        a.start()
+        c.run("verify", "--ns", "1", "--length", "4M", "--seed", "1", "--read-only")
+    a.stop()
+
+
+def case_where_the_space_went_is_drawn(b):
+    a = prepared(b, conf(b)).start()
+    c = b.client()
+    one = b"".join(bytes([65 + i % 26]) * 64 + os.urandom(64) for i in range(4 << 13))
+    for at in ("0", "16M"):
+        c.run("write", "--offset", at, "--length", "4M", stdin=one)
+    c.run("flush")
+    v = a.ctl("volume", "show", "v0")
+    check(v["mapped_bytes"] == 8 << 20 and v["shared_bytes"] == 8 << 20 and v["store"] == "g0", f"{v}")
+    for what in (("volume", "show", "v0"), ("store", "show", "g0")):
+        said = ctl(b, *what)
+        for w in ("logical", "referenced", "unique", "compressed", "stored", "free", "####", "8.00 MiB"):
+            check(w in said, f"{w!r} is not in: {said}")
+    check("volume v0" in ctl(b, "volume", "show", "v0") and "mapped" in ctl(b, "volume", "show", "v0"), "the volume")
+    a.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
