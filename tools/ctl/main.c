@@ -17,184 +17,14 @@
 #include "cli.h"
 #include "confirm.h"
 #include "link.h"
-#include "render.h"
-#include "usage.h"
+#include "look.h"
 #include "top.h"
 #include "units.h"
-
-struct opts {
-	const char *name, *socket, *control;
-	const char *shrink, *at;
-	uint32_t nsid;
-	bool json, wide, yes;
-	uint64_t every, rate;
-	uint32_t sample, lcore;
-};
-
-static int
-width_of_screen(void)
-{
-	struct winsize ws;
-
-	if (!isatty(STDOUT_FILENO))
-		return 0;
-	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col > 0 ? ws.ws_col : 80;
-}
-
-/* Where DPDK puts its run-time files: root's, or a user's. */
-static void
-telemetry_path(const struct opts *o, char *path, size_t len)
-{
-	const char *run = getenv("XDG_RUNTIME_DIR");
-
-	if (o->socket != NULL)
-		snprintf(path, len, "%s", o->socket);
-	else if (getuid() == 0)
-		snprintf(path, len, "/var/run/dpdk/%s/dpdk_telemetry.v2", o->name);
-	else
-		snprintf(path, len, "%s/dpdk/%s/dpdk_telemetry.v2", run != NULL ? run : "/tmp", o->name);
-}
-
-static int
-look(const struct opts *o, struct tel **t)
-{
-	char path[PATH_MAX], err[LINK_ERR_MAX];
-
-	telemetry_path(o, path, sizeof(path));
-	return tel_open(t, path, err) < 0 ? cli_fail(CLI_UNREACHABLE, "%s", err) : CLI_OK;
-}
-
-static int
-show(const struct opts *o, json_t *value)
-{
-	if (o->json) {
-		json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
-		putchar('\n');
-	} else {
-		render(value, stdout, width_of_screen());
-	}
-	json_decref(value);
-	return CLI_OK;
-}
-
-/* Ask one path, or with @p kind all of that kind. @p missing: what an empty answer means. */
-static int
-ask(const struct opts *o, const char *query, const char *kind, const char *missing, json_t **v)
-{
-	char err[LINK_ERR_MAX];
-	struct tel *t;
-	int ret = look(o, &t);
-
-	if (ret != CLI_OK)
-		return ret;
-	ret = kind != NULL ? tel_ask_all(t, kind, v, err) : tel_ask(t, query, v, err);
-	tel_close(t);
-	if (ret < 0)
-		return cli_fail(CLI_UNREACHABLE, "%s", err);
-	if (json_is_null(*v)) {
-		json_decref(*v);
-		return cli_fail(CLI_FAILED, "%s", missing);
-	}
-	return CLI_OK;
-}
-
-static int
-show_query(const struct opts *o, const char *query, const char *missing)
-{
-	json_t *v;
-	int ret = ask(o, query, NULL, missing, &v);
-
-	return ret == CLI_OK ? show(o, v) : ret;
-}
-
-/* What a list shows of each; the rest is for 'show' and --wide. */
-static const struct {
-	const char *kind, *cols[12];
-} few[] = {
-	{"volume",
-	 {"name", "bytes", "read_ops", "write_ops", "read_bytes", "write_bytes", "read_errors", "write_errors"}},
-	{"drive",
-	 {"name", "kind", "bytes", "failed", "read_ops", "write_ops", "read_errors", "write_errors", "inflight"}},
-	{"connection",
-	 {"id", "state", "carrier", "peer", "lcore", "qid", "depth", "outstanding", "commands", "errors"}},
-	{"controller", {"name", "id", "host", "peer", "queue_pairs", "kato_ms", "under_way", "commands", "errors"}},
-	{"port", {"name", "driver", "mac", "mtu", "queues", "rx_packets", "tx_packets", "rx_bytes", "tx_bytes"}},
-	{"store",
-	 {"name", "bytes", "free_bytes", "logical_blocks", "shared_blocks", "unique_blocks", "plain_bytes",
-	  "stored_bytes", "full", "failed"}},
-	{"class", {"class", "requests", "under_way", "bytes", "errors"}},
-	{"stage", {"name", "kind", "lcore", "down", "up", "bytes", "errors", "cycles"}},
-};
-
-/* Take from each row what its list does not show. */
-static void
-shorten(const char *kind, json_t *rows)
-{
-	size_t i, r;
-	json_t *row;
-
-	for (i = 0; i < sizeof(few) / sizeof(few[0]) && strcmp(few[i].kind, kind) != 0; i++)
-		;
-	if (i == sizeof(few) / sizeof(few[0]))
-		return;
-	json_array_foreach(rows, r, row)
-	{
-		json_t *brief = json_object();
-
-		for (size_t c = 0; c < sizeof(few[i].cols) / sizeof(few[i].cols[0]) && few[i].cols[c] != NULL; c++) {
-			json_t *cell = json_object_get(row, few[i].cols[c]);
-
-			if (cell != NULL)
-				json_object_set(brief, few[i].cols[c], cell);
-		}
-		if (json_object_size(brief) > 1)
-			json_array_set(rows, r, brief);
-		json_decref(brief);
-	}
-}
-
-static int
-show_all(const struct opts *o, const char *kind)
-{
-	char missing[64];
-	json_t *v;
-	int ret;
-
-	snprintf(missing, sizeof(missing), "the appliance has no list of %ss", kind);
-	ret = ask(o, NULL, kind, missing, &v);
-	if (ret != CLI_OK)
-		return ret;
-	if (!o->json && !o->wide && json_is_object(json_array_get(v, 0)))
-		shorten(kind, v);
-	return show(o, v);
-}
-
-/* KIND [list | show NAME] */
-static int
-list_or_show(const struct opts *o, const char *kind, int argc, char **argv)
-{
-	static const char *const words[] = {"list", "show"};
-	char query[512], missing[512];
-	int what;
-
-	snprintf(query, sizeof(query), "%s command", kind);
-	what = argc == 0 ? 0 : cli_choose(query, argv[0], words, 2);
-
-	if (what < 0)
-		return -what;
-	if (what == 0)
-		return argc > 1 ? cli_fail(CLI_USAGE, "%s list takes no name", kind) : show_all(o, kind);
-	if (argc != 2)
-		return cli_fail(CLI_USAGE, "%s show needs a name", kind);
-	snprintf(query, sizeof(query), "/strake/%s/info,%s", kind, argv[1]);
-	snprintf(missing, sizeof(missing), "there is no %s '%s'", kind, argv[1]);
-	return show_query(o, query, missing);
-}
 
 #define LIST_OR_SHOW(kind)                                                                                             \
 	static int cmd_##kind(void *o, int argc, char **argv)                                                          \
 	{                                                                                                              \
-		return list_or_show(o, #kind, argc, argv);                                                             \
+		return look_list_or_show(o, #kind, argc, argv);                                                        \
 	}
 LIST_OR_SHOW(connection)
 LIST_OR_SHOW(stage)
@@ -202,43 +32,12 @@ LIST_OR_SHOW(class)
 LIST_OR_SHOW(port)
 LIST_OR_SHOW(subsystem)
 
-/* A store, or a volume of one, and where the space went. Others are shown as they are. */
-static int
-show_space(const struct opts *o, const char *kind, const char *name)
-{
-	char query[512], missing[512];
-	json_t *v, *st = NULL, *group = NULL;
-	const char *store;
-	int ret;
-
-	snprintf(query, sizeof(query), "/strake/%s/info,%s", kind, name);
-	snprintf(missing, sizeof(missing), "there is no %s '%s'", kind, name);
-	ret = ask(o, query, NULL, missing, &v);
-	if (ret != CLI_OK || o->json)
-		return ret != CLI_OK ? ret : show(o, v);
-	store = json_string_value(json_object_get(v, strcmp(kind, "store") == 0 ? "name" : "store"));
-	render(v, stdout, width_of_screen());
-	if (store != NULL) {
-		snprintf(query, sizeof(query), "/strake/store/info,%s", store);
-		ret = ask(o, query, NULL, "its store is gone", &st);
-		snprintf(query, sizeof(query), "/strake/group/info,%s", store);
-		if (ret == CLI_OK)
-			ret = ask(o, query, NULL, "its group is gone", &group);
-	}
-	if (store != NULL && ret == CLI_OK)
-		usage_draw(stdout, st, group, strcmp(kind, "store") == 0 ? NULL : v, width_of_screen());
-	json_decref(st);
-	json_decref(group);
-	json_decref(v);
-	return ret;
-}
-
 static int
 cmd_store(void *values, int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[0], "show") == 0)
-		return show_space(values, "store", argv[1]);
-	return list_or_show(values, "store", argc, argv);
+		return look_space(values, "store", argv[1]);
+	return look_list_or_show(values, "store", argc, argv);
 }
 
 /* The control socket: as told, or where the appliance says it is, or where it is by default. */
@@ -250,7 +49,7 @@ control_path(const struct opts *o, char *path, size_t len)
 	json_t *v = NULL;
 	struct tel *t;
 
-	telemetry_path(o, tel_path, sizeof(tel_path));
+	look_path(o, tel_path, sizeof(tel_path));
 	if (o->control == NULL && tel_open(&t, tel_path, err) == 0) {
 		if (tel_ask(t, "/strake/status", &v, err) == 0)
 			said = json_string_value(json_object_get(v, "control"));
@@ -294,7 +93,7 @@ change(const struct opts *o, const char *line)
 		json_decref(v);
 		return CLI_OK;
 	}
-	return show(o, v);
+	return look_show(o, v);
 }
 
 /* The same, of a change that takes something away. */
@@ -350,7 +149,7 @@ drive_health(const struct opts *o, const char *name)
 		return ret;
 	snprintf(query, sizeof(query), "/strake/drive/info,%s", name);
 	snprintf(missing, sizeof(missing), "there is no drive '%s'", name);
-	ret = ask(o, query, NULL, missing, &v);
+	ret = look_ask(o, query, NULL, missing, &v);
 	if (ret != CLI_OK)
 		return ret;
 	brief = json_object();
@@ -358,7 +157,7 @@ drive_health(const struct opts *o, const char *name)
 		if (json_object_get(v, cols[i]) != NULL)
 			json_object_set(brief, cols[i], json_object_get(v, cols[i]));
 	json_decref(v);
-	return show(o, brief);
+	return look_show(o, brief);
 }
 
 /* What a drive is, for the question whether its data may go. */
@@ -372,7 +171,7 @@ drive_erase(const struct opts *o, const char *word, const char *name)
 
 	snprintf(line, sizeof(line), "/strake/drive/info,%s", name);
 	snprintf(missing, sizeof(missing), "there is no drive '%s'", name);
-	ret = ask(o, line, NULL, missing, &v);
+	ret = look_ask(o, line, NULL, missing, &v);
 	if (ret != CLI_OK)
 		return ret;
 	serial = json_string_value(json_object_get(v, "serial"));
@@ -424,7 +223,7 @@ cmd_drive(void *values, int argc, char **argv)
 	if (what < 0)
 		return -what;
 	if (what <= SHOW)
-		return list_or_show(o, "drive", argc, argv);
+		return look_list_or_show(o, "drive", argc, argv);
 	if (argc != 2 || !is_word(argv[1]))
 		return cli_fail(CLI_USAGE, "drive %s needs the name of a drive", words[what]);
 	if (o->at != NULL && (!is_word(o->at) || (what != ADD && what != REPLACE)))
@@ -454,7 +253,7 @@ cmd_group(void *values, int argc, char **argv)
 	if (what < 0)
 		return -what;
 	if (what <= SHOW)
-		return list_or_show(values, "group", argc, argv);
+		return look_list_or_show(values, "group", argc, argv);
 	if (argc != (what == RATE ? 3 : 2) || !is_word(argv[1]))
 		return cli_fail(CLI_USAGE, "group %s needs the name of a log group%s", words[what],
 				what == RATE ? " and bytes a second, such as 100MiB, or 0" : "");
@@ -501,9 +300,9 @@ cmd_volume(void *values, int argc, char **argv)
 	if (what < 0)
 		return -what;
 	if (what == 1 && argc == 2)
-		return show_space(values, "volume", argv[1]);
+		return look_space(values, "volume", argv[1]);
 	if (what < 2)
-		return list_or_show(values, "volume", argc, argv);
+		return look_list_or_show(values, "volume", argc, argv);
 	if (argc != 3 || !is_word(argv[1]) || units_parse_size(argv[2], &bytes) < 0)
 		return cli_fail(CLI_USAGE, "volume resize needs the name of a volume and a size, such as 10GiB");
 	used = snprintf(line, sizeof(line), "volume resize name=%s size=%llu", argv[1], (unsigned long long)bytes);
@@ -563,7 +362,7 @@ cmd_controller(void *values, int argc, char **argv)
 	if (what < 0)
 		return -what;
 	if (what < 2)
-		return list_or_show(values, "controller", argc, argv);
+		return look_list_or_show(values, "controller", argc, argv);
 	id = argc == 2 ? strtoul(argv[1], &end, 10) : 0;
 	if (argc != 2 || end == argv[1] || *end != '\0')
 		return cli_fail(CLI_USAGE, "controller drop needs the id of a controller, as the list has it");
@@ -582,7 +381,7 @@ cmd_listener(void *values, int argc, char **argv)
 	if (what < 0)
 		return -what;
 	if (what < 2)
-		return list_or_show(values, "listener", argc, argv);
+		return look_list_or_show(values, "listener", argc, argv);
 	if (argc != 3 || !is_word(argv[1]) || !is_word(argv[2]) || strlen(argv[1]) >= sizeof(address) ||
 	    strrchr(argv[1], ':') == NULL)
 		return cli_fail(CLI_USAGE, "listener ana needs ADDRESS:PORT and a state");
@@ -606,7 +405,7 @@ cmd_trace(void *values, int argc, char **argv)
 	if (what < 0)
 		return -what;
 	if (what == 2)
-		return show_query(o, "/strake/trace", "the appliance has no trace");
+		return look_query(o, "/strake/trace", "the appliance has no trace");
 	snprintf(line, sizeof(line), "trace every=%u", what == 0 ? o->sample : 0);
 	return change(o, line);
 }
@@ -646,13 +445,13 @@ cmd_steps(void *values, int argc, char **argv)
 	if (what < 2)
 		return change(o, what == 0 ? "steps on" : "steps off");
 	snprintf(query, sizeof(query), "/strake/lcore/steps,%u", o->lcore);
-	ret = ask(o, query, NULL, "the appliance has no such lcore", &v);
+	ret = look_ask(o, query, NULL, "the appliance has no such lcore", &v);
 	if (ret != CLI_OK || o->json)
-		return ret == CLI_OK ? show(o, v) : ret;
+		return ret == CLI_OK ? look_show(o, v) : ret;
 	rows = step_rows(v);
 	json_decref(v);
 	if (json_array_size(rows) > 0)
-		return show(o, rows);
+		return look_show(o, rows);
 	json_decref(rows);
 	return cli_fail(CLI_FAILED, "nothing was booked yet: 'steps on' turns the accounts on");
 }
@@ -662,7 +461,7 @@ cmd_steps(void *values, int argc, char **argv)
 static int
 show_kernel(const struct opts *o)
 {
-	return show_query(o, "/strake/sock/info", "the appliance has no listener on the kernel's sockets");
+	return look_query(o, "/strake/sock/info", "the appliance has no listener on the kernel's sockets");
 }
 
 /* A port's TCP counters, or without a name those of every port; without any port, those of the kernel's sockets. */
@@ -679,9 +478,9 @@ cmd_tcp(void *values, int argc, char **argv)
 		if (strcmp(argv[0], KERNEL) == 0)
 			return show_kernel(o);
 		snprintf(query, sizeof(query), "/strake/tcp/info,%s", argv[0]);
-		return show_query(o, query, "there is no such port");
+		return look_query(o, query, "there is no such port");
 	}
-	ret = ask(o, NULL, "port", "the appliance has no list of ports", &ports);
+	ret = look_ask(o, NULL, "port", "the appliance has no list of ports", &ports);
 	if (ret != CLI_OK)
 		return ret;
 	json_array_foreach(ports, i, port)
@@ -694,7 +493,7 @@ cmd_tcp(void *values, int argc, char **argv)
 		if (!o->json)
 			printf("%sport %s\n", i > 0 ? "\n" : "", name);
 		snprintf(query, sizeof(query), "/strake/tcp/info,%s", name);
-		ret = show_query(o, query, "a port went away");
+		ret = look_query(o, query, "a port went away");
 	}
 	if (json_array_size(ports) == 0)
 		ret = show_kernel(o);
@@ -705,13 +504,13 @@ cmd_tcp(void *values, int argc, char **argv)
 static int
 cmd_status(void *values, int argc, char **argv)
 {
-	return show_query(values, "/strake/status", "this process has no /strake/status: it is not an appliance");
+	return look_query(values, "/strake/status", "this process has no /strake/status: it is not an appliance");
 }
 
 static int
 cmd_lcore(void *values, int argc, char **argv)
 {
-	return show_query(values, "/strake/lcore/list", "the appliance has no list of lcores");
+	return look_query(values, "/strake/lcore/list", "the appliance has no list of lcores");
 }
 
 static int
@@ -747,7 +546,7 @@ cmd_top(void *values, int argc, char **argv)
 	char err[LINK_ERR_MAX];
 	struct tel *t;
 	json_t *v;
-	int ret = look(o, &t);
+	int ret = look_open(o, &t);
 
 	if (ret != CLI_OK)
 		return ret;
@@ -756,7 +555,7 @@ cmd_top(void *values, int argc, char **argv)
 	} else if (top_look(t, &v, err) < 0) {
 		ret = cli_fail(CLI_UNREACHABLE, "%s", err);
 	} else {
-		ret = show(o, v);
+		ret = look_show(o, v);
 	}
 	tel_close(t);
 	return ret;
