@@ -7,7 +7,9 @@
  * that touch the row are read; what was wrong of them is written again by that. If none is beyond help the data is
  * right now, and parity that still differs is made from it.
  *
- * One row at a time. Segments that are open, or were when power went, are left alone: collection sees to them.
+ * One row at a time. Open segments are left alone. Of one that was open when power went only rows whose data is right
+ * as it lies get new parity: writing one chunk again could take away what another is rebuilt from. Collection sees to
+ * it.
  */
 
 #include <errno.h>
@@ -82,7 +84,8 @@ begin(struct store *st)
 	m->first = (m->first + 1) % ROWS_MAX;
 	m->n--;
 	s = &st->seg[m->seg];
-	if (m->seg >= st->n_seg || (s->d.state != STORE_SEG_CLOSED && s->d.state != STORE_SEG_BAD) || m->row >= s->rows)
+	if (m->seg >= st->n_seg || m->row >= s->rows ||
+	    (s->d.state != STORE_SEG_CLOSED && s->d.state != STORE_SEG_BAD && s->d.state != STORE_SEG_SUSPECT))
 		return;
 	s->readers++;
 	m->beyond = false;
@@ -96,7 +99,7 @@ chunk_read(struct store_read *r, struct strake_buf *buf, int status)
 	struct store_mend *m = r->arg;
 
 	strake_buf_put_list(buf);
-	m->beyond = m->beyond || status < 0;
+	m->beyond = m->beyond || status < 0 || (r->st->seg[m->seg].d.state == STORE_SEG_SUSPECT && r->io.attempt > 0);
 	m->state = MEND_WALK;
 	store_walk_next(&m->walk, &m->head);
 	m->walk.win_len = 0; /* it may have been written again */
@@ -154,6 +157,7 @@ walk_step(struct store *st)
 	m->state = MEND_READ;
 	m->head = h;
 	m->read.st = st;
+	m->read.io.attempt = 0;
 	m->read.place = log_direct(h.seg, h.off, h.bytes, 0);
 	m->read.done = chunk_read;
 	m->read.arg = m;
