@@ -103,7 +103,7 @@ reap(struct nvme_ring *r)
 	uint32_t total = 0;
 	unsigned int n;
 
-	while ((n = drive_ring_take(&r->q, tags, res)) > 0) {
+	while ((n = drive_ring_take(&r->q, tags, res, DRIVE_RING_BATCH)) > 0) {
 		for (unsigned int i = 0; i < n; i++) {
 			uint16_t drive = nvme_tag_drive(tags[i]);
 

@@ -12,6 +12,7 @@
 
 #define REG_SHIFT 30 /* the kernel takes registered buffers of at most 1 GiB */
 #define REG_MAX	  64
+#define REAP_MAX  8			  /* completions of one look */
 #define QUIET_NS  (3 * STRAKE_NS_PER_US)  /* without work, until the kernel's workers get the CPU */
 #define REST_NS	  (20 * STRAKE_NS_PER_US) /* most, for what else arrives waits meanwhile */
 
@@ -20,20 +21,18 @@ STRAKE_STEP(enter_step, STRAKE_AT_DRIVE, "uring: into the kernel")
 
 static struct uring_ring *rings[STRAKE_LCORE_MAX];
 
+/* A few, the rest in the turns that follow at once: their replies leave, and what the hosts ask for next reaches the
+ * device, while the others still wait. Taken all together, hosts and device would wait for each other in turns. */
 static uint32_t
 reap(struct uring_ring *r)
 {
-	uint64_t data[DRIVE_RING_BATCH];
-	int res[DRIVE_RING_BATCH];
-	uint32_t total = 0;
-	unsigned int n;
+	uint64_t data[REAP_MAX];
+	int res[REAP_MAX];
+	unsigned int n = drive_ring_take(&r->q, data, res, REAP_MAX);
 
-	while ((n = drive_ring_take(&r->q, data, res)) > 0) {
-		for (unsigned int i = 0; i < n; i++)
-			uring_op_answer(r, (struct uring_op *)(uintptr_t)data[i], res[i]);
-		total += n;
-	}
-	return total;
+	for (unsigned int i = 0; i < n; i++)
+		uring_op_answer(r, (struct uring_op *)(uintptr_t)data[i], res[i]);
+	return n;
 }
 
 static uint32_t

@@ -68,12 +68,13 @@ void drive_ring_count(struct drive_ring *r);
 /** As strake_poller::arm. */
 bool drive_ring_arm(struct drive_ring *r, bool on);
 
-/** Completions that are there: their user_data and results, at most DRIVE_RING_BATCH. @return how many. */
+/** Completions that are there: their user_data and results, at most @p max, which is at most DRIVE_RING_BATCH.
+ * @return how many. */
 static inline unsigned int
-drive_ring_take(struct drive_ring *r, uint64_t *data, int *res)
+drive_ring_take(struct drive_ring *r, uint64_t *data, int *res, unsigned int max)
 {
 	struct io_uring_cqe *cqes[DRIVE_RING_BATCH];
-	unsigned int n = io_uring_peek_batch_cqe(&r->ring, cqes, DRIVE_RING_BATCH);
+	unsigned int n = io_uring_peek_batch_cqe(&r->ring, cqes, max);
 
 	for (unsigned int i = 0; i < n; i++) {
 		data[i] = cqes[i]->user_data;

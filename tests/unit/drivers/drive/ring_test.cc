@@ -61,7 +61,7 @@ class DriveRing : public DriveRig
 		std::set<uint64_t> all;
 		unsigned int n;
 
-		while ((n = drive_ring_take(&r, data, res)) > 0) {
+		while ((n = drive_ring_take(&r, data, res, DRIVE_RING_BATCH)) > 0) {
 			EXPECT_GE(DRIVE_RING_BATCH, (int)n);
 			for (unsigned int i = 0; i < n; i++) {
 				EXPECT_EQ(0, res[i]);

@@ -470,6 +470,28 @@ TEST_F(UringDrive, IsAtMostOneSystemCallATurn)
 		strake_buf_put_list(io->io.bufs);
 }
 
+/* Whatever completes together is answered over several turns, so that new work comes to the device in between. */
+TEST_F(UringDrive, ATurnAnswersAFewCompletions)
+{
+	std::vector<std::unique_ptr<rig_io>> ios;
+	size_t done = 0;
+
+	open();
+	for (int i = 0; i < 200; i++) {
+		ios.push_back(std::make_unique<rig_io>(STRAKE_IO_READ, i * 4096, 4096));
+		ios.back()->then = [&](rig_io *) { done++; };
+		submit(d, *ios.back());
+	}
+	while (done < 200) {
+		size_t before = done;
+
+		turn();
+		ASSERT_LE(done - before, 16u) << "8 when it looks, 8 after its call";
+	}
+	for (auto &io : ios)
+		strake_buf_put_list(io->io.bufs);
+}
+
 /* A sleeping lcore is woken by a completion, whatever way the kernel makes completions. */
 TEST_F(UringDrive, CompletionsWakeASleeper)
 {
