@@ -88,6 +88,7 @@ log_group_with(const struct appliance *a, const struct strake_drive *drive, unsi
 static struct group *
 group_with(struct appliance *a, const struct strake_drive *drive, unsigned int *member)
 {
+	*member = 0;
 	for (unsigned int g = 0; drive != NULL && g < a->conf->n_groups; g++) {
 		struct group_status st;
 

@@ -157,6 +157,7 @@ confirm(struct store *st, const struct store_vol *v, uint64_t where, uint32_t ow
 	f->owner = store_vol_find(st, owner_vol);
 	f->owner_lba = owner_lba;
 	f->id = UINT64_MAX;
+	f->place = f->refs = 0;
 	if (f->owner == NULL || f->owner->d.domain != v->d.domain || f->owner->doomed)
 		return 0;
 	if (log_entry_kind(where) == LOG_ENTRY_SHARED) {
@@ -164,10 +165,10 @@ confirm(struct store *st, const struct store_vol *v, uint64_t where, uint32_t ow
 		if (log_share_seg(f->id) >= st->n_seg)
 			return 0;
 		ret = share_get(st, f->id, pair, w);
-		f->place = pair[0];
-		f->refs = pair[1];
 		if (ret < 0)
 			return ret;
+		f->place = pair[0];
+		f->refs = pair[1];
 		return pair[0] != 0 && log_share_epoch(pair[1]) == log_share_epoch(where);
 	}
 	if (log_entry_kind(where) != LOG_ENTRY_DIRECT || owner_lba >= map_tree_size(f->owner->tree))
@@ -261,7 +262,8 @@ store_hit_place(struct store *st, struct store_vol *v, uint64_t where, uint32_t 
 	struct found f;
 	int ret = confirm(st, v, where, owner_vol, owner_lba, &f, w);
 
-	*place = f.place;
+	if (ret > 0)
+		*place = f.place;
 	return ret;
 }
 

@@ -116,11 +116,11 @@ def run(b, job, seconds):
 
 
 def case_nvme_drives_by_every_way(b):
-    run(b, "drives", 300)
+    run(b, "drives", 600)
 
 
 def case_nvme_drives_in_trouble(b):
-    run(b, "drives_trouble", 300)
+    run(b, "drives_trouble", 600)
 
 
 def case_cost_of_passthrough_against_fio(b):

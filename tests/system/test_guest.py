@@ -126,19 +126,19 @@ class Site:
 
 
 def case_linux_asks_everything_nvme_cli_can(b):
-    Site(b).run(200, "commands")
+    Site(b).run(400, "commands")
 
 
 def case_changes_and_reservations_under_a_linux_host(b):
-    Site(b).run(170, "change")
+    Site(b).run(400, "change")
 
 
 def case_paths_fail_under_a_linux_host(b):
-    Site(b).run(170, "failover")
+    Site(b).run(400, "failover")
 
 
 def case_many_linux_hosts(b):
-    Site(b).run(200, "crowd")
+    Site(b).run(400, "crowd")
 
 
 def case_bytes_through_a_linux_host(b):

@@ -32,7 +32,7 @@ LONG = {"tests/system/test_guest.py": ["bytes_through_a_linux_host", "log_volume
 def run():
     for path in sorted(files("tests/system/test_*")):
         if os.access(os.path.join(ROOT, path), os.X_OK):
-            yield from script(path, 600, *SHORT.get(path, []))
+            yield from script(path, 1500, *SHORT.get(path, []))
 
 
 def guest():

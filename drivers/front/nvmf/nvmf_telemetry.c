@@ -216,9 +216,11 @@ take(struct picture **out, const char *params, int (*fn)(void *))
 		p->id = p->first;
 		ret = strake_msg_call(STRAKE_LCORE_MAIN, fn, p);
 	}
-	if (ret == 0)
+	if (ret >= 0) {
 		*out = p;
-	else if (ret != -ETIMEDOUT)
+		return 0;
+	}
+	if (ret != -ETIMEDOUT)
 		free(p);
 	return ret;
 }
