@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The Strake authors
  */
 
-/* A library of its own for its instruction set; nothing here runs before xts_wide_runs() said yes. Round keys are read
+/* A library of its own for its instruction set; nothing here runs where the processor lacks it. Round keys are read
  * from secret memory in every step, never kept in registers across, from where they could be spilled to the stack. */
 
 #include <immintrin.h>
@@ -12,13 +12,6 @@
 
 #define ROUNDS	 14
 #define EACH(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
-
-bool
-xts_wide_runs(void)
-{
-	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("vaes");
-}
 
 static inline __m128i
 load(const uint8_t *p)

@@ -11,7 +11,6 @@
  * single blocks, and each new tweak costs it as much as 300 bytes.
  */
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -26,8 +25,8 @@ struct xts_wide {
 	uint8_t enc[15][16], dec[15][16], tweak[15][16];
 };
 
-/** True when this processor can run it. */
-bool xts_wide_runs(void);
+/* Only for processors with VAES and AVX-512 F, BW and VL. */
+
 /** Expand a key of CRYPTO_KEY_BYTES. */
 void xts_wide_init(struct xts_wide *w, const uint8_t *key);
 
