@@ -15,6 +15,7 @@
 #include <libnvme-mi.h>
 #include <rte_common.h>
 
+#include "nvme_args.h"
 #include "nvme_dev.h"
 
 #define TIMEOUT_MS		2000
@@ -48,16 +49,7 @@ ctrl_of(struct nvme_dev *dev)
 static int
 identify(nvme_mi_ctrl_t ctrl, uint8_t cns, uint32_t nsid, void *data)
 {
-	struct nvme_identify_args args = {
-		.args_size = sizeof(args),
-		.data = data,
-		.cns = cns,
-		.csi = NVME_CSI_NVM,
-		.nsid = nsid,
-		.cntid = NVME_CNTLID_NONE,
-		.cns_specific_id = NVME_CNSSPECID_NONE,
-		.uuidx = NVME_UUID_NONE,
-	};
+	struct nvme_identify_args args = nvme_args_identify(cns, nsid, data);
 
 	return result(nvme_mi_admin_identify(ctrl, &args));
 }
@@ -71,18 +63,7 @@ mi_identify(struct nvme_dev *dev, uint8_t cns, uint32_t nsid, void *data)
 static int
 mi_log(struct nvme_dev *dev, uint8_t lid, void *data, uint32_t len)
 {
-	struct nvme_get_log_args args = {
-		.args_size = sizeof(args),
-		.log = data,
-		.lid = lid,
-		.len = len,
-		.nsid = NVME_NSID_ALL,
-		.csi = NVME_CSI_NVM,
-		.lsi = NVME_LOG_LSI_NONE,
-		.lsp = NVME_LOG_LSP_NONE,
-		.uuidx = NVME_UUID_NONE,
-		.rae = true,
-	};
+	struct nvme_get_log_args args = nvme_args_log(lid, data, len);
 
 	return result(nvme_mi_admin_get_log(ctrl_of(dev), &args));
 }
@@ -90,13 +71,7 @@ mi_log(struct nvme_dev *dev, uint8_t lid, void *data, uint32_t len)
 static int
 mi_feature(struct nvme_dev *dev, uint8_t fid, uint32_t *value)
 {
-	struct nvme_get_features_args args = {
-		.args_size = sizeof(args),
-		.fid = fid,
-		.sel = NVME_GET_FEATURES_SEL_CURRENT,
-		.uuidx = NVME_UUID_NONE,
-		.result = value,
-	};
+	struct nvme_get_features_args args = nvme_args_feature(fid, value);
 
 	return result(nvme_mi_admin_get_features(ctrl_of(dev), &args));
 }
@@ -105,13 +80,7 @@ static int
 mi_format(struct nvme_dev *dev, uint8_t flbas)
 {
 	struct mi *mi = container_of(dev, struct mi, dev);
-	struct nvme_format_nvm_args args = {
-		.args_size = sizeof(args),
-		.nsid = dev->nsid,
-		.ses = NVME_FORMAT_SES_USER_DATA_ERASE,
-		.lbaf = flbas & 0xf,
-		.lbafu = (flbas >> 5) & 3,
-	};
+	struct nvme_format_nvm_args args = nvme_args_format(dev->nsid, flbas);
 	int ret;
 
 	nvme_mi_ep_set_timeout(mi->endpoint, FORMAT_TIMEOUT_MS);
@@ -123,12 +92,7 @@ mi_format(struct nvme_dev *dev, uint8_t flbas)
 static int
 mi_sanitize(struct nvme_dev *dev, uint8_t action)
 {
-	struct nvme_sanitize_nvm_args args = {
-		.args_size = sizeof(args),
-		.sanact = action,
-		.ause = true,
-		.owpass = 1,
-	};
+	struct nvme_sanitize_nvm_args args = nvme_args_sanitize(action);
 
 	return result(nvme_mi_admin_sanitize_nvm(ctrl_of(dev), &args));
 }
