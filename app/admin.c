@@ -5,7 +5,6 @@
 #include "admin.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "gcm.h"
@@ -14,17 +13,6 @@
 #include "plan.h"
 #include "store_log.h"
 #include "strake_lcore.h"
-
-static int
-refuse(json_t *answer, int ret, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	json_object_set_new(answer, "error", json_vsprintf(fmt, ap));
-	va_end(ap);
-	return ret;
-}
 
 /* The log group that is named. @return its place in the configuration, or -errno. */
 static int
@@ -36,10 +24,10 @@ find(const struct appliance *a, const struct ctl_request *r, json_t *answer)
 		if (strcmp(a->conf->groups[g].name, name) != 0)
 			continue;
 		if (a->log_groups[g] == NULL)
-			return refuse(answer, -EINVAL, "group \"%s\" is a plain one: this is for log groups", name);
+			return ctl_refuse(answer, -EINVAL, "group \"%s\" is a plain one: this is for log groups", name);
 		return (int)g;
 	}
-	return refuse(answer, -ENOENT, "no group \"%s\"", name != NULL ? name : "");
+	return ctl_refuse(answer, -ENOENT, "no group \"%s\"", name != NULL ? name : "");
 }
 
 /* --- scrub and rebuild ------------------------------------------------------------------------------------------- */
@@ -77,7 +65,7 @@ admin_scrub(struct appliance *a, const struct ctl_request *r, json_t *answer)
 	ret = strake_msg_call(log_group_space(w.g)->owner, watch, &w);
 	if (ret == 0)
 		ret = log_group_scrub_start(w.g, rate);
-	return ret == -EALREADY ? refuse(answer, ret, "it is being scrubbed already") : ret;
+	return ret == -EALREADY ? ctl_refuse(answer, ret, "it is being scrubbed already") : ret;
 }
 
 int
@@ -128,7 +116,7 @@ admin_key_rotate(struct appliance *a, const struct ctl_request *r, json_t *answe
 	if (g < 0)
 		return g;
 	if (a->seals[g] == NULL)
-		return refuse(answer, -EINVAL, "no volume of group \"%s\" is sealed", a->conf->groups[g].name);
+		return ctl_refuse(answer, -EINVAL, "no volume of group \"%s\" is sealed", a->conf->groups[g].name);
 	for (unsigned int i = 0; i < a->conf->n_volumes && ret >= 0; i++) {
 		const struct conf_volume *v = &a->conf->volumes[i];
 
@@ -138,8 +126,8 @@ admin_key_rotate(struct appliance *a, const struct ctl_request *r, json_t *answe
 		n += ret >= 0;
 	}
 	if (ret < 0)
-		return refuse(answer, ret, "%lld keys are new, the next could not be made: %s", (long long)n,
-			      ret == -ENOSPC ? "the table of keys is full" : strerror(-ret));
+		return ctl_refuse(answer, ret, "%lld keys are new, the next could not be made: %s", (long long)n,
+				  ret == -ENOSPC ? "the table of keys is full" : strerror(-ret));
 	json_object_set_new(answer, "keys", json_integer(n));
 	return 0;
 }
@@ -174,10 +162,11 @@ may_erase(const struct appliance *a, const struct conf_volume *v, json_t *lost, 
 			continue;
 		json_array_append_new(lost, json_string(u->name));
 		if (offered(a, u) != NULL)
-			return refuse(answer, -EBUSY,
-				      "volume \"%s\", which has the same key, is a namespace of %s: `namespace remove` "
-				      "first",
-				      u->name, offered(a, u));
+			return ctl_refuse(
+				answer, -EBUSY,
+				"volume \"%s\", which has the same key, is a namespace of %s: `namespace remove` "
+				"first",
+				u->name, offered(a, u));
 	}
 	return 0;
 }
@@ -209,9 +198,9 @@ admin_key_erase(struct appliance *a, const struct ctl_request *r, json_t *answer
 	for (unsigned int i = 0; name != NULL && i < a->conf->n_volumes; i++)
 		v = strcmp(a->conf->volumes[i].name, name) == 0 ? &a->conf->volumes[i] : v;
 	if (v == NULL)
-		ret = refuse(answer, -ENOENT, "no volume \"%s\"", name != NULL ? name : "");
+		ret = ctl_refuse(answer, -ENOENT, "no volume \"%s\"", name != NULL ? name : "");
 	else if (!plan_volume_is_log(v) || !is_sealed(v))
-		ret = refuse(answer, -EINVAL, "volume \"%s\" has no stage seal", name);
+		ret = ctl_refuse(answer, -EINVAL, "volume \"%s\" has no stage seal", name);
 	else
 		ret = may_erase(a, v, lost, answer);
 	if (ret == 0)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,17 @@ ctl_value(const struct ctl_request *r, const char *key)
 			return r->values[i];
 	}
 	return NULL;
+}
+
+int
+ctl_refuse(json_t *answer, int ret, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	json_object_set_new(answer, "error", json_vsprintf(fmt, ap));
+	va_end(ap);
+	return ret;
 }
 
 int

@@ -34,6 +34,8 @@ struct ctl_request {
 const char *ctl_value(const struct ctl_request *r, const char *key);
 /** @return 0, or -EINVAL when a number is missing or wrong; the answer then says which. */
 int ctl_number(const struct ctl_request *r, const char *key, uint64_t *out, json_t *answer);
+/** Say in @p answer why a command is refused. @return @p ret. */
+int ctl_refuse(json_t *answer, int ret, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /** The request being carried out is answered later; its client waits. */
 uint64_t ctl_defer(void);
 void ctl_finish(uint64_t request, int ret, const char *error);

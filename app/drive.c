@@ -5,7 +5,6 @@
 #include "drive.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,17 +42,6 @@ static struct homecoming {
 	uint64_t until; /* the group is asked to take it back until then */
 } * homecomings;
 
-static int
-refuse(json_t *answer, int ret, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	json_object_set_new(answer, "error", json_vsprintf(fmt, ap));
-	va_end(ap);
-	return ret;
-}
-
 /* --- finding ---------------------------------------------------------------------------------------------------------
  */
 
@@ -65,7 +53,7 @@ find(struct appliance *a, const struct ctl_request *r, json_t *answer, unsigned 
 	for (*i = 0; name != NULL && *i < a->conf->n_drives; ++*i)
 		if (strcmp(a->conf->drives[*i].name, name) == 0)
 			return 0;
-	return refuse(answer, -ENOENT, "no drive \"%s\"", name != NULL ? name : "");
+	return ctl_refuse(answer, -ENOENT, "no drive \"%s\"", name != NULL ? name : "");
 }
 
 /* The log group whose member this open drive is, or NULL. */
@@ -192,12 +180,12 @@ log_service(struct log_group *g, unsigned int member, struct strake_drive *drive
 
 	if (!fail) {
 		ret = log_group_member_return(g, member, drive, err, sizeof(err));
-		return ret < 0 && err[0] != '\0' ? refuse(answer, ret, "%s", err) : ret;
+		return ret < 0 && err[0] != '\0' ? ctl_refuse(answer, ret, "%s", err) : ret;
 	}
 	ret = log_group_member_fail(g, member);
 	if (ret == -EBUSY)
-		return refuse(answer, ret, "drive \"%s\" cannot be spared: as many are out as the group has parity",
-			      drive->name);
+		return ctl_refuse(answer, ret, "drive \"%s\" cannot be spared: as many are out as the group has parity",
+				  drive->name);
 	return ret;
 }
 
@@ -223,12 +211,12 @@ drive_service(struct appliance *a, const struct ctl_request *r, json_t *answer)
 	g = group_with(a, drive, &member);
 	if (fail)
 		return g != NULL ? group_member_fail(g, member)
-				 : refuse(answer, -ENOENT, "drive \"%s\" is in no group", a->conf->drives[i].name);
+				 : ctl_refuse(answer, -ENOENT, "drive \"%s\" is in no group", a->conf->drives[i].name);
 	if (g != NULL)
 		ret = group_member_return(g, member, drive, err, sizeof(err));
 	else
 		ret = plan_drive_return(a, a->conf->drives[i].name, err, sizeof(err));
-	return ret < 0 && err[0] != '\0' ? refuse(answer, ret, "%s", err) : ret;
+	return ret < 0 && err[0] != '\0' ? ctl_refuse(answer, ret, "%s", err) : ret;
 }
 
 /* --- the hardware ----------------------------------------------------------------------------------------------------
@@ -242,13 +230,13 @@ order(struct appliance *a, unsigned int i, enum strake_drive_task task, json_t *
 	int ret = -EOPNOTSUPP;
 
 	if (drive == NULL)
-		return refuse(answer, -ENODEV, "drive \"%s\" is not open: %s", a->conf->drives[i].name,
-			      a->drive_why[i]);
+		return ctl_refuse(answer, -ENODEV, "drive \"%s\" is not open: %s", a->conf->drives[i].name,
+				  a->drive_why[i]);
 	if (drive->ops->order != NULL)
 		ret = drive->ops->order(drive, task, err, sizeof(err));
 	else
 		snprintf(err, sizeof(err), "kind %s has no such thing", drive->ops->name);
-	return ret < 0 ? refuse(answer, ret, "drive \"%s\": %s", drive->name, err) : 0;
+	return ret < 0 ? ctl_refuse(answer, ret, "drive \"%s\": %s", drive->name, err) : 0;
 }
 
 int
@@ -262,7 +250,7 @@ drive_locate(struct appliance *a, const struct ctl_request *r, json_t *answer)
 	if (ret < 0)
 		return ret;
 	if (!on && strcmp(light, "off") != 0)
-		return refuse(answer, -EINVAL, "light is on or off");
+		return ctl_refuse(answer, -EINVAL, "light is on or off");
 	return order(a, i, on ? STRAKE_DRIVE_LOCATE : STRAKE_DRIVE_UNLOCATE, answer);
 }
 
@@ -280,10 +268,10 @@ drive_order(struct appliance *a, const struct ctl_request *r, json_t *answer)
 		return ret;
 	if (task != STRAKE_DRIVE_LOOK && a->drives[i] != NULL &&
 	    (in_service(a, a->drives[i]) || under_way(a->drives[i]) > 0))
-		return refuse(answer, -EBUSY, "drive \"%s\" is in service: `drive fail` takes it out of its group",
-			      a->drives[i]->name);
+		return ctl_refuse(answer, -EBUSY, "drive \"%s\" is in service: `drive fail` takes it out of its group",
+				  a->drives[i]->name);
 	if (waits_for(i))
-		return refuse(answer, -EBUSY, "drive \"%s\" is busy with another command", a->conf->drives[i].name);
+		return ctl_refuse(answer, -EBUSY, "drive \"%s\" is busy with another command", a->conf->drives[i].name);
 	ret = order(a, i, task, answer);
 	if (ret < 0)
 		return ret;
@@ -318,9 +306,9 @@ place_values(const struct conf_drive *d, const char *at, struct conf_values **ou
 	if (at == NULL)
 		return 0;
 	if (key == NULL)
-		return refuse(answer, -EINVAL, "drives of kind %s have no place", d->kind);
+		return ctl_refuse(answer, -EINVAL, "drives of kind %s have no place", d->kind);
 	*out = conf_values_with(d->values, key, at, err, sizeof(err));
-	return *out != NULL ? 0 : refuse(answer, -EINVAL, "%s", err);
+	return *out != NULL ? 0 : ctl_refuse(answer, -EINVAL, "%s", err);
 }
 
 /* Open drive @p i, with new values if there are any, and give it to its group. Takes over *@p where if all went well.
@@ -357,14 +345,14 @@ drive_add(struct appliance *a, const struct ctl_request *r, json_t *answer)
 	if (ret < 0)
 		return ret;
 	if (a->drives[i] != NULL)
-		return refuse(answer, -EBUSY, "drive \"%s\" is open; `drive return` brings it back into its group",
-			      a->drives[i]->name);
+		return ctl_refuse(answer, -EBUSY, "drive \"%s\" is open; `drive return` brings it back into its group",
+				  a->drives[i]->name);
 	ret = place_values(&a->conf->drives[i], ctl_value(r, "at"), &where, answer);
 	if (ret < 0)
 		return ret;
 	ret = open_drive(a, i, &where, err, sizeof(err));
 	conf_values_free(where);
-	return ret < 0 && err[0] != '\0' ? refuse(answer, ret, "%s", err) : ret;
+	return ret < 0 && err[0] != '\0' ? ctl_refuse(answer, ret, "%s", err) : ret;
 }
 
 static int
@@ -378,19 +366,19 @@ leave(struct appliance *a, unsigned int i, struct conf_values *where, bool add, 
 	int ret = 0;
 
 	if (waits_for(i))
-		return refuse(answer, -EBUSY, "drive \"%s\" is busy with another command", name);
+		return ctl_refuse(answer, -EBUSY, "drive \"%s\" is busy with another command", name);
 	if (log_group_with(a, a->drives[i], &member) != NULL)
-		return refuse(answer, -EOPNOTSUPP,
-			      "drive \"%s\" is in a log group, which lets go of drives only at a "
-			      "restart; `drive fail` takes it out of service",
-			      name);
+		return ctl_refuse(answer, -EOPNOTSUPP,
+				  "drive \"%s\" is in a log group, which lets go of drives only at a "
+				  "restart; `drive fail` takes it out of service",
+				  name);
 	if (g != NULL && group_member_get(g, member, &has) != GROUP_MEMBER_MISSING)
 		ret = group_member_fail(g, member);
 	if (ret == -EINVAL)
-		return refuse(answer, ret, "drive \"%s\" cannot be spared: its group has no mirrors", name);
+		return ctl_refuse(answer, ret, "drive \"%s\" cannot be spared: its group has no mirrors", name);
 	if (ret == -EBUSY)
-		return refuse(answer, ret, "drive \"%s\" cannot be spared: no other half of its mirror is in sync",
-			      name);
+		return ctl_refuse(answer, ret, "drive \"%s\" cannot be spared: no other half of its mirror is in sync",
+				  name);
 	w = work_new(i);
 	if (w == NULL)
 		return -ENOMEM;
@@ -412,8 +400,8 @@ drive_remove(struct appliance *a, const struct ctl_request *r, json_t *answer)
 	if (ret < 0)
 		return ret;
 	if (a->drives[i] == NULL)
-		return refuse(answer, -EALREADY, "drive \"%s\" is not open: %s", a->conf->drives[i].name,
-			      a->drive_why[i]);
+		return ctl_refuse(answer, -EALREADY, "drive \"%s\" is not open: %s", a->conf->drives[i].name,
+				  a->drive_why[i]);
 	return leave(a, i, NULL, false, answer);
 }
 
@@ -427,7 +415,7 @@ drive_replace(struct appliance *a, const struct ctl_request *r, json_t *answer)
 	if (ret < 0)
 		return ret;
 	if (ctl_value(r, "at") == NULL)
-		return refuse(answer, -EINVAL, "drive replace needs at=DEVICE");
+		return ctl_refuse(answer, -EINVAL, "drive replace needs at=DEVICE");
 	if (a->drives[i] == NULL)
 		return drive_add(a, r, answer);
 	ret = place_values(&a->conf->drives[i], ctl_value(r, "at"), &where, answer);
