@@ -23,7 +23,7 @@ static bool
 is_full(struct store *st)
 {
 	if (st->full && st->eased) {
-		st->full = store_full(st);
+		store_look(st);
 		st->eased = false;
 	}
 	return st->full;

@@ -87,22 +87,13 @@ store_poll(struct strake_poller *p, uint64_t now)
 }
 
 static void
-look(struct store *st)
-{
-	double fill = store_fill(st);
-
-	st->full = fill > 1;
-	__atomic_store_n(&st->left, st->full ? 0 : (uint8_t)((1 - fill) * 100), __ATOMIC_RELAXED);
-}
-
-static void
 store_tick(struct strake_timer *t, uint64_t now)
 {
 	struct store *st = RTE_PTR_SUB(t, offsetof(struct store, tick));
 
 	rows_age(st, now);
 	if (st->open)
-		look(st);
+		store_look(st);
 	strake_timer_arm(&st->tick, now + TICK);
 }
 
@@ -469,7 +460,7 @@ owner_open(struct store *st, void *arg)
 	st->sp->store = st;
 	st->sp->used = seg_used;
 	st->open = true;
-	look(st);
+	store_look(st);
 	return 0;
 }
 

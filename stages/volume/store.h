@@ -320,9 +320,8 @@ void store_seg_live(struct store *st, uint32_t seg, int n);
 void store_seg_open(struct store *st, unsigned int stream);
 /** May it? @return 0, -EBUSY. */
 int store_seg_may_open(struct store *st, unsigned int stream);
-bool store_full(const struct store *st);
-/** Share of what it can hold that is needed; over 1 when it is full. */
-double store_fill(const struct store *st);
+/** See what of its room is needed: st->full, st->left. */
+void store_look(struct store *st);
 /** Hosts wait for a segment, and nothing will ever free one. */
 bool store_stuck(struct store *st);
 void store_seg_drained(struct store *st, uint32_t seg);

@@ -262,8 +262,9 @@ seg_found(struct store_replay *r, const struct log_head *h)
 static int
 chunk_found(struct store_replay *r, const struct log_head *h, const uint8_t *at)
 {
-	struct log_segment *d =
-		&r->st->seg[h->seg].d; /* As it was at the checkpoint: emptied since, and never opened. */
+	struct log_segment *d = &r->st->seg[h->seg].d;
+
+	/* As it was at the checkpoint: emptied since, and never opened. */
 	if (r->at >= r->scan_planned && d->state != STORE_SEG_FREE && h->gen == d->gen && !r->counts)
 		return 1;
 	/* Pages of a checkpoint that never ended: only its generation is remembered. */

@@ -54,11 +54,13 @@ store_seg_meta_fits(const struct store *st)
 
 	return room + (o->seg != STORE_NONE ? st->seg_bytes - o->off : 0) >= pages_bytes(st, map_stats(st->map)->dirty);
 }
+
 /* Changes make pages dirty: not more than a checkpoint can write. */
 bool
 store_seg_meta_short(struct store *st, unsigned int stream)
 {
 	uint32_t need = store_seg_keep_meta(st) - (1u << stream & STORE_GC_STREAMS || st->trimming);
+
 	if (likely(store_seg_ready(st) >= need) || st->replay != NULL)
 		return false;
 	if (map_stats(st->map)->dirty > 0)
@@ -72,6 +74,7 @@ static uint32_t
 kept(const struct store *st, unsigned int stream)
 {
 	uint32_t meta = store_seg_keep_meta(st);
+
 	if (stream == STORE_META)
 		return 0;
 	/* What recovery takes out of intents may not wait for a checkpoint: there is none before it ends. */
@@ -135,7 +138,7 @@ store_seg_open(struct store *st, unsigned int stream)
 	o->seg = seg;
 	o->off = o->safe = o->logged = 0;
 	if (1u << stream & STORE_HOST_STREAMS)
-		st->full = store_full(st);
+		store_look(st);
 	if ((int64_t)store_seg_ready(st) <= kept(st, STORE_HOT) + store_seg_target(st) / 2)
 		store_ckpt_want_list(st);
 }
@@ -173,8 +176,9 @@ needed(const struct store *st)
 	return sum;
 }
 
-double
-store_fill(const struct store *st)
+/* Share of what it can hold that is needed; over 1 when it is full. */
+static double
+share_needed(const struct store *st)
 {
 	const struct map_stats *m = map_stats(st->map);
 	uint64_t pages = 0;
@@ -190,10 +194,13 @@ store_fill(const struct store *st)
 	return room > 0 ? needed(st) / room : 2;
 }
 
-bool
-store_full(const struct store *st)
+void
+store_look(struct store *st)
 {
-	return store_fill(st) > 1;
+	double fill = share_needed(st);
+
+	st->full = fill > 1;
+	__atomic_store_n(&st->left, st->full ? 0 : (uint8_t)((1 - fill) * 100), __ATOMIC_RELAXED);
 }
 
 /*
@@ -258,7 +265,8 @@ store_seg_victim(struct store *st)
 		/* Its last rows are still under way. */
 		if (s->first_row + s->rows > st->out[s->d.stream].written)
 			continue;
-		/* Nothing can be moved just now: only what needs no moving. */ if (!room && s->d.live > 0)
+		/* Nothing can be moved just now: only what needs no moving. */
+		if (!room && s->d.live > 0)
 			continue;
 		if (score(st, s, pressed) > best_score) {
 			best_score = score(st, s, pressed);
