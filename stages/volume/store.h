@@ -429,6 +429,9 @@ void store_replay_fini(struct store *st);
 
 /* --- the rest ---------------------------------------------------------------------------------------------------- */
 
+/** Begin and end to turn: owner lcore. */
+void store_turn_start(struct store *st);
+void store_turn_stop(struct store *st);
 /** Call w->fn when there may be room again. */
 void store_stall(struct store *st, struct store_wait *w);
 void store_fail(struct store *st, int err);
