@@ -361,7 +361,8 @@ wants_sync(const struct store_job *job)
 
 	if (req->u.op == STRAKE_OP_FLUSH)
 		return true;
-	return strake_op_writes(req->u.op) && job->status == 0 && (job->wrote || job->hits) &&
+	/* Also if nothing had to be written: what made it so may not be durable yet. */
+	return strake_op_writes(req->u.op) && job->status == 0 &&
 	       (req->u.flags & STRAKE_UNIT_FUA || job->lv->write_through);
 }
 

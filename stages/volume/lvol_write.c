@@ -175,7 +175,6 @@ try_share(struct store_job *job)
 	ret = store_hit(lv->st, lv->v, job->pos, a->where, a->owner_vol, a->owner_lba, lvol_waiter(job));
 	if (ret > 0) {
 		a->hit = 1;
-		job->hits = true;
 		lv->st->stats.host_blocks++;
 		lv->st->stats.same_blocks += ret == 2;
 	}
@@ -221,8 +220,6 @@ write_run(struct store_job *job, uint32_t n, struct strake_buf *bufs)
 	ret = lvol_run_begin(job, run, STRAKE_OP_WRITE, bufs);
 	if (ret < 0)
 		store_run_put(job->lv->st, run);
-	else
-		job->wrote = true;
 	return ret;
 }
 
@@ -288,10 +285,7 @@ write_holes(struct store_job *job, uint64_t end)
 	n = (uint32_t)RTE_MIN(end - job->pos, (uint64_t)64);
 	n = RTE_MIN(n, MAP_FANOUT - (uint32_t)(job->pos % MAP_FANOUT));
 	ret = store_trim(lv->st, lv->v, job->pos, n, lvol_waiter(job));
-	if (ret < 0)
-		return ret;
-	job->wrote = true;
-	return (int)n;
+	return ret < 0 ? ret : (int)n;
 }
 
 /* One step at pos. @return blocks it has dealt with; -EINPROGRESS: a read is under way for it; else as lvol_took(). */

@@ -51,8 +51,6 @@ struct store_job {
 	uint8_t phase;
 	bool in_down; /* inside down(): the request ends by verdict */
 	bool waiting; /* for the map or for room */
-	bool hits;    /* shared something: what it shares must be durable too */
-	bool wrote;
 	int16_t status;
 	struct store_run *runs, **runs_end; /* of the window, in order */
 	uint64_t entry[STORE_WINDOW];

@@ -67,6 +67,26 @@ TEST(Store, AFlushSurvivesACrash)
 	rig.down(false);
 }
 
+/* It is zero already, but only in memory. */
+TEST(Store, AForcedWriteThatChangesNothingIsDurableToo)
+{
+	StoreRig rig(small());
+	bytes out;
+
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 5, 2, StoreRig::blocks(2, 100)));
+	ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
+	ASSERT_EQ(0, rig.run(STRAKE_OP_DEALLOCATE, 5, 2));
+	ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE_ZEROES, 5, 1, {}, nullptr, STRAKE_UNIT_FUA));
+	rig.fs->cut();
+	rig.down(true);
+	rig.fs->restore();
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 5, 1, {}, &out));
+	EXPECT_EQ(bytes(4096, 0), out);
+	rig.down(false);
+}
+
 TEST(Store, MergesPartsOfBlocks)
 {
 	StoreRig rig(small());
