@@ -108,12 +108,22 @@ under_way(const struct strake_drive *drive)
 static bool
 in_hand(const struct appliance *a, const struct strake_drive *drive)
 {
-	unsigned int member;
-
-	for (unsigned int g = 0; g < a->conf->n_groups; g++)
-		if (a->groups[g] != NULL && group_has_drive(a->groups[g], drive))
+	for (unsigned int g = 0; g < a->conf->n_groups; g++) {
+		if (a->groups[g] != NULL ? group_has_drive(a->groups[g], drive)
+					 : log_group_has_drive(a->log_groups[g], drive))
 			return true;
-	return log_group_with(a, drive, &member) != NULL || under_way(drive) > 0;
+	}
+	return under_way(drive) > 0;
+}
+
+/* The log group whose spare it is, or NULL. */
+static struct log_group *
+spare_of(const struct appliance *a, const struct strake_drive *drive)
+{
+	for (unsigned int g = 0; drive != NULL && g < a->conf->n_groups; g++)
+		if (a->log_groups[g] != NULL && log_group_spare_is(a->log_groups[g], drive))
+			return a->log_groups[g];
+	return NULL;
 }
 
 static bool
@@ -127,7 +137,7 @@ in_service(struct appliance *a, const struct strake_drive *drive)
 
 	if (log != NULL)
 		return log_group_member_get(log, member, &f) == 0 && f.state != LOG_MEMBER_MISSING;
-	return g != NULL && group_member_get(g, member, &has) != GROUP_MEMBER_MISSING;
+	return spare_of(a, drive) != NULL || (g != NULL && group_member_get(g, member, &has) != GROUP_MEMBER_MISSING);
 }
 
 /* --- waiting ---------------------------------------------------------------------------------------------------------
@@ -355,23 +365,23 @@ drive_add(struct appliance *a, const struct ctl_request *r, json_t *answer)
 	return ret < 0 && err[0] != '\0' ? ctl_refuse(answer, ret, "%s", err) : ret;
 }
 
+/* Out of its group, if it is in one and not out already. */
 static int
-leave(struct appliance *a, unsigned int i, struct conf_values *where, bool add, json_t *answer)
+out_of_service(struct appliance *a, unsigned int i, json_t *answer)
 {
 	const char *name = a->conf->drives[i].name;
-	struct strake_drive *has;
+	struct strake_drive *drive = a->drives[i], *has;
 	unsigned int member;
-	struct group *g = group_with(a, a->drives[i], &member);
-	struct work *w;
+	struct log_group *log = spare_of(a, drive);
+	struct group *g = group_with(a, drive, &member);
 	int ret = 0;
 
-	if (waits_for(i))
-		return ctl_refuse(answer, -EBUSY, "drive \"%s\" is busy with another command", name);
-	if (log_group_with(a, a->drives[i], &member) != NULL)
-		return ctl_refuse(answer, -EOPNOTSUPP,
-				  "drive \"%s\" is in a log group, which lets go of drives only at a "
-				  "restart; `drive fail` takes it out of service",
-				  name);
+	if (log != NULL)
+		return log_group_spare_remove(log, drive);
+	if (g == NULL)
+		log = log_group_with(a, drive, &member);
+	if (log != NULL)
+		return in_service(a, drive) ? log_service(log, member, drive, true, answer) : 0;
 	if (g != NULL && group_member_get(g, member, &has) != GROUP_MEMBER_MISSING)
 		ret = group_member_fail(g, member);
 	if (ret == -EINVAL)
@@ -379,6 +389,21 @@ leave(struct appliance *a, unsigned int i, struct conf_values *where, bool add, 
 	if (ret == -EBUSY)
 		return ctl_refuse(answer, ret, "drive \"%s\" cannot be spared: no other half of its mirror is in sync",
 				  name);
+	return ret;
+}
+
+static int
+leave(struct appliance *a, unsigned int i, struct conf_values *where, bool add, json_t *answer)
+{
+	const char *name = a->conf->drives[i].name;
+	struct work *w;
+	int ret;
+
+	if (waits_for(i))
+		return ctl_refuse(answer, -EBUSY, "drive \"%s\" is busy with another command", name);
+	ret = out_of_service(a, i, answer);
+	if (ret < 0)
+		return ret;
 	w = work_new(i);
 	if (w == NULL)
 		return -ENOMEM;
@@ -438,8 +463,13 @@ gone(struct appliance *a, struct work *w)
 	char err[BOOT_ERR_MAX] = "";
 	unsigned int member;
 	struct group *g = group_with(a, drive, &member);
-	int ret = g != NULL ? group_member_forget(g, member) : 0;
+	struct log_group *log;
+	int ret = 0;
 
+	if (g != NULL)
+		ret = group_member_forget(g, member);
+	else if ((log = log_group_with(a, drive, &member)) != NULL)
+		ret = log_group_member_forget(log, member);
 	if (ret == -EAGAIN || (ret == 0 && in_hand(a, drive)))
 		return false;
 	/* It took the place of its own accord that it had before, or was the last half by the time it was asked. */

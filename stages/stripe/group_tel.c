@@ -4,6 +4,7 @@
 
 /* Groups of either style on the telemetry socket. A group belongs to main, so the answer is made there. */
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,12 +57,33 @@ add_members(struct rte_tel_data *d, const struct group *g, unsigned int n)
 	}
 }
 
+/* How it stands, in words. */
+static const char *
+group_words(const struct group *g, const struct group_status *s, char *text, size_t len)
+{
+	unsigned int missing = 0;
+
+	for (unsigned int i = 0; i < s->members; i++) {
+		struct strake_drive *drive;
+
+		missing += group_member_get(g, i, &drive) == GROUP_MEMBER_MISSING;
+	}
+	if (missing > 0)
+		snprintf(text, len, "%u of %u drives %s missing", missing, s->members, missing == 1 ? "is" : "are");
+	else if (s->regions_resync > 0)
+		snprintf(text, len, "resynchronising, %" PRIu64 " of %" PRIu64 " regions to do", s->regions_resync,
+			 s->regions);
+	else
+		snprintf(text, len, "in order");
+	return text;
+}
+
 static int
 info_on_main(const char *params, struct rte_tel_data *d)
 {
 	struct group *g = NULL;
 	struct group_status s;
-	char uuid[33];
+	char uuid[33], words[96];
 
 	for (unsigned int i = 0; (g = group_nth(i)) != NULL; i++) {
 		group_status(g, &s);
@@ -74,6 +96,7 @@ info_on_main(const char *params, struct rte_tel_data *d)
 		snprintf(uuid + 2 * i, 3, "%02x", s.uuid[i]);
 	rte_tel_data_start_dict(d);
 	rte_tel_data_add_dict_string(d, "name", s.name);
+	rte_tel_data_add_dict_string(d, "state", group_words(g, &s, words, sizeof(words)));
 	rte_tel_data_add_dict_string(d, "uuid", uuid);
 	rte_tel_data_add_dict_u64(d, "raid", s.raid);
 	rte_tel_data_add_dict_u64(d, "chunk_bytes", s.chunk);

@@ -100,11 +100,7 @@ drive_is_used(const struct log_group *g, const struct strake_drive *drive)
 		if (g->m[i].drive == drive && g->m[i].state != LOG_MEMBER_MISSING)
 			return true;
 	}
-	for (uint32_t i = 0; i < g->spares; i++) {
-		if (g->spare[i] == drive)
-			return true;
-	}
-	return false;
+	return log_group_spare_is(g, drive);
 }
 
 static void
@@ -184,6 +180,28 @@ log_group_spare_add(struct log_group *g, struct strake_drive *drive, char *err, 
 	g->spare[g->spares++] = drive;
 	lgroup_kick(g);
 	return 0;
+}
+
+bool
+log_group_spare_is(const struct log_group *g, const struct strake_drive *drive)
+{
+	for (uint32_t i = 0; i < g->spares; i++) {
+		if (g->spare[i] == drive)
+			return true;
+	}
+	return false;
+}
+
+int
+log_group_spare_remove(struct log_group *g, const struct strake_drive *drive)
+{
+	for (uint32_t i = 0; i < g->spares; i++) {
+		if (g->spare[i] != drive)
+			continue;
+		g->spare[i] = g->spare[--g->spares];
+		return 0;
+	}
+	return -ENOENT;
 }
 
 bool

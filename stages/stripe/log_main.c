@@ -198,6 +198,34 @@ log_group_member_fail(struct log_group *g, unsigned int member)
 	return 0;
 }
 
+int
+log_group_member_forget(struct log_group *g, unsigned int member)
+{
+	struct lgroup_slot *m = &g->m[member];
+
+	if (member >= g->s.members)
+		return -EINVAL;
+	if (g->busy || g->lost >> member & 1 || (g->back.drive != NULL && g->back.member == member))
+		return -EAGAIN;
+	if (m->state != LOG_MEMBER_MISSING)
+		return -EBUSY;
+	if (m->drive != NULL) {
+		m->drive = NULL;
+		lgroup_publish(g);
+	}
+	return __atomic_load_n(&g->o.m[member].drive, __ATOMIC_ACQUIRE) != NULL ? -EAGAIN : 0;
+}
+
+bool
+log_group_has_drive(const struct log_group *g, const struct strake_drive *drive)
+{
+	for (uint32_t i = 0; i < g->s.members; i++) {
+		if (g->m[i].drive == drive || __atomic_load_n(&g->o.m[i].drive, __ATOMIC_ACQUIRE) == drive)
+			return true;
+	}
+	return g->back.drive == drive || log_group_spare_is(g, drive);
+}
+
 /* --- the next job --------------------------------------------------------------------------------------------------
  */
 

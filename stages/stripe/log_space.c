@@ -264,7 +264,8 @@ lgroup_adopt(struct strake_msg *msg)
 			m->written = m->flushed = 0;
 			memset(v->m[i].fresh, 0, o->geo.room / 8 + 1);
 		}
-		m->drive = v->m[i].drive;
+		/* Main asks for it when it wants to close a drive: what we begin on one comes before. */
+		__atomic_store_n(&m->drive, v->m[i].drive, __ATOMIC_RELEASE);
 		m->state = v->m[i].state;
 		m->fresh = v->m[i].fresh;
 	}

@@ -5,6 +5,7 @@
 /* Log groups on the telemetry socket. A group belongs to main, so the answer is made there. */
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,53 @@
 #include "strake_telemetry.h"
 
 static const char *const states[] = {"in_sync", "stale", "missing"};
+
+/* --- words ---------------------------------------------------------------------------------------------------------
+ */
+
+__attribute__((format(printf, 3, 4))) static void
+say(char *text, size_t len, const char *fmt, ...)
+{
+	size_t used = strlen(text);
+	va_list ap;
+
+	if (used > 0 && used + 2 < len) {
+		strcpy(text + used, ", ");
+		used += 2;
+	}
+	va_start(ap, fmt);
+	vsnprintf(text + used, len - used, fmt, ap);
+	va_end(ap);
+}
+
+static unsigned int
+percent(uint64_t done, uint64_t total)
+{
+	return total == 0 ? 0 : (unsigned int)(RTE_MIN(done, total) * 100 / total);
+}
+
+const char *
+log_group_words(const struct log_group_status *s, char *text, size_t len)
+{
+	text[0] = '\0';
+	if (s->missing > 0)
+		say(text, len, "%u of %u drives %s missing", s->missing, s->members, s->missing == 1 ? "is" : "are");
+	if (s->rebuild_total > 0)
+		say(text, len, "rebuilding %u %%", percent(s->rebuild_done, s->rebuild_total));
+	if (s->stale > (s->rebuild_total > 0 ? 1 : 0))
+		say(text, len, "%u to be rebuilt%s", s->stale - (s->rebuild_total > 0 ? 1 : 0),
+		    s->rebuild_total > 0 ? " then" : "");
+	if (s->segments_coming > s->segments && s->missing + s->stale == 0)
+		say(text, len, "growing to %u segments", s->segments_coming);
+	if (s->scrub_total > 0)
+		say(text, len, "scrubbing %u %%", percent(s->scrub_done, s->scrub_total));
+	if (text[0] == '\0')
+		say(text, len, "in order");
+	return text;
+}
+
+/* --- figures -------------------------------------------------------------------------------------------------------
+ */
 
 static int
 list_on_main(const char *params, struct rte_tel_data *d)
@@ -88,7 +136,7 @@ lgroup_tel_info(const char *params, struct rte_tel_data *d)
 {
 	struct log_group_status s;
 	struct log_group *g = find(params, &s);
-	char uuid[33];
+	char uuid[33], words[160];
 
 	if (g == NULL)
 		return -ENOENT;
@@ -96,6 +144,7 @@ lgroup_tel_info(const char *params, struct rte_tel_data *d)
 		snprintf(uuid + 2 * i, 3, "%02x", s.uuid[i]);
 	rte_tel_data_start_dict(d);
 	rte_tel_data_add_dict_string(d, "name", s.name);
+	rte_tel_data_add_dict_string(d, "state", log_group_words(&s, words, sizeof(words)));
 	rte_tel_data_add_dict_string(d, "uuid", uuid);
 	rte_tel_data_add_dict_u64(d, "data", s.data);
 	rte_tel_data_add_dict_u64(d, "parity", s.parity);

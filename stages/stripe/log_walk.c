@@ -78,6 +78,17 @@ walk_stop(struct log_group *g)
 	lgroup_walk_kick(g);
 }
 
+/* The member may be gone, or another drive in its place, whenever the walk waited for something. */
+static bool
+still_wanted(const struct log_group *g)
+{
+	const struct lgroup_walk *w = &g->o.walk;
+	const struct lgroup_member *m = &g->o.m[w->member];
+
+	return !m->failing && m->epoch == w->epoch &&
+	       m->state == (w->kind == WALK_REBUILD ? LOG_MEMBER_STALE : LOG_MEMBER_IN_SYNC);
+}
+
 bool
 lgroup_walk_holds(struct log_group *g, struct strake_space_io *sio)
 {
@@ -158,6 +169,10 @@ finish(struct log_group *g)
 		again(g, AGAIN_NS);
 		return;
 	}
+	if (!still_wanted(g)) {
+		walk_stop(g);
+		return;
+	}
 	w->op.failed = 0;
 	lgroup_io(&w->op, w->member, STRAKE_IO_FLUSH, 0, 0, NULL, 0);
 	lgroup_go(&w->op, flushed);
@@ -207,6 +222,11 @@ intent_got(struct lgroup_op *op)
 		w->avoid |= 1u << op->who[0];
 		release(g);
 		walk_step(g);
+		return;
+	}
+	if (!still_wanted(g)) {
+		strake_buf_put_list(op->io[0].bufs);
+		walk_stop(g);
 		return;
 	}
 	op->failed = 0;
@@ -300,6 +320,10 @@ row_got(struct lgroup_op *op)
 		walk_step(g);
 		return;
 	}
+	if (!still_wanted(g)) {
+		walk_stop(g);
+		return;
+	}
 	column = w->kind == WALK_MOVE ? w->mv.to << 26 | w->mv.to_slot
 				      : lgroup_geometry_column(&g->o.geo, w->seg, w->pos);
 	op->failed = 0;
@@ -374,16 +398,6 @@ segment_next(struct log_group *g)
 	w->avoid = 0;
 	intent_step(g);
 	return false;
-}
-
-static bool
-still_wanted(const struct log_group *g)
-{
-	const struct lgroup_walk *w = &g->o.walk;
-	const struct lgroup_member *m = &g->o.m[w->member];
-
-	return !m->failing && m->epoch == w->epoch &&
-	       m->state == (w->kind == WALK_REBUILD ? LOG_MEMBER_STALE : LOG_MEMBER_IN_SYNC);
 }
 
 static void

@@ -153,6 +153,56 @@ def case_a_drive_is_taken_away_and_comes_back(b):
     a.stop()
 
 
+def case_drives_are_removed_and_replaced_under_load(b):
+    a = prepared(b, conf(b, parity=2)).start()
+    c = b.client()
+    c.run("verify", "--length", "16M", "--seed", "1")
+    load = c.begin("bench", "--pattern", "randrw", "--verify", "--offset", "16M", "--size", "16M", "--time", "6s",
+                   "--json")
+
+    def whole(*drives):
+        return lambda: all(f"in_sync {d}" in json.dumps(a.ctl("group", "show", "g0")) for d in drives)
+    # Two of two that may be lost: out, closed and pulled; one comes back as it was, the other is a new one.
+    with open(b.write("new", b""), "r+b") as f:
+        f.truncate(256 << 20)
+    a.ctl("drive", "remove", "d1")
+    os.unlink(os.path.join(b.folder, "d1"))
+    a.ctl("drive", "remove", "d2")
+    r = subprocess.run([STRAKECTL, "drive", "remove", "d0", "--yes", "--name", b.name, "--control",
+                        f"{b.folder}/ctl.sock"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    check(r.returncode != 0 and b"cannot be spared" in r.stdout, r.stdout.decode())
+    a.ctl("drive", "replace", "d1", "--at", os.path.join(b.folder, "new"))
+    a.ctl("drive", "add", "d2")
+    until(whole("d1", "d2"), 60, "rebuild")
+    check("rebuilding" not in a.ctl("group", "show", "g0")["state"], "it is over")
+    # In the midst of the next rebuild one more goes, and comes back.
+    a.ctl("group", "rate", "g0", "1MiB")
+    a.ctl("drive", "fail", "d0")
+    a.ctl("drive", "return", "d0")
+    until(lambda: "rebuilding" in a.ctl("group", "show", "g0")["state"], 30, "its progress")
+    a.ctl("drive", "fail", "d3")
+    c.run("verify", "--length", "16M", "--seed", "1", "--read-only")
+    a.ctl("drive", "return", "d3")
+    a.ctl("group", "rate", "g0", "0")
+    out, _ = load.communicate(timeout=60)
+    result = json.loads(out)
+    check(load.returncode == 0 and result["write"]["errors"] == 0 and result["read"]["errors"] == 0,
+          f"the host saw an error: {out.decode()}")
+    check(result["verify"]["mismatches"] == 0, f"wrong bytes: {result['verify']}")
+    until(whole("d0", "d3"), 60, "rebuild")
+    c.run("verify", "--length", "16M", "--seed", "1", "--read-only")
+    saved = os.path.join(b.folder, "saved.yaml")
+    a.ctl("config", "save", saved)
+    a.stop()
+    os.rename(os.path.join(b.folder, "new"), os.path.join(b.folder, "d1"))
+    b.fsck()
+    os.rename(os.path.join(b.folder, "d1"), os.path.join(b.folder, "new"))
+    with open(saved, encoding="utf-8") as f:
+        a = prepared(b, f.read()).start()
+    c.run("verify", "--length", "16M", "--seed", "1", "--read-only")
+    a.stop()
+
+
 def case_starts_without_a_drive_and_takes_it_back(b):
     made = conf(b)
     later = made.replace(", size: 256MiB", "")

@@ -204,8 +204,8 @@ drive_change(const struct opts *o, const char *word, const char *name)
 				   name);
 	if (strcmp(word, "replace") == 0)
 		return change_sure(o, line,
-				   "drive %s is taken out of its group and closed; all of the other half's data is "
-				   "copied to %s, and until then the group has one drive less to lose",
+				   "drive %s is taken out of its group and closed; what it holds is made again on %s "
+				   "from the others, and until then the group has one drive less to lose",
 				   name, at ? o->at : "the new one");
 	return change(o, line);
 }

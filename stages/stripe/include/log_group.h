@@ -75,8 +75,17 @@ int log_group_member_return(struct log_group *g, unsigned int member, struct str
 /** Whose place an open drive takes: that of the missing member that had its serial, else of the first missing one.
  * @return the member, or -ENOENT. */
 int log_group_member_vacant(const struct log_group *g, const struct strake_drive *drive);
+/** Let go of the drive of a member that is missing, so that it can be closed. Members in service keep theirs.
+ * @return 0: the group does not use it any more, though I/Os that it began may still be under way; -EAGAIN: soon, ask
+ * again; -EINVAL: no such member; -EBUSY: it is in service. */
+int log_group_member_forget(struct log_group *g, unsigned int member);
+/** Has the group the drive in hand, as a member, as a spare, or to make it one? */
+bool log_group_has_drive(const struct log_group *g, const struct strake_drive *drive);
 /** Keep a blank drive that takes the place of the next member that goes missing. @return 0, -ENOSPC, -EINVAL. */
 int log_group_spare_add(struct log_group *g, struct strake_drive *drive, char *err, size_t errlen);
+bool log_group_spare_is(const struct log_group *g, const struct strake_drive *drive);
+/** It is a spare no more. @return 0, -ENOENT. */
+int log_group_spare_remove(struct log_group *g, const struct strake_drive *drive);
 /** Add a drive: columns move to it, then there are more segments. Runs turns. @return 0 when that has begun. */
 int log_group_drive_add(struct log_group *g, struct strake_drive *drive, char *err, size_t errlen);
 /** Most bytes a second that rebuild and growth write; 0: no limit. */
@@ -106,6 +115,9 @@ struct log_group_status {
 	uint64_t scrub_done, scrub_total, scrub_rows, scrub_wrong; /**< segments, segments, rows, rows */
 };
 void log_group_status(const struct log_group *g, struct log_group_status *out);
+/** How it stands, in words: "in order", "1 of 4 drives is missing", "rebuilding 43 %", "growing", "scrubbing 7 %";
+ * several are joined by commas. @return @p text. */
+const char *log_group_words(const struct log_group_status *s, char *text, size_t len);
 struct log_member_figures {
 	struct strake_drive *drive; /**< NULL: never there since start */
 	char serial[64];

@@ -35,6 +35,14 @@ class LogRebuild : public LogRig
 		err = text;
 		return ret;
 	}
+	std::string
+	words()
+	{
+		struct log_group_status s = status();
+		char text[160];
+
+		return log_group_words(&s, text, sizeof(text));
+	}
 	void
 	in_sync()
 	{
@@ -66,12 +74,18 @@ TEST_F(LogRebuild, ReplacementIsFilledAndCountsWhenItIs)
 	fill(6);
 	ASSERT_EQ(0, intent(0, pattern(8192, 5)));
 	ASSERT_EQ(0, note(1, "keys"));
+	EXPECT_EQ("in order", words());
 	lose(1);
+	EXPECT_EQ("1 of 4 drives is missing", words());
 	ASSERT_EQ(0, row(7, 0, data_of(7, 0))) << "degraded";
 	ASSERT_EQ(0, give(1, 4)) << err;
 	EXPECT_EQ(LOG_MEMBER_STALE, member(1).state);
+	EXPECT_EQ("1 to be rebuilt", words());
 	EXPECT_EQ(-EBUSY, log_group_member_fail(g, 2)) << "nothing to spare yet";
+	until([&] { return status().rebuild_done >= 4; });
+	EXPECT_EQ("rebuilding " + std::to_string(status().rebuild_done * 100 / status().rebuild_total) + " %", words());
 	in_sync();
+	EXPECT_EQ("in order", words());
 	EXPECT_EQ(LOG_MEMBER_IN_SYNC, member(1).state);
 	EXPECT_EQ(pattern(8192, 5), intent_read(0, 8192, 1)) << "the intents too";
 	power_disk_vanish(disks[3], true);
@@ -173,6 +187,12 @@ TEST_F(LogRebuild, SpareTakesTheNextPlace)
 	fill(4);
 	ASSERT_EQ(0, log_group_spare_add(g, plug(4), text, sizeof(text))) << text;
 	EXPECT_EQ(1u, status().spares);
+	EXPECT_EQ(-ENOSPC, log_group_spare_add(g, drives[4], text, sizeof(text))) << "twice";
+	EXPECT_EQ(0, log_group_spare_remove(g, drives[4]));
+	EXPECT_EQ(-ENOENT, log_group_spare_remove(g, drives[4]));
+	EXPECT_FALSE(log_group_has_drive(g, drives[4]));
+	ASSERT_EQ(0, log_group_spare_add(g, drives[4], text, sizeof(text))) << text;
+	EXPECT_TRUE(log_group_has_drive(g, drives[4]));
 	power_disk_vanish(disks[0], true);
 	ASSERT_EQ(0, row(10, 0, data_of(10, 0)));
 	until([&] { return status().missing + status().stale == 0; });
@@ -224,6 +244,44 @@ TEST_F(LogRebuild, LossInTheMidstGoesOnWithoutErrors)
 	ASSERT_EQ(0, give(1, 4)) << err;
 	in_sync();
 	expect_right_without({0}, 10);
+}
+
+/* At whatever step of its rebuild a drive is taken away: it can be closed, and nothing looks at it again. */
+TEST_F(LogRebuild, ForgottenDriveCanBeClosedInTheMidst)
+{
+	disk_conf.delay_turns = 3;
+	all_up(4);
+	make_disks(1);
+	conf.n_drives = 4;
+	fill(4);
+	ASSERT_EQ(0, intent(0, pattern(8192, 5)));
+	EXPECT_EQ(-EBUSY, log_group_member_forget(g, 1)) << "it is in service";
+	EXPECT_EQ(-EINVAL, log_group_member_forget(g, 9));
+	lose(1);
+	for (unsigned n = 0; n < 400; n += 1 + n / 8) {
+		ASSERT_EQ(0, give(1, 4)) << err;
+		turns(n);
+		ASSERT_EQ(0, log_group_member_fail(g, 1));
+		EXPECT_TRUE(log_group_has_drive(g, drives[4]));
+		EXPECT_EQ(-EAGAIN, log_group_member_forget(g, 1)) << "its loss is not durable yet";
+		until([&] { return log_group_member_forget(g, 1) == 0; });
+		EXPECT_FALSE(log_group_has_drive(g, drives[4]));
+		until([&] {
+			uint64_t busy = 0;
+
+			for (auto *s : drives[4]->stats)
+				busy += s != nullptr ? s->inflight : 0;
+			return busy == 0;
+		});
+		pull(4);
+		ASSERT_EQ(0, row(5, 0, data_of(5, 0))) << "degraded";
+		rows.erase(5);
+		ASSERT_EQ(0, simple(STRAKE_SPACE_FREE, 5));
+	}
+	expect_filled(4);
+	ASSERT_EQ(0, give(1, 4)) << err;
+	in_sync();
+	expect_right_without({0}, 4);
 }
 
 TEST_F(LogRebuild, ScrubFindsRowsThatDisagree)
