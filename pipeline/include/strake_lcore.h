@@ -19,7 +19,7 @@
  * like.
  *
  * Idling: after some turns without work the loop arms every poller that has a file descriptor and sleeps until one is
- * readable, a message arrives or the next timer is due. Pollers without one bound the sleep to 100 µs.
+ * readable, a message arrives or the next timer is due. Pollers without one bound the sleep to 150 µs.
  */
 
 #include <stdbool.h>
@@ -120,7 +120,7 @@ struct strake_poller {
 	/** Before sleeping (on = true): make `fd` readable when work arrives; return false if there is work already.
 	 * After waking (on = false): stop that, drain the fd. Optional. */
 	bool (*arm)(struct strake_poller *p, bool on);
-	/** Waited on while asleep; -1: this poller has none, so the sleep is at most 100 µs; -2: needs no wake-up (its
+	/** Waited on while asleep; -1: this poller has none, so the sleep is at most 150 µs; -2: needs no wake-up (its
 	 * work is begun by others on this lcore). May change; read when arming. */
 	int fd;
 	TAILQ_ENTRY(strake_poller) link;

@@ -112,6 +112,27 @@ def case_veth_mtu_576(b):
     a.stop()
 
 
+def sleeps(a, seconds=1):
+    """How often a second the data lcore went to sleep: looking for frames every 150 us would be thousands."""
+    with a.telemetry() as ask:
+        before = ask("/strake/lcore/list")["1"]["slept"]
+        time.sleep(seconds)
+        return (ask("/strake/lcore/list")["1"]["slept"] - before) / seconds
+
+
+def case_idle_on_veth_sleeps_until_a_frame_comes(b):
+    ns, a, c = on_veth(b, 1500)
+    check(sleeps(a) < 500, "an idle lcore looks for frames instead of being woken by one")
+    ping(b, ns, OURS, 56)
+    # A link that goes down must not keep the lcore awake, and nobody deaf when it is back.
+    b.sh("ip", "-n", ns, "link", "set", "vb", "down")
+    check(sleeps(a) < 500, "a link that is down keeps the lcore awake")
+    b.sh("ip", "-n", ns, "link", "set", "vb", "up")
+    works(c)
+    check(sleeps(a) < 500, "the lcore stays awake after work")
+    a.stop()
+
+
 def case_small_windows_of_the_host(b):
     ns, a, c = on_veth(b, 9000)
     for key in ("tcp_rmem", "tcp_wmem"):

@@ -66,12 +66,16 @@ port_packet_open(struct port *port, const char *device)
 	char name[IFNAMSIZ];
 	unsigned int ifindex;
 
-	/* Asked to pass through the queueing discipline, the driver does so better. */
-	if (strstr(device, "qdisc_bypass=0") != NULL || !iface_of(device, name))
+	if (!iface_of(device, name))
 		return 0;
 	ifindex = if_nametoindex(name);
 	if (ifindex == 0)
 		return -errno;
+	if (port->n_queues == 1)
+		port->packet_rx = port_packet_find(ifindex);
+	/* Asked to pass through the queueing discipline, the driver does so better. */
+	if (strstr(device, "qdisc_bypass=0") != NULL)
+		return 0;
 	for (uint16_t q = 0; q < port->n_queues && q < port->n_lcores; q++) {
 		port->packet[q] = socket_open(ifindex);
 		if (port->packet[q] < 0)
@@ -89,6 +93,7 @@ port_packet_close(struct port *port)
 			close(port->packet[q]);
 		port->packet[q] = -1;
 	}
+	port->packet_rx = -1; /* the driver's, which closes it */
 }
 
 struct batch {

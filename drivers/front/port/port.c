@@ -221,6 +221,7 @@ port_open(struct port **out, const struct conf_port *conf, unsigned int n_data_l
 	}
 	snprintf(port->name, sizeof(port->name), "%s", conf->name);
 	memset(port->packet, -1, sizeof(port->packet));
+	port->packet_rx = -1;
 	port->n_lcores = (uint16_t)n_data_lcores;
 	port->vlan = (uint16_t)conf->vlan;
 	ret = parse_addrs(port, conf, err, errlen);

@@ -74,6 +74,7 @@ struct port {
 	uint8_t rss_key[PORT_RSS_KEY_MAX] __rte_aligned(4); /* read by words */
 	uint16_t reta_size;
 	uint16_t reta[PORT_RETA_MAX];
+	int packet_rx;		      /* af_packet's socket of the one RX queue, to sleep on; -1: none */
 	int packet[STRAKE_LCORE_MAX]; /* by TX queue: socket to send by instead of the driver; -1: the driver */
 	struct rte_mempool *pool, *ext_pool, *notes;
 	struct port_bond *bond;		  /* NULL: one device */
@@ -220,6 +221,12 @@ int port_packet_open(struct port *port, const char *device);
 void port_packet_close(struct port *port);
 /** Send frames, in order, and free what went. @return how many went; the others are for later. */
 uint16_t port_packet_tx(struct port_lcore *lc, int fd, struct rte_mbuf **frames, uint16_t n);
+
+/* packet_wait.c: sleeping on one. */
+/** The one packet socket of this process that receives on an interface, or -1. */
+int port_packet_find(unsigned int ifindex);
+/** Before every sleep on it. */
+void port_packet_arm(int fd);
 
 /* port_lcore.c */
 /** Queue a whole frame for the device. Takes it. @return 0 or -ENOBUFS. */

@@ -322,6 +322,8 @@ arm(struct strake_poller *p, bool on)
 
 	if (on && lc->n_tx != 0)
 		strake_timer_arm(&lc->tick, strake_now() + TX_RETRY_NS);
+	if (on && p->fd >= 0 && p->fd == lc->port->packet_rx)
+		port_packet_arm(p->fd);
 	if (lc->epfd < 0)
 		return true;
 	interrupts(lc, on);
@@ -337,7 +339,7 @@ arm(struct strake_poller *p, bool on)
 	return false;
 }
 
-/** One descriptor for all RX queues of this lcore; -1: the device has none; -2: nothing to wait for but kicks. */
+/** What to sleep on for all RX queues of this lcore; -1: the device has nothing; -2: nothing to wait for but kicks. */
 static int
 open_epoll(struct port_lcore *lc)
 {
@@ -347,7 +349,7 @@ open_epoll(struct port_lcore *lc)
 	if (lc->index > port->n_queues)
 		return -2;
 	if (!port->rx_intr)
-		return -1;
+		return port->packet_rx;
 	lc->epfd = epoll_create1(EPOLL_CLOEXEC);
 	for (uint16_t q = lc->index - 1; lc->epfd >= 0 && q < port->n_queues; q += port->n_lcores) {
 		if (rte_eth_dev_rx_intr_ctl_q(port->id, q, lc->epfd, RTE_INTR_EVENT_ADD, NULL) == 0)
