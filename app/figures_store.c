@@ -49,6 +49,7 @@ info_on_main(const char *params, struct rte_tel_data *d)
 		{"shared_blocks", u.shared_blocks},
 		{"unique_blocks", u.unique_blocks},
 		{"own_blocks", u.own_blocks},
+		{"deleted_blocks", u.deleted_blocks},
 		{"dead_blocks", u.dead_blocks},
 		{"plain_bytes", u.plain_bytes},
 		{"stored_bytes", u.stored_bytes},

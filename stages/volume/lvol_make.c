@@ -2,13 +2,10 @@
  * Copyright (c) 2026 The Strake authors
  */
 
-/* Making, resizing and deleting log volumes: main's part, and what it asks of the owner. */
+/* Opening, resizing and closing log volumes: main's part. Which volumes a store has: store_vol.c. */
 
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include <rte_common.h>
 #include <rte_malloc.h>
@@ -16,181 +13,6 @@
 #include "store_job.h"
 
 #define TELL STRAKE_NS_PER_SEC
-
-static struct store_vol *
-vol_by_name(struct store *st, const char *name)
-{
-	for (uint32_t i = 0; i < st->n_vol; i++) {
-		if (strcmp(st->vol[i]->d.name, name) == 0)
-			return st->vol[i];
-	}
-	return NULL;
-}
-
-/* Errands for the owner. */
-struct change {
-	struct store_vol *v;
-	uint64_t bytes;
-	uint64_t ckpt; /* see store_ckpt_wait() */
-	uint64_t at;   /* cleared up to here */
-	bool waiting;
-	int status;
-	struct map_wait wait;
-};
-
-static int
-vol_add(struct store *st, void *arg)
-{
-	struct change *c = arg;
-	int ret;
-
-	if (st->n_vol == STORE_VOLUMES)
-		return -ENOSPC;
-	c->v->d.id = st->next_vol;
-	ret = map_tree_create(st->map, c->v->d.id, STORE_VOL_LEVELS, &c->v->tree);
-	if (ret < 0)
-		return ret;
-	st->next_vol++;
-	st->vol[st->n_vol++] = c->v;
-	return 0;
-}
-
-static int
-vol_make(struct store *st, const struct log_conf *conf, struct store_vol **out)
-{
-	struct change c = {.v = calloc(1, sizeof(*c.v))};
-	int ret = 0;
-
-	if (c.v == NULL)
-		return -ENOMEM;
-	snprintf(c.v->d.name, sizeof(c.v->d.name), "%s", conf->name);
-	if (conf->uuid != NULL)
-		memcpy(c.v->d.uuid, conf->uuid, sizeof(c.v->d.uuid));
-	else if (getrandom(c.v->d.uuid, sizeof(c.v->d.uuid), 0) != sizeof(c.v->d.uuid))
-		ret = -EIO;
-	c.v->d.bytes = conf->bytes;
-	c.v->d.domain = conf->domain;
-	c.v->d.lba_shift = (uint8_t)conf->lba_shift;
-	if (ret == 0)
-		ret = store_call(st, vol_add, &c);
-	if (ret < 0) {
-		free(c.v);
-		return ret;
-	}
-	*out = c.v;
-	return store_until(st, store_ckpt_wait, &c.ckpt);
-}
-
-static void
-woken(struct map_wait *w, int status)
-{
-	struct change *c = RTE_PTR_SUB(w, offsetof(struct change, wait));
-
-	c->waiting = false;
-	c->status = status;
-}
-
-/* Forget what lies behind c->at, a few blocks each time. */
-static int
-vol_clear(struct store *st, void *arg)
-{
-	struct change *c = arg;
-	uint64_t end = map_tree_size(c->v->tree);
-
-	c->wait.fn = woken;
-	if (st->failed != 0 || c->status != 0)
-		return st->failed != 0 ? st->failed : c->status;
-	for (unsigned int i = 0; i < 16 && !c->waiting && c->at < end; i++) {
-		struct map_entry e[1];
-		int ret = map_iterate(st->map, c->v->tree, &c->at, end, e, 1, 16, &c->wait);
-		uint32_t n;
-
-		if (ret == 1) {
-			c->at = e[0].idx;
-			n = (uint32_t)RTE_MIN(end - c->at, (uint64_t)(64 - c->at % 64));
-			ret = store_trim(st, c->v, c->at, n, &c->wait);
-			c->at += ret == 0 ? n : 0;
-		}
-		c->waiting = ret == -EAGAIN;
-		if (ret == -EBUSY)
-			break;
-		if (ret < 0 && ret != -EAGAIN)
-			return ret;
-	}
-	return c->at < end ? -EINPROGRESS : 0;
-}
-
-static int
-vol_resized(struct store *st, void *arg)
-{
-	struct change *c = arg;
-
-	(void)st;
-	c->v->d.bytes = c->bytes;
-	return 0;
-}
-
-static int
-resize(struct store *st, struct store_vol *v, uint64_t bytes)
-{
-	struct change c = {.v = v, .bytes = bytes, .at = (bytes + LOG_BLOCK - 1) / LOG_BLOCK};
-	bool smaller = bytes < v->d.bytes;
-	int ret;
-
-	if (bytes > (uint64_t)LOG_BLOCK << 36)
-		return -E2BIG;
-	if (smaller) {
-		ret = store_until(st, vol_clear, &c);
-		if (ret < 0)
-			return ret;
-	}
-	store_call(st, vol_resized, &c);
-	return store_until(st, store_ckpt_wait, &c.ckpt);
-}
-
-static int
-vol_doom(struct store *st, void *arg)
-{
-	struct change *c = arg;
-
-	(void)st;
-	c->v->doomed = true;
-	return 0;
-}
-
-static int
-vol_remove(struct store *st, void *arg)
-{
-	struct change *c = arg;
-	int ret = map_tree_drop(st->map, c->v->tree);
-
-	for (uint32_t i = 0; ret == 0 && i < st->n_vol; i++) {
-		if (st->vol[i] == c->v)
-			st->vol[i] = st->vol[--st->n_vol];
-	}
-	return ret;
-}
-
-int
-store_volume_delete(struct store *st, const char *name)
-{
-	struct change c = {.v = vol_by_name(st, name)};
-	int ret;
-
-	if (c.v == NULL)
-		return -ENOENT;
-	if (strake_volume_find(name) != NULL)
-		return -EBUSY;
-	store_call(st, vol_doom, &c);
-	ret = store_until(st, vol_clear, &c);
-	if (ret == 0)
-		ret = store_call(st, vol_remove, &c);
-	if (ret < 0)
-		return ret;
-	ret = store_until(st, store_ckpt_wait, &c.ckpt);
-	free(c.v);
-	return ret;
-}
 
 /* --- the volume's stage and chains ------------------------------------------------------------------------------- */
 
@@ -226,7 +48,7 @@ chains_create(struct lvol *lv, const struct log_conf *conf, char *err, size_t er
 static int
 conf_check(const struct log_conf *conf, char *err, size_t errlen)
 {
-	const struct store_vol *v = vol_by_name(conf->store, conf->name);
+	const struct store_vol *v = store_vol_named(conf->store, conf->name);
 
 	if (strlen(conf->name) == 0 || strlen(conf->name) >= STRAKE_NAME_MAX)
 		snprintf(err, errlen, "volume \"%s\": a name has 1 to %d characters", conf->name, STRAKE_NAME_MAX - 1);
@@ -277,12 +99,14 @@ log_create(struct strake_volume **out, const struct log_conf *conf, char *err, s
 	ret = conf_check(conf, err, errlen);
 	if (ret < 0)
 		return ret;
-	v = vol_by_name(conf->store, conf->name);
-	ret = v == NULL			  ? vol_make(conf->store, conf, &v)
-	      : v->d.bytes != conf->bytes ? resize(conf->store, v, conf->bytes)
+	v = store_vol_named(conf->store, conf->name);
+	ret = v == NULL			  ? store_vol_make(conf->store, conf, &v)
+	      : v->d.bytes != conf->bytes ? store_vol_resize(conf->store, v, conf->bytes)
 					  : 0;
 	if (ret < 0) {
-		snprintf(err, errlen, "volume \"%s\": cannot be made: %s", conf->name, strerror(-ret));
+		snprintf(err, errlen, "volume \"%s\": cannot be made: %s", conf->name,
+			 ret == -ENOSPC ? "its store has no room for the figures of one more; delete one"
+					: strerror(-ret));
 		return ret;
 	}
 	lv = rte_zmalloc("lvol", sizeof(*lv), RTE_CACHE_LINE_SIZE);
@@ -393,10 +217,8 @@ int
 log_clear(struct strake_volume *vol)
 {
 	struct lvol *lv = vol->priv;
-	struct change c = {.v = lv->v, .bytes = lv->v->d.bytes};
-	int ret = store_until(lv->st, vol_clear, &c);
 
-	return ret < 0 ? ret : store_until(lv->st, store_ckpt_wait, &c.ckpt);
+	return store_vol_clear(lv->st, lv->v);
 }
 
 int
@@ -411,8 +233,8 @@ log_resize(struct strake_volume *vol, uint64_t bytes)
 	/* Smaller: hosts first, then what is forgotten. Larger: the other way round. */
 	if (bytes >> vol->lba_shift < before) {
 		ret = strake_volume_resize(vol, bytes >> vol->lba_shift);
-		return ret < 0 ? ret : resize(lv->st, lv->v, bytes);
+		return ret < 0 ? ret : store_vol_resize(lv->st, lv->v, bytes);
 	}
-	ret = resize(lv->st, lv->v, bytes);
+	ret = store_vol_resize(lv->st, lv->v, bytes);
 	return ret < 0 ? ret : strake_volume_resize(vol, bytes >> vol->lba_shift);
 }

@@ -54,6 +54,23 @@ stall(struct store_job *job)
 	store_stall(job->lv->st, &job->room_wait);
 }
 
+static void
+turn_came(struct strake_msg *msg)
+{
+	struct store_job *job = RTE_PTR_SUB(msg, offsetof(struct store_job, next_turn));
+
+	job->waiting = false;
+	lvol_pump(job);
+}
+
+void
+lvol_yield(struct store_job *job)
+{
+	job->waiting = true;
+	job->next_turn.fn = turn_came;
+	strake_msg_send(strake_self_index(), &job->next_turn);
+}
+
 /* What a step said: true: go on with it. */
 bool
 lvol_took(struct store_job *job, int ret)

@@ -13,6 +13,10 @@
 #include "store_job.h"
 #include "strake_kernel.h"
 
+#define FORGET_STEPS                                                                                                   \
+	8 /* of a deallocation in a turn, a leaf of the map each: a terabyte must not hold up the others               \
+	   */
+
 /* Bytes of block @p b that the range covers: [*from, *to) of it. */
 static void
 covered(const struct store_job *job, uint64_t b, uint32_t *from, uint32_t *to)
@@ -274,7 +278,6 @@ write_holes(struct store_job *job, uint64_t end)
 	struct lvol *lv = job->lv;
 	struct map_entry e[1];
 	uint64_t at = job->pos;
-	uint32_t n;
 	int ret = map_iterate(lv->st->map, lv->v->tree, &at, end, e, 1, 16, lvol_waiter(job));
 
 	if (ret < 0)
@@ -282,10 +285,7 @@ write_holes(struct store_job *job, uint64_t end)
 	if (ret == 0)
 		return (int)RTE_MIN(at - job->pos, (uint64_t)INT32_MAX);
 	job->pos = e[0].idx;
-	n = (uint32_t)RTE_MIN(end - job->pos, (uint64_t)64);
-	n = RTE_MIN(n, MAP_FANOUT - (uint32_t)(job->pos % MAP_FANOUT));
-	ret = store_trim(lv->st, lv->v, job->pos, n, lvol_waiter(job));
-	return ret < 0 ? ret : (int)n;
+	return store_trim_some(lv->st, lv->v, job->pos, end, lvol_waiter(job));
 }
 
 /* One step at pos. @return blocks it has dealt with; -EINPROGRESS: a read is under way for it; else as lvol_took(). */
@@ -340,10 +340,17 @@ lvol_write_take(struct store_job *job)
 bool
 lvol_write_pump(struct store_job *job)
 {
+	bool forgets = job->req->u.op == STRAKE_OP_DEALLOCATE || job->req->u.op == STRAKE_OP_WRITE_ZEROES;
+	unsigned int steps = 0;
+
 	for (;;) {
 		int ret = 0;
 
 		while (job->pos < job->end && job->status == 0 && job->inflight < 8) {
+			if (forgets && steps++ == FORGET_STEPS) {
+				lvol_yield(job);
+				return false;
+			}
 			ret = write_step(job);
 			if (ret < 0)
 				break;

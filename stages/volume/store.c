@@ -65,7 +65,7 @@ store_poll(struct strake_poller *p, uint64_t now)
 	map_poll(st->map);
 	work += store_replay_poll(st);
 	if (st->open)
-		work += store_gc_poll(st, now);
+		work += store_delete_poll(st) + store_gc_poll(st, now);
 	work += store_ckpt_poll(st, now);
 	work += store_seals_poll(st);
 	work += store_mend_poll(st);
@@ -199,8 +199,9 @@ store_usage(const struct store *st, struct store_usage *out)
 	for (uint32_t i = 0; i < st->n_vol; i++) {
 		uint64_t n = map_tree_entries(st->vol[i]->tree);
 
-		/* Those share with nobody. */
-		if (st->vol[i]->d.name[0] == '.') {
+		if (st->vol[i]->doomed) {
+			out->deleted_blocks += n;
+		} else if (st->vol[i]->d.name[0] == '.') { /* those share with nobody */
 			out->own_blocks += n;
 			out->unique_blocks -= RTE_MIN(n, out->unique_blocks);
 		} else {

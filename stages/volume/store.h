@@ -128,8 +128,18 @@ struct store_mark {
 struct store_vol {
 	struct log_volume d;
 	struct map_tree *tree;
-	struct lvol *lv; /* the owner's: while it is open, and not being drained */
-	bool doomed;	 /* being deleted */
+	struct lvol *lv;	/* the owner's: while it is open, and not being drained */
+	bool doomed;		/* deleted: it has another name, and what it holds is being forgotten */
+	struct store_vol *next; /* of st->dead */
+};
+
+/* The volume whose blocks are being forgotten. */
+struct store_deleting {
+	struct store_vol *v; /* NULL: none */
+	uint64_t at;	     /* forgotten up to here */
+	bool waiting;
+	int status; /* -errno: no more can be */
+	struct map_wait wait;
 };
 
 struct store_read {
@@ -250,6 +260,8 @@ struct store {
 	uint32_t repairs_busy; /* bitmap */
 	struct store_vol *vol[STORE_VOLUMES];
 	uint32_t n_vol, next_vol;
+	struct store_deleting deleting;
+	struct store_vol *dead; /* let go of; main frees them */
 
 	struct store_ckpt ckpt;
 	struct store_gc *gc;
@@ -426,6 +438,22 @@ int store_replay_begin(struct store *st, const struct log_super *super);
 uint32_t store_replay_poll(struct store *st);
 bool store_replay_over(const struct store *st, int *status);
 void store_replay_fini(struct store *st);
+
+/* --- volumes (store_vol.c) --------------------------------------------------------------------------------------- */
+
+struct store_vol *store_vol_named(const struct store *st, const char *name);
+/** Has it a deleted one's name? */
+bool store_vol_is_deleted(const struct log_volume *d);
+/** Main: make one; another size; forget all it holds. Durable on return; run turns. */
+int store_vol_make(struct store *st, const struct log_conf *conf, struct store_vol **out);
+int store_vol_resize(struct store *st, struct store_vol *v, uint64_t bytes);
+int store_vol_clear(struct store *st, struct store_vol *v);
+/** Main: free a list of the dead. */
+void store_vol_bury(struct store_vol *dead);
+/** Make holes from lba on, of which end is the first that stays: as many as one record takes, within one leaf.
+ * @return how many, 1 or more; -EAGAIN, -EBUSY, -errno. */
+int store_trim_some(struct store *st, struct store_vol *v, uint64_t lba, uint64_t end, struct map_wait *w);
+uint32_t store_delete_poll(struct store *st);
 
 /* --- the rest ---------------------------------------------------------------------------------------------------- */
 

@@ -63,6 +63,7 @@ struct store_job {
 	struct map_wait map_wait;
 	struct store_wait room_wait;
 	struct store_barrier barrier;
+	struct strake_msg next_turn;
 };
 
 int store_jobs_init(struct store *st);
@@ -131,6 +132,8 @@ lvol_range_end(const struct store_job *job)
 struct map_wait *lvol_waiter(struct store_job *job);
 /** What a step said: true: go on with it. Else the job waits, or has failed. */
 bool lvol_took(struct store_job *job, int ret);
+/** Go on with the job in the next turn: others come first. */
+void lvol_yield(struct store_job *job);
 /** Send a run down the chain; bufs: what it writes, taken. @return 0, -EBUSY: later. */
 int lvol_run_begin(struct store_job *job, struct store_run *run, uint8_t op, struct strake_buf *bufs);
 /** Forget the runs of the window; none is under way. */

@@ -84,6 +84,7 @@ volumes_up(struct store *st, const struct log_super *super)
 			return -ENOMEM;
 		st->vol[st->n_vol++] = v;
 		v->d = super->volume[i];
+		v->doomed = store_vol_is_deleted(&v->d);
 		v->tree = map_tree_find(st->map, v->d.id);
 		st->n_refs += v->d.shared;
 		if (v->tree == NULL)
@@ -249,6 +250,7 @@ free_all(struct store *st)
 {
 	for (uint32_t i = 0; i < st->n_vol; i++)
 		free(st->vol[i]);
+	store_vol_bury(st->dead);
 	store_ckpt_fini(st);
 	if (st->map != NULL)
 		map_close(st->map);
@@ -404,7 +406,7 @@ quiet(struct store *st, void *arg)
 	if (st->failed != 0)
 		return 0;
 	st->closing = true;
-	if (!store_gc_idle(st) || st->ckpt.state != STORE_CKPT_IDLE)
+	if (!store_gc_idle(st) || st->deleting.waiting || st->ckpt.state != STORE_CKPT_IDLE)
 		return -EINPROGRESS;
 	for (unsigned int s = 0; s < LOG_STREAMS; s++)
 		store_seg_close(st, s);

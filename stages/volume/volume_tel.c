@@ -15,6 +15,13 @@
 #include "store_job.h"
 #include "strake_volume.h"
 
+/* What a store keeps for itself is in its own figures. */
+static bool
+is_shown(const struct strake_volume *v)
+{
+	return v->name[0] != '.';
+}
+
 static int
 list_on_main(const char *params, struct rte_tel_data *d)
 {
@@ -23,9 +30,12 @@ list_on_main(const char *params, struct rte_tel_data *d)
 	if (strake_tel_page(params, &first, &count) < 0)
 		return -EINVAL;
 	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
-	for (struct strake_volume *v = strake_volume_first(); v != NULL; v = v->next, i++) {
+	for (struct strake_volume *v = strake_volume_first(); v != NULL; v = v->next) {
+		if (!is_shown(v))
+			continue;
 		if (i >= first && i - first < count)
 			rte_tel_data_add_array_string(d, v->name);
+		i++;
 	}
 	return 0;
 }

@@ -68,6 +68,8 @@ usage_draw(FILE *out, const json_t *store, const json_t *group, const json_t *vo
 		{"referenced (shared)", number(store, "shared_blocks") * BLOCK},
 		{"unique", unique},
 		{"compressed", unique * shrink},
+		{"what dedup knows", number(store, "own_blocks") * BLOCK},
+		{"deleted, not freed", number(store, "deleted_blocks") * BLOCK},
 		{"stored, dead and all", used},
 		{"  of it dead blocks", number(store, "dead_blocks") * BLOCK * shrink},
 		{"parity", parity},
@@ -79,7 +81,7 @@ usage_draw(FILE *out, const json_t *store, const json_t *group, const json_t *vo
 		bars(out, of_volume, 3, width);
 	}
 	fprintf(out, "\nstore %s, which its volumes share\n", json_string_value(json_object_get(store, "name")));
-	bars(out, of_store, 8, width);
+	bars(out, of_store, 10, width);
 	if (plain > 0)
 		fprintf(out, "  (compressed: as what was written since the store was opened, to %.0f %%)\n",
 			shrink * 100);

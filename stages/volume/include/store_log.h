@@ -68,8 +68,21 @@ void log_lcore_fini(struct strake_volume *vol);
 int log_resize(struct strake_volume *vol, uint64_t bytes);
 /** Forget all that a volume holds, durably: it reads as zeroes. No host has it. Main. */
 int log_clear(struct strake_volume *vol);
-/** Forget a volume that is not open, and all it holds, by name. Main; -ENOENT, -EBUSY. */
+/** Delete a volume that is not open, by name. On return that is durable and the name is free; what it held is forgotten
+ * by the store beside its other work, also after a restart (store_usage.deleted_blocks tells how much is left). Main;
+ * runs turns. @return 0; -ENOENT; -EBUSY: it is open; or why the store cannot write, and then it may be there again. */
 int store_volume_delete(struct store *st, const char *name);
+
+/** A volume that a store holds, open or not. */
+struct store_volume {
+	char name[STRAKE_NAME_MAX];
+	uint8_t uuid[16];
+	uint64_t bytes, mapped; /**< size; of it, what holds data */
+	uint32_t lba_shift, domain;
+};
+/** The i-th, in no order that lasts, or by name; deleted ones are none. Main. @return 0, -ENOENT. */
+int store_volume_nth(const struct store *st, unsigned int i, struct store_volume *out);
+int store_volume_get(const struct store *st, const char *name, struct store_volume *out);
 
 /** Where the space went. Blocks are of 4 KiB; bytes as they lie, without parity. Any thread. */
 struct store_usage {
@@ -78,6 +91,7 @@ struct store_usage {
 	uint64_t shared_blocks;		    /**< of those, that share with others */
 	uint64_t unique_blocks;		    /**< kept */
 	uint64_t own_blocks;		    /**< of volumes that hosts do not see, whose names begin with a dot */
+	uint64_t deleted_blocks;	    /**< of volumes that were deleted, and not forgotten yet */
 	uint64_t dead_blocks;		    /**< kept, and not needed any more */
 	uint64_t plain_bytes, stored_bytes; /**< of what hosts wrote since opening: before and after compression */
 	uint64_t zero_blocks, hit_blocks;   /**< written since opening and not stored, because zero, because known */
