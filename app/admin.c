@@ -82,6 +82,33 @@ admin_rate(struct appliance *a, const struct ctl_request *r, json_t *answer)
 	return 0;
 }
 
+/* --- growth ------------------------------------------------------------------------------------------------------ */
+
+int
+admin_grow(struct appliance *a, const struct ctl_request *r, json_t *answer)
+{
+	const char *name = ctl_value(r, "drive");
+	struct strake_drive *drive = NULL;
+	int g = find(a, r, answer), ret;
+	char err[BOOT_ERR_MAX] = "";
+
+	if (g < 0)
+		return g;
+	for (unsigned int i = 0; name != NULL && i < a->conf->n_drives; i++)
+		drive = strcmp(a->conf->drives[i].name, name) == 0 ? a->drives[i] : drive;
+	if (drive == NULL || log_group_spare_remove(a->log_groups[g], drive) < 0)
+		return ctl_refuse(
+			answer, -ENOENT,
+			"no spare \"%s\" of group \"%s\" is there: list it in `spares:`, and bring it in with "
+			"`drive add`",
+			name != NULL ? name : "", a->conf->groups[g].name);
+	ret = log_group_drive_add(a->log_groups[g], drive, err, sizeof(err));
+	if (ret == 0)
+		return 0;
+	log_group_spare_put(a->log_groups[g], drive);
+	return ctl_refuse(answer, ret, "%s", err);
+}
+
 /* --- keys -------------------------------------------------------------------------------------------------------- */
 
 static bool

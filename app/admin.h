@@ -16,6 +16,8 @@
 int admin_scrub(struct appliance *a, const struct ctl_request *r, json_t *answer);
 /** group rate name=GROUP bytes=N: what rebuild and growth may write in a second; 0: no limit. */
 int admin_rate(struct appliance *a, const struct ctl_request *r, json_t *answer);
+/** group grow name=GROUP drive=NAME: a spare becomes a member more, and columns move to it. */
+int admin_grow(struct appliance *a, const struct ctl_request *r, json_t *answer);
 /** key rotate name=GROUP: new keys for what is written from now on, one for each domain. */
 int admin_key_rotate(struct appliance *a, const struct ctl_request *r, json_t *answer);
 /** key erase volume=NAME: crypto-erase of the volume's domain. Its volumes are emptied, its keys destroyed; a new key

@@ -174,6 +174,7 @@ static const struct {
 	{"group scrub", admin_scrub},
 	{"group rest", admin_scrub},
 	{"group rate", admin_rate},
+	{"group grow", admin_grow},
 	{"key rotate", admin_key_rotate},
 	{"key erase", admin_key_erase},
 	{"slab move", do_slab_move},

@@ -74,14 +74,23 @@ const struct conf_kinds plan_kinds = {drive_keys, stage_keys, drive_kind, stage_
 /* --- drives --------------------------------------------------------------------------------------------------------
  */
 
+/* A group's drives, its spares after them. */
+static struct conf_drive **
+drive_nth(const struct conf_group *g, unsigned int i)
+{
+	return i < g->n_drives ? &g->drives[i] : &g->spares[i - g->n_drives];
+}
+
 /* The group a drive belongs to, or NULL. */
 static struct conf_group *
 group_of(const struct conf *conf, const struct conf_drive *d)
 {
 	for (unsigned int g = 0; g < conf->n_groups; g++) {
-		for (unsigned int i = 0; i < conf->groups[g].n_drives; i++) {
-			if (conf->groups[g].drives[i] == d)
-				return &conf->groups[g];
+		struct conf_group *group = &conf->groups[g];
+
+		for (unsigned int i = 0; i < group->n_drives + group->n_spares; i++) {
+			if (*drive_nth(group, i) == d)
+				return group;
 		}
 	}
 	return NULL;
@@ -104,7 +113,7 @@ absent(int err)
 static bool
 spares(const struct conf_group *g)
 {
-	return g->style == CONF_STYLE_LOG ? g->parity > 0 : g->raid != CONF_RAID0;
+	return g->style == CONF_STYLE_LOG ? g->parity > 0 || g->n_spares > 0 : g->raid != CONF_RAID0;
 }
 
 static int
@@ -171,7 +180,7 @@ static int
 group_up(struct appliance *a, unsigned int i)
 {
 	const struct conf_group *g = &a->conf->groups[i];
-	struct strake_drive **members = calloc(g->n_drives, sizeof(*members));
+	struct strake_drive **members = calloc(g->n_drives + g->n_spares, sizeof(*members));
 	const char *why = NULL;
 	unsigned int n = 0;
 	size_t used;
@@ -179,12 +188,12 @@ group_up(struct appliance *a, unsigned int i)
 
 	if (members == NULL)
 		return -ENOMEM;
-	for (unsigned int d = 0; d < g->n_drives; d++) {
-		size_t at = (size_t)(g->drives[d] - a->conf->drives);
+	for (unsigned int d = 0; d < g->n_drives + g->n_spares; d++) {
+		size_t at = (size_t)(*drive_nth(g, d) - a->conf->drives);
 
 		if (a->drives[at] != NULL)
 			members[n++] = a->drives[at];
-		else
+		else if (d < g->n_drives)
 			why = a->drive_why[at];
 	}
 	if (g->style == CONF_STYLE_LOG)
@@ -311,6 +320,8 @@ plan_drive_return(struct appliance *a, const char *name, char *err, size_t errle
 	group = a->groups[g - a->conf->groups];
 	log = a->log_groups[g - a->conf->groups];
 	ret = log != NULL ? log_group_member_vacant(log, a->drives[i]) : group_member_vacant(group, a->drives[i]);
+	if (ret < 0 && log != NULL && g->n_spares > 0)
+		return log_group_spare_add(log, a->drives[i], err, errlen);
 	if (ret < 0) {
 		snprintf(err, errlen, "group \"%s\": no member's place is free for drive \"%s\"", g->name, name);
 		return -EBUSY;

@@ -87,9 +87,13 @@ static const cyaml_schema_field_t drive_fields[] = {
 };
 
 static const cyaml_schema_field_t group_fields[] = {
-	STR(conf_group, name),	  ENUM(conf_group, raid, raids),   UINT(conf_group, chunk), UINT(conf_group, region),
-	BOOL(conf_group, create), ENUM(conf_group, style, styles), UINT(conf_group, data),  UINT(conf_group, parity),
-	UINT(conf_group, unit),	  UINT(conf_group, segment),	   UINT(conf_group, line),  CYAML_FIELD_END,
+	STR(conf_group, name),	       ENUM(conf_group, raid, raids),
+	UINT(conf_group, chunk),       UINT(conf_group, region),
+	BOOL(conf_group, create),      ENUM(conf_group, style, styles),
+	UINT(conf_group, data),	       UINT(conf_group, parity),
+	UINT(conf_group, unit),	       UINT(conf_group, segment),
+	UINT(conf_group, scrub_every), UINT(conf_group, scrub_rate),
+	UINT(conf_group, line),	       CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t volume_fields[] = {
@@ -270,19 +274,30 @@ fill_stages(struct conf_volume *volume, const struct conf_node *list)
 	}
 }
 
+/* The drives that a group's key names. */
+static struct conf_drive **
+drives_of(struct conf *conf, const struct conf_tree *tree, const struct conf_node *list, unsigned int *n)
+{
+	struct conf_drive **drives = conf_alloc(list->n * sizeof(struct conf_drive *));
+
+	*n = list->n;
+	for (const struct conf_node *d = list->first; d != NULL; d = d->next)
+		drives[d->index] = &conf->drives[place(tree, "drives", d->text)];
+	return drives;
+}
+
 static void
 fill_drives(struct conf *conf, const struct conf_tree *tree)
 {
 	for (struct conf_node *d = conf_first(tree, "drives"); d != NULL; d = d->next)
 		conf->drives[d->index].values = take_values(d);
 	for (struct conf_node *g = conf_first(tree, "groups"); g != NULL; g = g->next) {
-		const struct conf_node *list = conf_node_get(g, "drives");
+		const struct conf_node *spares = conf_node_get(g, "spares");
 		struct conf_group *group = &conf->groups[g->index];
 
-		group->drives = conf_alloc(list->n * sizeof(*group->drives));
-		group->n_drives = list->n;
-		for (const struct conf_node *d = list->first; d != NULL; d = d->next)
-			group->drives[d->index] = &conf->drives[place(tree, "drives", d->text)];
+		group->drives = drives_of(conf, tree, conf_node_get(g, "drives"), &group->n_drives);
+		if (spares != NULL)
+			group->spares = drives_of(conf, tree, spares, &group->n_spares);
 	}
 }
 
@@ -406,8 +421,10 @@ conf_free(struct conf *conf)
 		return;
 	for (unsigned int i = 0; i < conf->n_drives; i++)
 		conf_values_free(conf->drives[i].values);
-	for (unsigned int i = 0; i < conf->n_groups; i++)
+	for (unsigned int i = 0; i < conf->n_groups; i++) {
 		free(conf->groups[i].drives);
+		free(conf->groups[i].spares);
+	}
 	for (unsigned int i = 0; i < conf->n_volumes; i++) {
 		struct conf_volume *v = &conf->volumes[i];
 

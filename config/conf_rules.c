@@ -245,20 +245,45 @@ drive_rules(struct conf_check *ck)
 	}
 }
 
+/* Does a list of a group before name the drive too? */
+static void
+group_member(struct conf_check *ck, struct conf_node *d, const struct conf_node *g, const char *key)
+{
+	const struct conf_node *other = conf_node_get(g, key);
+
+	if (other == NULL || other->kind != CONF_NODE_LIST)
+		return;
+	for (struct conf_node *o = other->first; o != NULL && !d->bad; o = o->next)
+		if (!o->bad && strcmp(o->text, d->text) == 0)
+			conf_err_value(ck->errs, d, "drive \"%s\" is in groups[%u] already, on line %u", d->text,
+				       g->index, o->line);
+}
+
 static void
 group_members(struct conf_check *ck, struct conf_node *group, struct conf_node *list)
 {
-	for (struct conf_node *d = list->first; d != NULL; d = d->next)
+	for (struct conf_node *d = list->first; d != NULL; d = d->next) {
 		for (struct conf_node *g = conf_first(ck->tree, "groups"); g != group && !d->bad; g = g->next) {
-			const struct conf_node *other = conf_node_get(g, "drives");
-
-			if (other == NULL || other->kind != CONF_NODE_LIST)
-				continue;
-			for (struct conf_node *o = other->first; o != NULL && !d->bad; o = o->next)
-				if (!o->bad && strcmp(o->text, d->text) == 0)
-					conf_err_value(ck->errs, d, "drive \"%s\" is in groups[%u] already, on line %u",
-						       d->text, g->index, o->line);
+			group_member(ck, d, g, "drives");
+			group_member(ck, d, g, "spares");
 		}
+		if (strcmp(list->key, "spares") == 0)
+			group_member(ck, d, group, "drives");
+	}
+}
+
+/* What only a log group has. */
+static void
+group_plain(struct conf_check *ck, const struct conf_node *g)
+{
+	static const char *const keys[] = {"spares", "scrub_every", "scrub_rate"};
+
+	for (unsigned int i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct conf_node *node = conf_node_get(g, keys[i]);
+
+		if (node != NULL)
+			conf_err_value(ck->errs, node, "is of log groups (`style: log`)");
+	}
 }
 
 /* Which keys a group of its style needs, and whether its drives are enough for a row. */
@@ -275,6 +300,7 @@ group_style(struct conf_check *ck, struct conf_node *g)
 	if (strcmp(style, "plain") == 0) {
 		if (raid == NULL)
 			conf_err_value(ck->errs, g, "\"raid\" is missing (a plain group needs it: 0, 1 or 10)");
+		group_plain(ck, g);
 		return;
 	}
 	if (raid != NULL)
@@ -295,10 +321,12 @@ static void
 group_rules(struct conf_check *ck)
 {
 	for (struct conf_node *g = conf_first(ck->tree, "groups"); g != NULL; g = g->next) {
-		struct conf_node *list = conf_node_get(g, "drives");
+		struct conf_node *list = conf_node_get(g, "drives"), *spares = conf_node_get(g, "spares");
 
 		if (list == NULL || list->kind != CONF_NODE_LIST)
 			continue;
+		if (spares != NULL && spares->kind == CONF_NODE_LIST)
+			group_members(ck, g, spares);
 		if (list->n > CONF_GROUP_DRIVES_MAX)
 			conf_err_value(ck->errs, list, "%u drives; a group has at most %u", list->n,
 				       CONF_GROUP_DRIVES_MAX);

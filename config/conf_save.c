@@ -66,6 +66,16 @@ put_size(FILE *out, const char *lead, const char *key, uint64_t bytes)
 }
 
 static void
+put_duration(FILE *out, const char *lead, const char *key, uint64_t ns)
+{
+	static const struct conf_key duration = {.type = CONF_DURATION};
+	char text[CONF_TEXT];
+
+	conf_value_print(&duration, ns, text);
+	fprintf(out, "%s%s: %s\n", lead, key, text);
+}
+
+static void
 put_texts(FILE *out, const char *lead, const char *key, const char *const *texts, unsigned int n)
 {
 	fprintf(out, "%s%s: [", lead, key);
@@ -159,6 +169,18 @@ save_drive(FILE *out, const struct conf_drive *d)
 }
 
 static void
+put_drives(FILE *out, const char *key, struct conf_drive *const *drives, unsigned int n)
+{
+	fprintf(out, "    %s: [", key);
+	for (unsigned int i = 0; i < n; i++) {
+		if (i != 0)
+			fputs(", ", out);
+		put_text(out, drives[i]->name);
+	}
+	fputs("]\n", out);
+}
+
+static void
 save_group(FILE *out, const struct conf_group *g)
 {
 	static const char *const raids[] = {[CONF_RAID0] = "0", [CONF_RAID1] = "1", [CONF_RAID10] = "10"};
@@ -175,13 +197,13 @@ save_group(FILE *out, const struct conf_group *g)
 		put(out, "    ", "raid", raids[g->raid]);
 		put_size(out, "    ", "chunk", g->chunk);
 	}
-	fputs("    drives: [", out);
-	for (unsigned int i = 0; i < g->n_drives; i++) {
-		if (i != 0)
-			fputs(", ", out);
-		put_text(out, g->drives[i]->name);
-	}
-	fputs("]\n", out);
+	put_drives(out, "drives", g->drives, g->n_drives);
+	if (g->n_spares != 0)
+		put_drives(out, "spares", g->spares, g->n_spares);
+	if (g->scrub_every != 0)
+		put_duration(out, "    ", "scrub_every", g->scrub_every);
+	if (g->scrub_rate != 0)
+		put_size(out, "    ", "scrub_rate", g->scrub_rate);
 	if (g->style == CONF_STYLE_PLAIN)
 		put_size(out, "    ", "region", g->region);
 	put_bool(out, "    ", "create", g->create);

@@ -150,6 +150,18 @@ static const struct conf_field group_fields[] = {
 		 .help = "Of a log group: bytes of a segment, what is cleaned as one, on one drive; without it, it "
 			 "suits "
 			 "the drives."}},
+	{.key = {"spares", CONF_STRING,
+		 .help = "Of a log group: blank drives, each of which takes the place of a member that goes missing; "
+			 "with one of them `group grow` makes the group larger. They need not be there yet."},
+	 .shape = CONF_MANY,
+	 .most = CONF_GROUP_SPARES_MAX,
+	 .refers = "drives"},
+	{.key = {"scrub_every", CONF_DURATION, .min = 1000000000ULL, .max = 400 * 86400000000000ULL,
+		 .help = "Of a log group: time from the end of one scrub, which reads all rows against their parity, "
+			 "to the next; without it, it is scrubbed only when told to."}},
+	{.key = {"scrub_rate", CONF_SIZE, .min = 4096, .max = 1ULL << 40,
+		 .help = "Of a log group: bytes that such a scrub reads in a second, at most; without it there is no "
+			 "limit."}},
 	{},
 };
 

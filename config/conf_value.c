@@ -19,7 +19,13 @@ static const struct suffix sizes[] = {
 	{"TiB", 1ULL << 40}, {"GiB", 1ULL << 30}, {"MiB", 1ULL << 20}, {"KiB", 1ULL << 10}, {NULL, 0},
 };
 static const struct suffix durations[] = {
-	{"min", 60000000000ULL}, {"s", 1000000000ULL}, {"ms", 1000000ULL}, {"us", 1000ULL}, {NULL, 0},
+	{"d", 86400000000000ULL},
+	{"h", 3600000000000ULL},
+	{"min", 60000000000ULL},
+	{"s", 1000000000ULL},
+	{"ms", 1000000ULL},
+	{"us", 1000ULL},
+	{NULL, 0},
 };
 
 const char *
@@ -140,7 +146,7 @@ parse_duration(const char *text, uint64_t *num, char *err, size_t errlen)
 
 	if (parse_suffixed(durations, false, text, num))
 		return true;
-	snprintf(err, errlen, "%s is not a duration; expected a whole number with us, ms, s or min, such as 5ms",
+	snprintf(err, errlen, "%s is not a duration; expected a whole number with us, ms, s, min, h or d, such as 5ms",
 		 conf_quote(text, q));
 	return false;
 }

@@ -41,6 +41,18 @@ unused(struct conf_check *ck, const char *section, const char *by, const char *k
 }
 
 static void
+unused_drives(struct conf_check *ck)
+{
+	for (struct conf_node *d = conf_first(ck->tree, "drives"); d != NULL; d = d->next) {
+		const char *name = conf_node_text(d, "name");
+
+		if (users(ck->tree, "groups", "drives", NULL, name) + users(ck->tree, "groups", "spares", NULL, name) ==
+		    0)
+			conf_warn(ck->errs, d, "\"%s\" is not used: no group uses it", name);
+	}
+}
+
+static void
 subsystem_warnings(struct conf_check *ck)
 {
 	for (struct conf_node *s = conf_first(ck->tree, "subsystems"); s != NULL; s = s->next) {
@@ -83,7 +95,7 @@ void
 conf_check_warnings(struct conf_check *ck)
 {
 	unused(ck, "ports", "listeners", "port", NULL, "no listener uses it");
-	unused(ck, "drives", "groups", "drives", NULL, "no group uses it");
+	unused_drives(ck);
 	unused(ck, "groups", "volumes", "group", NULL, "no volume lies on it");
 	unused(ck, "volumes", "subsystems", "namespaces", "volume", "no host can see it");
 	for (struct conf_node *v = conf_first(ck->tree, "volumes"); v != NULL; v = v->next) {

@@ -85,8 +85,9 @@ enum conf_raid { CONF_RAID0, CONF_RAID1, CONF_RAID10 };
 /** What a group is for: plain volumes, or one store of log volumes. */
 enum conf_style { CONF_STYLE_PLAIN, CONF_STYLE_LOG };
 
-/** Most drives of a group. */
+/** Most drives of a group, and spares of one. */
 #define CONF_GROUP_DRIVES_MAX 32u
+#define CONF_GROUP_SPARES_MAX 8u
 
 /** One of `groups:` */
 struct conf_group {
@@ -99,9 +100,13 @@ struct conf_group {
 	uint64_t region; /**< size of a dirty region, bytes; default 64MiB */
 	bool create;	 /**< blank drives may be made members; default true */
 	/* log: */
-	unsigned int data, parity; /**< columns of a row; data 0 (default): all drives less parity; parity default 1 */
-	uint64_t unit;		   /**< bytes of a row on one drive; default 64KiB */
-	uint64_t segment;	   /**< bytes of a segment on one drive; 0 (default): to suit the drives */
+	unsigned int data, parity;  /**< columns of a row; data 0 (default): all drives less parity; parity default 1 */
+	uint64_t unit;		    /**< bytes of a row on one drive; default 64KiB */
+	uint64_t segment;	    /**< bytes of a segment on one drive; 0 (default): to suit the drives */
+	struct conf_drive **spares; /**< `spares: [names]`: for the place of a member that goes missing */
+	unsigned int n_spares;
+	uint64_t scrub_every; /**< ns from the end of one scrub to the next; 0 (default): only when told */
+	uint64_t scrub_rate;  /**< bytes a second of such a scrub; 0 (default): no limit */
 	unsigned int line;
 };
 

@@ -26,7 +26,7 @@ enum conf_type {
 	CONF_PATH,     /**< a file's name; relative ones are taken from the folder of the configuration file */
 	CONF_UINT,     /**< 0, 17 */
 	CONF_SIZE,     /**< bytes: 512, 4KiB, 10GiB */
-	CONF_DURATION, /**< nanoseconds: 200us, 5ms, 30s, 2min */
+	CONF_DURATION, /**< nanoseconds: 200us, 5ms, 30s, 2min, 12h, 7d */
 	CONF_BOOL,     /**< true, false */
 	CONF_CHOICE,   /**< one of choices[] ; value is its index */
 };

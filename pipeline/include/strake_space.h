@@ -85,7 +85,7 @@ struct strake_space {
 	uint32_t block;	       /**< drives' block size, 512 or 4096 */
 	uint32_t intent_bytes; /**< size of the intent area, a multiple of 4096 */
 	uint32_t note_bytes;   /**< largest note */
-	bool volatile_cache;   /**< a FLUSH does something */
+	bool volatile_cache;   /**< a FLUSH does something; from the moment a drive with a cache comes in, too */
 	/** Set by the store: is the segment in use (rebuild and scrub ask), and how many of its rows are written?
 	 * Owner lcore. */
 	bool (*used)(void *store, uint32_t seg, uint32_t *rows);

@@ -10,6 +10,9 @@
  * who are away know of a newer generation, which took all that are here out of service? It took at most m, so more than
  * m members in sync that are here prove that there is none. With fewer (only possible where all drives are at most
  * 2 m) nobody may be away, unless the operator lists only the drives there are.
+ *
+ * A drive whose place was given to another is left out: a spare may have taken it since the file was written. A spare
+ * that has a superblock is a member like any other.
  */
 
 #include <stdio.h>
@@ -218,6 +221,20 @@ parted(const struct seen *top, const struct seen *f)
 	       f->s->member[t].state != LOG_MEMBER_IN_SYNC;
 }
 
+/* Its place was given to another drive while it was away, later than anything it knows of: it is left out. */
+static int
+replaced(const struct group_boot *boot, const struct lgroup_super *s, const struct seen *f)
+{
+	uint32_t i = f->s->index;
+
+	if (s->member[i].generation <= f->s->generation)
+		return group_refuse(boot, -EEXIST, "drive \"%s\" and another are both member %u", f->drive->name, i);
+	LOG_GROUP_LOG(WARNING,
+		      "group %s: drive %s is left out: its place, member %u, was given to one with serial %s\n",
+		      s->name, f->drive->name, i, s->member[i].serial);
+	return 0;
+}
+
 static int
 place_member(struct log_group *g, const struct group_boot *boot, const struct seen *top, const struct seen *f)
 {
@@ -225,9 +242,11 @@ place_member(struct log_group *g, const struct group_boot *boot, const struct se
 	uint32_t i = f->s->index;
 	struct lgroup_slot *m = &g->m[i];
 
-	if (i >= s->members || memcmp(f->s->member[i].uuid, s->member[i].uuid, sizeof(s->member[i].uuid)) != 0)
-		return group_refuse(boot, -EEXIST, "drive \"%s\" was replaced and is no member any more",
+	if (i >= s->members)
+		return group_refuse(boot, -EEXIST, "drive \"%s\" is a member that the others do not know",
 				    f->drive->name);
+	if (memcmp(f->s->member[i].uuid, s->member[i].uuid, sizeof(s->member[i].uuid)) != 0)
+		return replaced(boot, s, f);
 	if (m->drive != NULL)
 		return group_refuse(boot, -EEXIST, "drives \"%s\" and \"%s\" are copies of one member", m->drive->name,
 				    f->drive->name);
@@ -256,6 +275,11 @@ place_blank(struct log_group *g, const struct group_boot *boot, struct strake_dr
 		g->m[i].forming = true;
 		return group_random_uuid(g->s.member[i].uuid);
 	}
+	/* A spare took the place of the drive that this one is put in for. */
+	if (boot->conf->create && boot->conf->n_spares > 0 && g->spares < LOG_SPARES) {
+		g->spare[g->spares++] = d;
+		return 0;
+	}
 	return group_refuse(boot, -EEXIST, "drive \"%s\" is blank, and no member's place is free for it", d->name);
 }
 
@@ -278,7 +302,7 @@ enough(const struct log_group *g, const struct group_boot *boot, const struct lg
 				    g->s.member[i].serial);
 	}
 	if (gone == 0 || (uint32_t)__builtin_popcount(here) > g->s.parity ||
-	    (boot->n == boot->conf->n_drives && boot->n < g->s.members))
+	    (boot->n + g->spares == boot->conf->n_drives + boot->conf->n_spares && boot->n < g->s.members))
 		return 0;
 	return group_refuse(boot, -ENODEV,
 			    "member %u, drive with serial \"%s\", which may know newer data, is missing; list only the "
@@ -375,21 +399,51 @@ parts(struct log_group *g, const struct group_boot *boot)
 	return 0;
 }
 
-int
-lgroup_assemble(struct log_group *g, const struct group_boot *boot)
+static bool
+is_spare(const struct conf_group *conf, const struct strake_drive *d)
 {
-	struct seen *f = calloc(boot->n, sizeof(*f));
-	struct strake_buf *page = strake_buf_page(STRAKE_BUF_PAGE_MAX);
-	unsigned int unformed = 0;
-	int ret = 0;
-
-	if (f == NULL || page == NULL)
-		ret = group_refuse(boot, -ENOMEM, "out of memory");
-	for (unsigned int i = 0; i < boot->n && ret == 0; i++) {
-		f[i].drive = boot->drives[i];
-		ret = look(boot, &f[i], page);
-		unformed += f[i].s == NULL || f[i].marked;
+	for (unsigned int i = 0; i < conf->n_spares; i++) {
+		if (strcmp(conf->spares[i]->name, d->name) == 0)
+			return true;
 	}
+	return false;
+}
+
+/* Look at all drives. Spares that are none of the members are kept for later, and those that cannot be are left out:
+ * nothing is lost without them. The rest stays, as *boot and @p f. */
+static int
+look_all(struct log_group *g, struct group_boot *boot, struct seen *f, struct strake_buf *page)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < boot->n; i++) {
+		struct strake_drive *d = boot->drives[i];
+		bool spare = is_spare(boot->conf, d);
+		int ret;
+
+		f[n] = (struct seen){.drive = d};
+		ret = look(boot, &f[n], page);
+		if (ret < 0 && !spare)
+			return ret;
+		if (ret < 0)
+			LOG_GROUP_LOG(WARNING, "%s; it cannot be a spare\n", boot->err);
+		else if (spare && f[n].s == NULL && g->spares < LOG_SPARES)
+			g->spare[g->spares++] = d;
+		else
+			boot->drives[n++] = d;
+	}
+	boot->n = n;
+	return n > 0 ? 0 : group_refuse(boot, -ENODEV, "none of its drives is there");
+}
+
+static int
+assemble(struct log_group *g, struct group_boot *boot, struct seen *f, struct strake_buf *page)
+{
+	unsigned int unformed = 0;
+	int ret = look_all(g, boot, f, page);
+
+	for (unsigned int i = 0; i < boot->n; i++)
+		unformed += f[i].s == NULL || f[i].marked;
 	/* If no drive has got beyond its mark, nothing was ever acknowledged: the group is made, or made once more. */
 	if (ret == 0)
 		ret = unformed == boot->n ? create(g, boot) : revive(g, boot, f);
@@ -397,9 +451,28 @@ lgroup_assemble(struct log_group *g, const struct group_boot *boot)
 		ret = parts(g, boot);
 	if (ret == 0 && unformed < boot->n && lgroup_notes_load(g) < 0)
 		ret = group_refuse(boot, -EIO, "its notes cannot be read");
+	return ret;
+}
+
+int
+lgroup_assemble(struct log_group *g, const struct group_boot *boot)
+{
+	struct group_boot mine = *boot;
+	struct seen *f = calloc(boot->n, sizeof(*f));
+	struct strake_buf *page = strake_buf_page(STRAKE_BUF_PAGE_MAX);
+	int ret;
+
+	mine.drives = malloc(boot->n * sizeof(*mine.drives));
+	if (f == NULL || page == NULL || mine.drives == NULL) {
+		ret = group_refuse(boot, -ENOMEM, "out of memory");
+	} else {
+		memcpy(mine.drives, boot->drives, boot->n * sizeof(*mine.drives));
+		ret = assemble(g, &mine, f, page);
+	}
 	for (unsigned int i = 0; f != NULL && i < boot->n; i++)
 		free(f[i].s);
 	free(f);
+	free(mine.drives);
 	strake_buf_put_list(page);
 	return ret;
 }

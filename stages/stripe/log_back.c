@@ -177,9 +177,15 @@ log_group_spare_add(struct log_group *g, struct strake_drive *drive, char *err, 
 	ret = lgroup_judge(g, UINT32_MAX, drive, &whole, err, errlen);
 	if (ret < 0)
 		return ret;
+	log_group_spare_put(g, drive);
+	return 0;
+}
+
+void
+log_group_spare_put(struct log_group *g, struct strake_drive *drive)
+{
 	g->spare[g->spares++] = drive;
 	lgroup_kick(g);
-	return 0;
 }
 
 bool

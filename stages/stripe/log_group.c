@@ -18,6 +18,7 @@
 RTE_LOG_REGISTER_DEFAULT(lgroup_logtype, NOTICE);
 
 static_assert(LOG_MEMBERS_MAX == CONF_GROUP_DRIVES_MAX && LOG_MEMBERS_MAX <= LOG_OP_IOS, "what --check allows");
+static_assert(LOG_SPARES == CONF_GROUP_SPARES_MAX, "what --check allows");
 static_assert(LOG_MEMBERS_MAX == LOG_SUPER_MEMBERS && LOG_DATA_MAX == LOG_SUPER_DATA, "what is written");
 
 static struct log_group *log_groups;
@@ -97,8 +98,8 @@ conf_check(const struct group_boot *boot)
 {
 	if (boot->n == 0)
 		return group_refuse(boot, -ENODEV, "none of its drives is there");
-	if (boot->n > LOG_MEMBERS_MAX)
-		return group_refuse(boot, -EINVAL, "more than %d drives", LOG_MEMBERS_MAX);
+	if (boot->n > LOG_MEMBERS_MAX + LOG_SPARES)
+		return group_refuse(boot, -EINVAL, "more than %d drives and %d spares", LOG_MEMBERS_MAX, LOG_SPARES);
 	if (strlen(boot->conf->name) >= sizeof(((struct lgroup_super *)NULL)->name))
 		return group_refuse(boot, -EINVAL, "its name is too long");
 	return 0;

@@ -268,6 +268,7 @@ lgroup_adopt(struct strake_msg *msg)
 		__atomic_store_n(&m->drive, v->m[i].drive, __ATOMIC_RELEASE);
 		m->state = v->m[i].state;
 		m->fresh = v->m[i].fresh;
+		g->space.volatile_cache |= lgroup_writable(g, i) && m->drive->volatile_cache;
 	}
 	o->members = v->members;
 	o->joined = true;

@@ -203,6 +203,41 @@ def case_drives_are_removed_and_replaced_under_load(b):
     a.stop()
 
 
+def case_a_spare_takes_a_place_and_another_makes_the_group_larger(b):
+    text = conf(b, size="64MiB", volume="64MiB").replace("drives: [d0, d1, d2, d3]}", "drives: [d0, d1, d2, d3], spares: [s0, s1]}")
+    text = text.replace("groups:", "  - {name: s0, kind: uring, path: s0, size: 64MiB}\n"
+                        "  - {name: s1, kind: uring, path: s1}\ngroups:", 1)
+    a = prepared(b, text).start()
+    c = b.client()
+    c.run("verify", "--length", "16M", "--seed", "1")
+    check(a.ctl("group", "show", "g0")["spares"] == 1, "s1 is not there yet")
+    a.ctl("drive", "fail", "d2")
+    until(lambda: "in_sync s0" in json.dumps(a.ctl("group", "show", "g0")), 60, "the spare")
+    with open(b.write("s1", b""), "r+b") as f:
+        f.truncate(64 << 20)
+    a.ctl("drive", "add", "s1")
+    before = a.ctl("group", "show", "g0")
+    check(before["spares"] == 1 and before["state"] == "in order", f"{before}")
+    a.ctl("group", "grow", "g0", "s1")
+    until(lambda: a.ctl("group", "show", "g0")["segments"] == before["segments"] * 5 // 4, 60, "growth")
+    a.stop()
+
+    def move(*pairs):
+        for old, new in pairs:
+            os.rename(os.path.join(b.folder, old), os.path.join(b.folder, new))
+    move(("d2", "away"), ("s0", "d2"), ("s1", "d4"))
+    b.fsck(drives=5)
+    move(("d4", "s1"), ("d2", "s0"), ("away", "d2"))
+    # The file still calls them spares, and d2, which was replaced, a member.
+    a.start()
+    g = a.ctl("group", "show", "g0")
+    check(g["members"] == 5 and g["spares"] == 0 and g["state"] == "in order", f"{g}")
+    check(a.ctl("store", "show", "g0")["bytes"] == g["bytes"], "the room is used from then on")
+    a.ctl("drive", "fail", "d0")
+    c.run("verify", "--length", "16M", "--seed", "1", "--read-only")
+    a.stop()
+
+
 def case_starts_without_a_drive_and_takes_it_back(b):
     made = conf(b)
     later = made.replace(", size: 256MiB", "")

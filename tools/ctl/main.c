@@ -243,8 +243,10 @@ cmd_drive(void *values, int argc, char **argv)
 static int
 cmd_group(void *values, int argc, char **argv)
 {
-	enum { LIST, SHOW, SCRUB, REST, RATE, WORDS };
-	static const char *const words[] = {"list", "show", "scrub", "rest", "rate"};
+	enum { LIST, SHOW, SCRUB, REST, RATE, GROW, WORDS };
+	static const char *const words[] = {"list", "show", "scrub", "rest", "rate", "grow"};
+	static const char *const more[] = {
+		[RATE] = " and bytes a second, such as 100MiB, or 0", [GROW] = " and that of one of its spares"};
 	const struct opts *o = values;
 	int what = argc == 0 ? LIST : cli_choose("group command", argv[0], words, WORDS), used;
 	uint64_t bytes;
@@ -254,14 +256,16 @@ cmd_group(void *values, int argc, char **argv)
 		return -what;
 	if (what <= SHOW)
 		return look_list_or_show(values, "group", argc, argv);
-	if (argc != (what == RATE ? 3 : 2) || !is_word(argv[1]))
+	if (argc != (what >= RATE ? 3 : 2) || !is_word(argv[1]) || (what == GROW && !is_word(argv[2])))
 		return cli_fail(CLI_USAGE, "group %s needs the name of a log group%s", words[what],
-				what == RATE ? " and bytes a second, such as 100MiB, or 0" : "");
+				what >= RATE ? more[what] : "");
 	if (what == RATE && units_parse_size(argv[2], &bytes) < 0)
 		return cli_fail(CLI_USAGE, "'%s' is no number of bytes", argv[2]);
 	used = snprintf(line, sizeof(line), "group %s name=%s", words[what], argv[1]);
 	if (what == RATE)
 		snprintf(line + used, sizeof(line) - (size_t)used, " bytes=%llu", (unsigned long long)bytes);
+	else if (what == GROW)
+		snprintf(line + used, sizeof(line) - (size_t)used, " drive=%s", argv[2]);
 	else if (what == SCRUB && o->rate != 0)
 		snprintf(line + used, sizeof(line) - (size_t)used, " rate=%llu", (unsigned long long)o->rate);
 	return change(o, line);
@@ -598,8 +602,9 @@ static const struct cli_cmd cmds[] = {
 	{"drive", "[list | show|health|fail|return|remove|add|replace|locate|dark|format|sanitize NAME]",
 	 "drives; out of their group and back, out of the appliance and in, another one; their light; erase them",
 	 drive_opts, 0, 2, cmd_drive},
-	{"group", "[list | show NAME | scrub|rest NAME | rate NAME BYTES]",
-	 "groups of drives and how they are; read a log group against its parity, or stop that; rebuild no faster",
+	{"group", "[list | show NAME | scrub|rest NAME | rate NAME BYTES | grow NAME DRIVE]",
+	 "groups of drives and how they are; read a log group against its parity, or stop that; rebuild no faster; "
+	 "make a spare a member more",
 	 group_opts, 0, 3, cmd_group},
 	{"key", "rotate GROUP | erase VOLUME", "new keys for what is written from now on; destroy the keys of a volume",
 	 none, 2, 2, cmd_key},

@@ -47,6 +47,8 @@ enum log_member_state {
 /**
  * Assemble a log group from open drives, in any order, by their superblocks; or make a new one from blank drives if
  * conf->create. Main, at boot: runs turns of main's loop while it reads and writes.
+ * @param drives members, and those of conf->spares that are there: a blank one is kept as a spare, one that took a
+ * member's place is a member. Drives that were replaced, and spares that cannot be one, are left out with a warning.
  * @param owner data lcore of the store.
  * @return 0 and *out; -errno with one line in @p err that names the drive.
  */
@@ -83,6 +85,8 @@ int log_group_member_forget(struct log_group *g, unsigned int member);
 bool log_group_has_drive(const struct log_group *g, const struct strake_drive *drive);
 /** Keep a blank drive that takes the place of the next member that goes missing. @return 0, -ENOSPC, -EINVAL. */
 int log_group_spare_add(struct log_group *g, struct strake_drive *drive, char *err, size_t errlen);
+/** Keep one again that was a spare, or is known to be blank. */
+void log_group_spare_put(struct log_group *g, struct strake_drive *drive);
 bool log_group_spare_is(const struct log_group *g, const struct strake_drive *drive);
 /** It is a spare no more. @return 0, -ENOENT. */
 int log_group_spare_remove(struct log_group *g, const struct strake_drive *drive);

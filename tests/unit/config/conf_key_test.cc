@@ -88,6 +88,8 @@ TEST(ConfValue, TakesDurations)
 	EXPECT_EQ("taken as 5000000", duration("5ms"));
 	EXPECT_EQ("taken as 30000000000", duration("30s"));
 	EXPECT_EQ("taken as 120000000000", duration("2min"));
+	EXPECT_EQ("taken as 43200000000000", duration("12h"));
+	EXPECT_EQ("taken as 604800000000000", duration("7d"));
 	EXPECT_EQ("taken as 0", duration("0"));
 	for (const char *text : {"5", "5m", "1.5s", "5 ms", "", "ms", "307445734562min"})
 		EXPECT_NE(std::string::npos, duration(text).find("is not a duration")) << text;

@@ -336,3 +336,26 @@ TEST(ConfRules, LogGroupsHaveDataAndParityAndPlainOnesARaid)
 						  drives + "}]\n"),
 		     1, "more than 64MiB");
 }
+
+TEST(ConfRules, SparesAndScrubsAreOfLogGroups)
+{
+	const std::string log = "groups: [{name: g0, style: log, drives: [d0], parity: 0, ";
+	Loaded l(valid_with("groups", log + "spares: [d1], scrub_every: 7d, scrub_rate: 64MiB}]\n"));
+
+	ASSERT_NE(nullptr, l.c) << l.said;
+	EXPECT_EQ("", l.said) << "a spare is used";
+	ASSERT_EQ(1u, l.c->groups[0].n_spares);
+	EXPECT_STREQ("d1", l.c->groups[0].spares[0]->name);
+	EXPECT_EQ(7 * 86400000000000u, l.c->groups[0].scrub_every);
+	EXPECT_EQ(64u << 20, l.c->groups[0].scrub_rate);
+	EXPECT_ERROR(valid_with("groups", log + "spares: [d0]}]\n"), 1, "is in groups[0] already");
+	EXPECT_ERROR(valid_with("groups", log + "spares: [d1, d1]}]\n"), 1, "twice");
+	EXPECT_ERROR(valid_with("groups", log + "spares: [d7]}]\n"), 1, "d7");
+	EXPECT_ERROR(valid_with("groups", log + "spares: [d1]}, {name: g1, raid: 0, drives: [d1]}]\n"), 1,
+		     "is in groups[0] already");
+	EXPECT_ERROR(valid_with("groups", log + "scrub_every: 0s}]\n"), 1, "scrub_every");
+	for (const char *key : {"spares: [d1]", "scrub_every: 1h", "scrub_rate: 1MiB"})
+		EXPECT_ERROR(
+			valid_with("groups", "groups: [{name: g0, raid: 0, drives: [d0], " + std::string(key) + "}]\n"),
+			1, "is of log groups");
+}
