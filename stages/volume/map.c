@@ -16,7 +16,6 @@
 #define READS_MAX     1024
 #define FRAMES_MAX    (1u << 31)
 #define READS_SHARE   32 /* at most one in so many frames is being read: its parents are pinned too */
-#define URGENT_SHARE  16 /* frames for urgent work beside dirty_max */
 #define BUCKETS_SLACK 2	 /* their number is a power of two, up to so many a frame */
 
 static uint32_t
@@ -104,7 +103,9 @@ fill_pools(struct map *m, const struct map_conf *conf, uint32_t frames)
 	map_waits_init(&m->stalled[1]);
 	m->stats.frames = frames - 1;
 	m->stats.dirty_max = conf->dirty_max != 0 ? conf->dirty_max : frames / 2;
-	m->dirty_hard = (uint32_t)m->stats.dirty_max + frames / URGENT_SHARE;
+	m->dirty_hard = (uint32_t)m->stats.dirty_max + frames / MAP_URGENT_SHARE;
+	m->play_max = frames / 4 * 3;
+	m->socket = conf->socket;
 }
 
 int
@@ -187,6 +188,7 @@ map_tel(const struct map *m, struct rte_tel_data *d)
 		{"map_dropped", s->dropped},
 		{"map_checkpoints", s->checkpoints},
 		{"map_bytes", s->bytes},
+		{"map_grown", s->grown},
 	};
 
 	for (unsigned int i = 0; i < RTE_DIM(figures); i++)

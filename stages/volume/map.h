@@ -22,8 +22,10 @@
  * Addresses of pages are the store's, any u64 but 0 and MAP_ADDR_NONE. A page is written to an address once.
  *
  * Nothing here is durable by itself: after a crash the roots of the newest checkpoint are opened and the log after its
- * begin is played through the same calls. The replay dirties as many pages as were dirty in all; with a smaller cache
- * than before it may have to make a checkpoint on its way (map_set() waits for one).
+ * begin is played through the same calls, with no checkpoint before its end. It dirties what was dirtied since that
+ * begin, so that is bounded: pages of a checkpoint that is not durable yet, and pages changed beside it, are together
+ * at most three quarters of the cache (and a sixteenth more for urgent work), and replay may dirty seven eighths. So it
+ * fits whenever the cache is as large as it was; with a smaller one the cache can be made larger, for that long.
  */
 
 #include <stdbool.h>
@@ -89,7 +91,8 @@ struct map_stats {
 	uint64_t stalls; /**< for a frame or for a checkpoint */
 	uint64_t copies; /**< pages copied because they changed while a checkpoint wanted them as they were */
 	uint64_t written, dropped, checkpoints;
-	uint64_t bytes; /**< memory taken at open */
+	uint64_t bytes; /**< memory taken */
+	uint64_t grown; /**< times the cache was made larger */
 };
 
 /**
@@ -107,6 +110,15 @@ void map_poll(struct map *m);
 const struct map_stats *map_stats(const struct map *m);
 /** Add the figures to a telemetry dictionary. */
 void map_tel(const struct map *m, struct rte_tel_data *d);
+
+/* Recovery. */
+
+/** Changes are being played: pages may be dirty up to seven eighths of the cache, whatever dirty_max says. */
+void map_recover(struct map *m, bool on);
+/** Does somebody wait, in recovery, because no more pages may be dirty? Only map_grow() helps. */
+bool map_cramped(const struct map *m);
+/** Make the cache larger by half. Not from inside a call of the map. @return 0; -ENOMEM, and it is as it was. */
+int map_grow(struct map *m);
 
 /* Trees. */
 
@@ -205,6 +217,8 @@ uint32_t map_checkpoint_left(const struct map *m);
  * @return how many; -EBUSY pages are left, or none is under way; -E2BIG more than @p max (nothing has happened).
  */
 int map_checkpoint_end(struct map *m, struct map_root *roots, uint32_t max);
+/** Those roots are durable, and what recovery begins with: what they hold needs not be played any more. */
+void map_checkpoint_durable(struct map *m);
 
 /* Garbage collection of the log's pages: map_image_owner() says what a page met in the log is. */
 

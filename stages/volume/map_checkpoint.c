@@ -33,7 +33,7 @@ map_checkpoint_begin(struct map *m)
 		m->old[l] = m->fresh[l];
 		m->fresh[l] = (struct map_list){0};
 	}
-	m->old_count = m->fresh_count;
+	m->old_count = m->undurable = m->fresh_count;
 	m->fresh_count = 0;
 	for (uint32_t slot = 0; slot < m->max_trees; slot++) {
 		struct map_tree *t = &m->trees[slot];
@@ -185,4 +185,13 @@ map_checkpoint_end(struct map *m, struct map_root *roots, uint32_t max)
 	map_trees_sweep(m);
 	m->wake_due = UINT32_MAX;
 	return (int)n;
+}
+
+void
+map_checkpoint_durable(struct map *m)
+{
+	if (m->ckpt)
+		return;
+	m->undurable = 0;
+	m->wake_due = UINT32_MAX;
 }

@@ -35,7 +35,8 @@ enum {
 	PAGE_SHADOW = 16,
 };
 
-#define PAGE_HEAT_MAX 3
+#define PAGE_HEAT_MAX	 3
+#define MAP_URGENT_SHARE 16 /* frames for urgent work beside what others may have */
 
 /* Page 0 is no page. */
 struct map_page {
@@ -91,9 +92,13 @@ struct map {
 	uint32_t old_count;   /* pages marked old, handed out ones included */
 	uint32_t out_count;   /* handed out */
 	uint32_t dirty_hard;  /* dirty_max and what urgent work may have beside it */
+	uint32_t undurable;   /* pages of the checkpoint begun last, while it is not durable */
+	uint32_t play_max;    /* of those and fresh ones: recovery would have to play so many */
+	int socket;
 	uint8_t ckpt_level;
 	bool ckpt;   /* under way */
 	bool wanted; /* told so in this generation */
+	bool recovering, cramped;
 	const struct map_ops *ops;
 	void *arg;
 	struct map_tree *trees;

@@ -61,15 +61,27 @@ want_checkpoint(struct map *m)
 	}
 }
 
+static int
+room_to_play(struct map *m, uint64_t need, struct map_wait *wait)
+{
+	if (need <= m->stats.frames / 8 * 7)
+		return 0;
+	m->cramped = true;
+	return map_stall(m, wait);
+}
+
 int
 map_room(struct map *m, const struct map_tree *t, struct map_wait *wait)
 {
-	uint64_t need = m->stats.dirty + t->levels + 1;
-	uint64_t max = wait != NULL && wait->urgent ? m->dirty_hard : m->stats.dirty_max;
+	bool urgent = wait != NULL && wait->urgent;
+	uint64_t need = m->stats.dirty + t->levels + 1, play = (uint64_t)m->undurable + m->fresh_count + t->levels + 1;
+	uint64_t more = urgent ? (m->stats.frames + 1) / MAP_URGENT_SHARE : 0;
 
+	if (unlikely(m->recovering))
+		return room_to_play(m, need, wait);
 	if (unlikely(m->fresh_count >= m->stats.dirty_max / 2))
 		want_checkpoint(m);
-	if (likely(need <= max))
+	if (likely(need <= (urgent ? m->dirty_hard : m->stats.dirty_max) && play <= m->play_max + more))
 		return 0;
 	if (!m->ckpt)
 		want_checkpoint(m);

@@ -28,7 +28,7 @@
 
 #define STORE_ROWS	   24 /* rows in memory: being filled, under way, kept for chunks that lie across two */
 #define STORE_PIECES	   32 /* bufs of a row, at most */
-#define STORE_READS	   16 /* pages of the map being read at once */
+#define STORE_READS	   64 /* pages of the map being read at once */
 #define STORE_INTENTS	   8  /* under way at once */
 #define STORE_INTENT_MAX   (64u << 10)
 #define STORE_VOLUMES	   LOG_SUPER_VOLUMES
@@ -171,6 +171,7 @@ struct store_stats {
 	uint64_t checkpoints, lists, pages, checkpoint_ns;
 	uint64_t reads, read_retries, repaired, lost;
 	uint64_t replayed, dropped, replay_ns;
+	uint64_t map_grown; /* times the map's cache was made larger for recovery */
 	uint64_t stalls;
 };
 

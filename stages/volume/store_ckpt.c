@@ -279,6 +279,7 @@ note_over(void *arg, int status)
 	st->ready_at = 0;
 	if (!c->list_only) {
 		c->ended = c->begun;
+		map_checkpoint_durable(st->map);
 		st->stats.checkpoints++;
 		st->stats.checkpoint_ns = strake_now() - c->t_begin;
 	}

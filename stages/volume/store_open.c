@@ -224,6 +224,30 @@ store_ckpt_wait(struct store *st, void *arg)
 	return st->ckpt.ended >= *target ? 0 : -EINPROGRESS;
 }
 
+/* The cache grew for recovery: all of it is on the drives now, so it is opened anew as large as it shall be. If there
+ * is no memory for both it stays. */
+static int
+map_shrink(struct store *st, void *arg)
+{
+	struct map *large = st->map;
+	struct map_tree *shares = st->shares;
+
+	(void)arg;
+	if (st->failed != 0 || map_stats(large)->grown == 0)
+		return st->failed;
+	if (st->ckpt.begun != st->ckpt.ended)
+		return -EINPROGRESS;
+	if (map_stats(large)->dirty > 0 || map_up(st, &st->ckpt.super) < 0) {
+		st->map = large;
+		st->shares = shares;
+		return 0;
+	}
+	st->stats.map_grown += map_stats(large)->grown;
+	for (uint32_t i = 0; i < st->n_vol; i++)
+		st->vol[i]->tree = map_tree_find(st->map, st->vol[i]->d.id);
+	return map_close(large);
+}
+
 /* What is under way comes back, whatever becomes of it. */
 static int
 io_over(struct store *st, void *arg)
@@ -364,8 +388,15 @@ store_open(struct store **out, const struct store_conf *conf, char *err, size_t 
 	if (ret < 0)
 		goto err_super;
 	ret = store_until(st, replay_wait, NULL);
+	if (ret == -ENOBUFS)
+		snprintf(err, errlen,
+			 "store \"%s\": recovery changes more of the map than a map_cache of %" PRIu64
+			 " MiB holds, and there is no memory for more: it was larger when that was written",
+			 st->name, st->conf.map_bytes >> 20);
 	if (ret == 0)
 		ret = store_until(st, store_ckpt_wait, &target);
+	if (ret == 0)
+		ret = store_until(st, map_shrink, NULL);
 	if (ret < 0) {
 		store_fail(st, ret);
 		store_until(st, io_over, NULL);

@@ -258,6 +258,8 @@ class World
 				map_checkpoint_placed(m, page, addr++);
 			else if (ret == 0)
 				on = map_checkpoint_end(m, roots, 4) < 0;
+			if (!on)
+				map_checkpoint_durable(m);
 		}
 	}
 

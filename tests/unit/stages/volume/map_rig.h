@@ -131,6 +131,10 @@ class MapRig
 	{
 		if (deliver())
 			return;
+		if (map_cramped(m)) {
+			ASSERT_EQ(0, map_grow(m));
+			return;
+		}
 		if (!ckpt_on && wanted)
 			begin();
 		if (ckpt_on)
@@ -274,6 +278,8 @@ class MapRig
 			EXPECT_TRUE(again[i].tree == roots[i].tree && again[i].addr == roots[i].addr &&
 				    again[i].entries == roots[i].entries && again[i].levels == roots[i].levels);
 		check_reach();
+		if (durable)
+			map_checkpoint_durable(m);
 		/* The checkpoint is durable: what it does not hold may go. */
 		for (auto d = dead.begin(); d != dead.end();) {
 			if (d->second <= ckpt_gen) {
@@ -342,6 +348,7 @@ class MapRig
 	}
 
 	map *m = nullptr;
+	bool durable = true; /* checkpoints, as soon as they have ended */
 	std::mt19937_64 rnd;
 	MapPages *media;
 	MapModel model, ckpt_model;
