@@ -39,6 +39,14 @@ strake_clock_ns(void)
 	return (uint64_t)(((unsigned __int128)rte_rdtsc() * mult) >> 32);
 }
 
+void
+lcore_ending(void)
+{
+	struct lcore *lc = self();
+
+	lc->pub.ending = likely(lc->by_clock) ? RTE_MAX(strake_clock_ns(), lc->pub.now) : lc->pub.now;
+}
+
 int
 strake_lcore_create(uint16_t index, const struct strake_lcore_conf *conf)
 {
@@ -204,6 +212,7 @@ strake_lcore_run(void)
 
 	/* Not cleared here: whoever said stop before this thread came so far would be forgotten. */
 	idle_thread_init();
+	lc->by_clock = true;
 	while (!__atomic_load_n(&lc->stop, __ATOMIC_ACQUIRE)) {
 		uint32_t work = strake_lcore_turn(strake_clock_ns());
 		uint64_t end = rte_rdtsc();
@@ -218,6 +227,7 @@ strake_lcore_run(void)
 		idle_sleep(lc);
 		at = rte_rdtsc();
 	}
+	lc->by_clock = false;
 	__atomic_store_n(&lc->stop, false, __ATOMIC_RELAXED);
 }
 

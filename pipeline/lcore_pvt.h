@@ -25,10 +25,13 @@ struct lcore {
 	int wake_fd;	       /* eventfd: written by who finds `asleep` set */
 	bool asleep;	       /* pairs with the sender's enqueue: see strake_lcore_wake() */
 	bool stop;
+	bool by_clock;	    /* run() gives it the real time, not a test its own */
 	uint64_t last_work; /* ns */
 	struct timer_wheel wheel;
 };
 
+/** Units of a burst are ended: read the clock, once for all of them. */
+void lcore_ending(void);
 /** Wake lcore @p index if it sleeps, after something was put where it will look. Any thread. */
 void strake_lcore_wake(uint16_t index);
 

@@ -274,6 +274,7 @@ walk_up_burst(struct walk *w, struct strake_unit **units, uint16_t n)
 	}
 	if (n == 0)
 		return;
+	lcore_ending();
 	before = strake_account_enter(units[0]->kind == STRAKE_UNIT_REQ ? &req_step : &chunk_step);
 	for (uint16_t i = 0; i < n; i++)
 		finish(w, units[i]);

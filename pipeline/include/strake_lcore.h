@@ -50,6 +50,7 @@ struct strake_lcore {
 	uint64_t worked;		   /**< turns in which a poller did something */
 	uint64_t slept;			   /**< times the loop went to sleep */
 	uint64_t busy_cycles, idle_cycles; /**< TSC, of turns that did work and of others */
+	uint64_t ending;		   /**< ns, when the units whose done() runs now came up: `now` or later */
 	struct strake_account *account;	   /**< while accounts are kept (strake_account.h), else NULL */
 };
 
@@ -74,6 +75,14 @@ static inline uint64_t
 strake_now(void)
 {
 	return RTE_PER_LCORE(strake_self)->now;
+}
+
+/** In a done(): when its burst came up, ns. Within a turn that is later than strake_now(), so that what ends in the
+ * turn it began in has a latency too. Where turns are run by hand it is strake_now(). */
+static inline uint64_t
+strake_ending(void)
+{
+	return RTE_PER_LCORE(strake_self)->ending;
 }
 
 /** How an lcore idles. */

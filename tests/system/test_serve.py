@@ -384,6 +384,10 @@ def case_every_telemetry_command_answers(b):
     reads = a.ctl("class", "show", "7")
     check(reads["requests"] > 0 and reads["errors"] == 0 and reads["latency_ns"]["count"] > 0, str(reads))
     check(a.ctl("class", "show", "0")["bytes"] > 0, "writes are of no class")
+    for kind in ("controller", "connection"):
+        seen = [a.ctl(kind, "show", str(i["id"] if isinstance(i, dict) else i)) for i in a.ctl(kind, "list")]
+        for of in ("read_latency_ns", "write_latency_ns"):
+            check(any(s[of]["p50"] > 0 and s[of]["p999"] >= s[of]["p99"] >= s[of]["p50"] for s in seen), f"{of}: {seen}")
     steps = a.ctl("trace", "show")
     check(any(" down " in s and "v0.plain" in s for s in steps) and any(" end " in s for s in steps), str(steps[:20]))
     check(all("class 7" in s for s in steps if " req read " in s), str(steps[:20]))

@@ -201,6 +201,8 @@ info_dict(const struct question *q, struct rte_tel_data *d)
 	rte_tel_data_add_dict_u64(d, "tx_queued", q->tx_queued);
 	rte_tel_data_add_dict_u64(d, "rx_bytes", q->rx_bytes);
 	rte_tel_data_add_dict_u64(d, "tx_bytes", q->tx_bytes);
+	strake_hist_tel(&c->qp.latency[0], d, "read_latency_ns");
+	strake_hist_tel(&c->qp.latency[1], d, "write_latency_ns");
 	for (unsigned int i = 0; i < q->n_figures; i++)
 		rte_tel_data_add_dict_u64(d, q->names[i], q->values[i]);
 }

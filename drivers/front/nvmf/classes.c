@@ -206,7 +206,7 @@ void
 nvmf_class_count(const struct strake_unit *u)
 {
 	struct nvmf_class_stats *s = nvmf_lcore_self()->classes[u->cls];
-	uint64_t now = strake_now();
+	uint64_t now = strake_ending();
 
 	if (u->status != 0)
 		s->errors++;

@@ -115,6 +115,12 @@ nvmf_io_req(struct nvmf_cmd *cmd, const struct nvmf_ns *ns, void (*done)(struct 
 	return req;
 }
 
+static inline void
+measure(const struct nvmf_cmd *cmd, unsigned int writes)
+{
+	strake_hist_add(&cmd->qp->latency[writes], strake_ending() - cmd->t_start);
+}
+
 static void
 io_done(struct strake_unit *u)
 {
@@ -132,9 +138,11 @@ io_done(struct strake_unit *u)
 		u->bufs = NULL;
 		qp->bytes_out += cmd->data_len;
 		qp->reads++;
+		measure(cmd, 0);
 	} else if (u->op == STRAKE_OP_WRITE) {
 		qp->bytes_in += cmd->xfer_len;
 		qp->writes++;
+		measure(cmd, 1);
 	}
 	cmd->req = NULL;
 	strake_req_free(strake_req_of(u));

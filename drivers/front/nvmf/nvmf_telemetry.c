@@ -31,6 +31,7 @@ struct picture {
 			char subnqn[NVME_NQN_LEN], hostnqn[NVME_NQN_LEN], peer[64];
 			uint64_t cntlid, queues, kato, csts, dying, aers, errors_logged, keep_alive_expired, under_way;
 			struct nvmf_totals totals;
+			struct strake_hist latency[2];
 		} ctrlr;
 	};
 };
@@ -182,6 +183,8 @@ picture_one(struct picture *p, const struct nvmf_ctrlr *c)
 	p->ctrlr.keep_alive_expired = nvmf_target->ka_expired;
 	for (const struct nvmf_qpair *qp = c->qpairs; qp != NULL; qp = qp->ctrlr_next) {
 		nvmf_totals_add(t, qp);
+		for (unsigned int i = 0; i < 2; i++)
+			strake_hist_merge(&p->ctrlr.latency[i], &qp->latency[i]);
 		p->ctrlr.under_way += qp->qid != 0 ? qp->inflight : 0; /* event requests are no work */
 	}
 }
@@ -322,6 +325,8 @@ info_ctrlr(const char *cmd, const char *params, struct rte_tel_data *d)
 	rte_tel_data_add_dict_u64(d, "writes", p->ctrlr.totals.writes);
 	rte_tel_data_add_dict_u64(d, "bytes_in", p->ctrlr.totals.bytes_in);
 	rte_tel_data_add_dict_u64(d, "bytes_out", p->ctrlr.totals.bytes_out);
+	strake_hist_tel(&p->ctrlr.latency[0], d, "read_latency_ns");
+	strake_hist_tel(&p->ctrlr.latency[1], d, "write_latency_ns");
 	free(p);
 	return 0;
 }

@@ -21,6 +21,7 @@
 #include "conf.h"
 #include "nvme_spec.h"
 #include "strake_req.h"
+#include "strake_telemetry.h"
 #include "strake_volume.h"
 
 #ifdef __cplusplus
@@ -120,6 +121,8 @@ struct nvmf_qpair {
 	uint64_t reads, writes;		       /**< commands, for SMART */
 	uint8_t hostid[16];		       /**< set by main before it is connected; then never changed */
 	uint16_t ana_sc; /**< what commands get while the path is not to be used; 0: carry them out */
+	/** Reads and writes that were carried out, ns from payload complete to answer ready; written by its lcore. */
+	struct strake_hist latency[2];
 	/* Main's. */
 	struct nvmf_qpair *ctrlr_next;
 	struct strake_msg kill_msg;

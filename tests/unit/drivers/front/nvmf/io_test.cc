@@ -300,6 +300,34 @@ TEST_F(NvmfIo, CountsWhatItMoved)
 /* --- fused compare and write ---------------------------------------------------------------------------------------
  */
 
+TEST_F(NvmfIo, MeasuresReadsAndWritesOfEachQueueUntilTheAnswerIsReady)
+{
+	Host &a = admin(), &q = io(a), &other = io(a, 2);
+	std::vector<uint8_t> bytes(512);
+
+	EXPECT_EQ(0, run(q, rw(NVME_IO_WRITE, 0, 1, 512), bytes).sc());
+	EXPECT_EQ(0, run(q, rw(NVME_IO_FLUSH, 0, 1, 0)).sc());
+	EXPECT_EQ(0u, q.qp.latency[0].count);
+	EXPECT_EQ(1u, q.qp.latency[1].count) << "a flush is neither read nor write";
+	disk->hold = true;
+	Cmd &slow = submit(q, rw(NVME_IO_READ, 0, 1, 512));
+	turn(50);
+	EXPECT_EQ(0u, q.qp.latency[0].count) << "not yet answered";
+	disk->hold = false;
+	strake_lcore_enter(1);
+	nvmf_mem_release(disk);
+	turn(3);
+	ASSERT_TRUE(slow.done);
+	EXPECT_EQ(1u, q.qp.latency[0].count);
+	EXPECT_GE(q.qp.latency[0].max, 50 * STRAKE_NS_PER_MS);
+	EXPECT_LE(q.qp.latency[0].max, 54 * STRAKE_NS_PER_MS);
+	disk->fail = -EIO;
+	EXPECT_NE(0, run(q, rw(NVME_IO_READ, 0, 1, 512)).sc());
+	disk->fail = 0;
+	EXPECT_EQ(1u, q.qp.latency[0].count) << "what failed moved nothing";
+	EXPECT_EQ(0u, other.qp.latency[0].count + other.qp.latency[1].count);
+}
+
 TEST_F(NvmfIo, FusedPairSwapsABlock)
 {
 	std::vector<uint8_t> old = pattern(512, 1), fresh = pattern(512, 2);
