@@ -11,6 +11,7 @@
 #include "log_group.h"
 #include "nvmf.h"
 #include "plan.h"
+#include "scrub.h"
 #include "store_log.h"
 #include "strake_lcore.h"
 
@@ -32,39 +33,21 @@ find(const struct appliance *a, const struct ctl_request *r, json_t *answer)
 
 /* --- scrub and rebuild ------------------------------------------------------------------------------------------- */
 
-struct watch {
-	struct log_group *g;
-	struct store *st;
-};
-
-static int
-watch(void *arg)
-{
-	const struct watch *w = arg;
-
-	log_group_scrub_watch(w->g, store_mend, w->st);
-	return 0;
-}
-
 int
 admin_scrub(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
 	int g = find(a, r, answer), ret;
 	uint64_t rate = 0;
-	struct watch w;
 
 	if (g < 0)
 		return g;
-	w = (struct watch){a->log_groups[g], a->stores[g]};
 	if (strcmp(r->command, "group rest") == 0) {
-		log_group_scrub_stop(w.g);
+		scrub_rest(a, (unsigned int)g);
 		return 0;
 	}
 	if (ctl_value(r, "rate") != NULL && ctl_number(r, "rate", &rate, answer) < 0)
 		return -EINVAL;
-	ret = strake_msg_call(log_group_space(w.g)->owner, watch, &w);
-	if (ret == 0)
-		ret = log_group_scrub_start(w.g, rate);
+	ret = scrub_start(a, (unsigned int)g, rate);
 	return ret == -EALREADY ? ctl_refuse(answer, ret, "it is being scrubbed already") : ret;
 }
 

@@ -22,6 +22,7 @@
 #include "known.h"
 #include "plan.h"
 #include "preflight.h"
+#include "scrub.h"
 #include "serve.h"
 #include "strake_lcore.h"
 
@@ -39,6 +40,7 @@ static const struct boot_step steps[] = {
 	{"ports and target", serve_fronts_up, serve_fronts_down},
 	{"data lcores", serve_data_up, serve_data_down},
 	{"known blocks", known_up, known_down},
+	{"scrubs", scrubs_up, scrubs_down},
 	{"telemetry", figures_up, NULL},
 	{"control socket", ctl_up, ctl_down},
 	{"listeners", serve_listeners_up, serve_listeners_down},

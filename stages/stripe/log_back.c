@@ -392,6 +392,12 @@ log_group_scrub_start(struct log_group *g, uint64_t bytes_per_s)
 }
 
 void
+log_group_scrub_tell(struct log_group *g, const struct log_scrub_last *last)
+{
+	g->scrub_last = *last;
+}
+
+void
 log_group_scrub_stop(struct log_group *g)
 {
 	order_send(g, ORDER_REST, 0);

@@ -225,6 +225,7 @@ log_group_status(const struct log_group *g, struct log_group_status *out)
 	out->scrub_done = o->scrub.on ? o->scrub.seg : 0;
 	out->scrub_rows = o->scrub.n_rows;
 	out->scrub_wrong = o->scrub.n_wrong;
+	out->scrubs_ended = o->scrub.n_ended;
 }
 
 int

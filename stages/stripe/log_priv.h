@@ -160,7 +160,7 @@ struct lgroup_walk {
 struct lgroup_scrub {
 	bool on, freed;
 	uint32_t seg, row, rows;
-	uint64_t rate, due, n_rows, n_wrong;
+	uint64_t rate, due, n_rows, n_wrong, n_ended;
 	struct lgroup_op op;
 	struct strake_timer timer;
 	struct strake_buf *have[LOG_ROLES_MAX], *page;
@@ -242,6 +242,7 @@ struct log_group {
 		uint32_t member, note;
 		bool add; /**< the place is a new one */
 	} back;
+	struct log_scrub_last scrub_last;
 	struct strake_drive *spare[LOG_SPARES];
 	uint32_t spares;
 	struct lgroup_geometry *geo; /**< for the next view, and its rows */

@@ -130,10 +130,12 @@ scrub_step(struct log_group *g)
 			return;
 		s->row++;
 	}
-	if (s->seg >= sp->segments)
+	if (s->seg >= sp->segments) {
 		s->on = false;
-	else
+		s->n_ended++;
+	} else {
 		strake_timer_arm(&s->timer, strake_now() + 1);
+	}
 }
 
 void

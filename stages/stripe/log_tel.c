@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <rte_telemetry.h>
 
@@ -108,6 +109,34 @@ add_members(struct rte_tel_data *d, const struct log_group *g, unsigned int n)
 }
 
 static void
+date(uint64_t seconds, const char *otherwise, char text[32])
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+
+	if (seconds == 0 || gmtime_r(&t, &tm) == NULL)
+		snprintf(text, 32, "%s", otherwise);
+	else
+		strftime(text, 32, "%Y-%m-%d %H:%M:%S UTC", &tm);
+}
+
+static void
+add_scrub(struct rte_tel_data *d, const struct log_scrub_last *last)
+{
+	char when[32], text[160];
+
+	date(last->ended, "never", when);
+	if (last->ended == 0)
+		snprintf(text, sizeof(text), "never");
+	else
+		snprintf(text, sizeof(text), "%s: %lu rows, %lu wrong, %lu columns mended", when, last->rows,
+			 last->wrong, last->mended);
+	rte_tel_data_add_dict_string(d, "scrub_last", text);
+	date(last->next, "when told", when);
+	rte_tel_data_add_dict_string(d, "scrub_next", when);
+}
+
+static void
 add_work(struct rte_tel_data *d, const struct log_group_status *s)
 {
 	rte_tel_data_add_dict_u64(d, "rows", s->rows);
@@ -158,6 +187,7 @@ lgroup_tel_info(const char *params, struct rte_tel_data *d)
 	rte_tel_data_add_dict_u64(d, "stale", s.stale);
 	rte_tel_data_add_dict_u64(d, "spares", s.spares);
 	add_work(d, &s);
+	add_scrub(d, &g->scrub_last);
 	rte_tel_data_add_dict_u64(d, "members", s.members);
 	add_members(d, g, s.members);
 	return 0;

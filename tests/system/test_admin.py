@@ -40,12 +40,28 @@ def case_scrub_mends_what_is_wrong_in_data_and_in_parity(b):
     a.ctl("group", "scrub", "g0", "--rate", "1GiB")
     g = until(lambda: scrubbed(a), 60, "scrub")
     check(g["scrub_wrong"] >= 3, f"{g}")
-    until(lambda: a.ctl("group", "show", "g0")["repaired"] >= 3, 60, "repairs")
+    g = until(lambda: (g := a.ctl("group", "show", "g0"))["scrub_last"] != "never" and g, 60, "its result")
+    check(g["repaired"] >= 3 and f"{g['repaired']} columns mended" in g["scrub_last"], f"{g}")
     a.ctl("group", "scrub", "g0")
     until(lambda: scrubbed(a) and a.ctl("group", "show", "g0")["scrub_wrong"] == 0, 60, "a clean scrub")
     c.run("verify", "--length", "8M", "--seed", "1", "--read-only")
+
+    def last():
+        return a.ctl("group", "show", "g0")["scrub_last"]
+    told = until(lambda: " 0 wrong, 0 columns mended" in last() and last(), 60, "the next one's result")
     a.stop()
     b.fsck()
+    # The result outlives a restart, and counts for the schedule.
+    a.start()
+    check(last() == told and a.ctl("group", "show", "g0")["scrub_next"] == "when told", f"{last()}, not {told}")
+    a.stop()
+    with open(a.conf, encoding="utf-8") as f:
+        text = f.read()
+    a = b.appliance(text.replace("style: log", "style: log, scrub_every: 1s, scrub_rate: 1GiB")).start()
+    check("UTC" in a.ctl("group", "show", "g0")["scrub_next"], "when the next one is due")
+    first = until(lambda: last() > told and last(), 60, "a scrub by the clock")
+    until(lambda: last() > first, 60, "another")
+    a.stop()
 
 
 def case_words_are_checked(b):

@@ -21,7 +21,7 @@ def conf(b, stages=ALL, lba=4096, size="256MiB", volume="512MiB", data_cpus="[0]
     names = ["v0"] + [line.split("name: ")[1].split(",")[0] for line in more.splitlines()]
     spaces = ", ".join(f"{{volume: {n}}}" for n in names)
     return f"""appliance: {{name: {b.name}, huge: false, memory: 768MiB, buffers: 128MiB, main_cpu: 0, data_cpus: {data_cpus},
-  control: {b.folder}/ctl.sock}}
+  control: {b.folder}/ctl.sock, state: {b.folder}/state}}
 drives:
 {drives}
 groups:

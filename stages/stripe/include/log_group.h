@@ -98,6 +98,14 @@ void log_group_rebuild_rate(struct log_group *g, uint64_t bytes);
  * (the store knows which bytes are right, and repairs). @return 0, -EALREADY. */
 int log_group_scrub_start(struct log_group *g, uint64_t bytes_per_s);
 void log_group_scrub_stop(struct log_group *g);
+/** What the scrubs of a group came to: kept over restarts by whoever plans them, told in telemetry. Times are seconds
+ * of the wall clock. */
+struct log_scrub_last {
+	uint64_t ended;		      /**< 0: never */
+	uint64_t rows, wrong, mended; /**< mended: columns written again */
+	uint64_t next;		      /**< 0: when told */
+};
+void log_group_scrub_tell(struct log_group *g, const struct log_scrub_last *last);
 /** Set before scrubbing, owner lcore: row @p row of @p seg does not agree with its parity. */
 void log_group_scrub_watch(struct log_group *g, void (*found)(void *arg, uint32_t seg, uint32_t row), void *arg);
 
@@ -117,6 +125,7 @@ struct log_group_status {
 	uint64_t rebuild_done, rebuild_total;			 /**< segments; total 0: none under way */
 	uint64_t rebuild_bytes, rebuild_rate, moves;
 	uint64_t scrub_done, scrub_total, scrub_rows, scrub_wrong; /**< segments, segments, rows, rows */
+	uint64_t scrubs_ended;					   /**< that went through all segments */
 };
 void log_group_status(const struct log_group *g, struct log_group_status *out);
 /** How it stands, in words: "in order", "1 of 4 drives is missing", "rebuilding 43 %", "growing", "scrubbing 7 %";
