@@ -35,6 +35,7 @@ static const struct boot_step steps[] = {
 	{"drives", plan_drives_up, plan_drives_down},
 	{"groups", plan_groups_up, plan_groups_down},
 	{"loops", serve_loops_up, serve_loops_down},
+	{"keys", plan_keys_up, plan_keys_down},
 	{"stores", plan_stores_up, plan_stores_down},
 	{"volumes", plan_volumes_up, plan_volumes_down},
 	{"ports and target", serve_fronts_up, serve_fronts_down},

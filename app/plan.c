@@ -441,14 +441,9 @@ int
 plan_volumes_up(struct appliance *a)
 {
 	a->volumes = calloc(a->conf->n_volumes + 1, sizeof(*a->volumes));
-	a->seals = calloc(a->conf->n_groups + 1, sizeof(*a->seals));
-	a->tidies = calloc(a->conf->n_groups + 1, sizeof(*a->tidies));
-	if (a->volumes == NULL || a->seals == NULL || a->tidies == NULL) {
-		free(a->volumes);
-		free(a->seals);
-		free(a->tidies);
+	if (a->volumes == NULL)
 		return -ENOMEM;
-	}
+	plan_tidies_up(a);
 	for (unsigned int i = 0; i < a->conf->n_volumes; i++) {
 		int ret = volume_up(a, i);
 
@@ -472,11 +467,7 @@ plan_volumes_down(struct appliance *a)
 			plain_destroy(a->volumes[i]);
 	}
 	stages_down(a);
-	plan_seals_down(a);
+	plan_tidies_down(a);
 	free(a->volumes);
-	free(a->seals);
-	free(a->tidies);
-	a->tidies = NULL;
-	a->seals = NULL;
 	a->volumes = NULL;
 }

@@ -33,6 +33,9 @@ void plan_groups_down(struct appliance *a);
  * @return 0; -EINVAL with "FILE:LINE: why" in @p err.
  */
 int plan_check(const struct conf *conf, char *err, size_t errlen);
+/** Open the keys of the log groups that have any. @return 0; -errno with "FILE:LINE: why": the key is another's. */
+int plan_keys_up(struct appliance *a);
+void plan_keys_down(struct appliance *a);
 /** Open the stores of the log groups. Main; the data lcores run, and their owners' drives are made ready here. */
 int plan_stores_up(struct appliance *a);
 void plan_stores_down(struct appliance *a);
@@ -57,9 +60,11 @@ int plan_stages_up(struct appliance *a, const struct conf_volume *v, struct plan
 /** Open log group @p i from the drives of it that are there; its owner is dealt in turn. */
 int plan_log_group_up(struct appliance *a, unsigned int i, struct strake_drive **members, unsigned int n);
 int plan_log_volume_up(struct appliance *a, unsigned int i, const uint8_t *uuid);
-/** The `seal` that the volumes of a group share, made and opened for the first of them. */
+/** The `seal` that the volumes of a group share, made and opened for the first of them. a->err has the place. */
 int plan_seal_up(struct appliance *a, const struct conf_volume *v, const struct conf_stage *s,
 		 struct strake_stage **out);
-void plan_seals_down(struct appliance *a);
+/** Keys and openings that no data needs are forgotten beside the traffic; before the stores go that ends. */
+void plan_tidies_up(struct appliance *a);
+void plan_tidies_down(struct appliance *a);
 
 #endif /* PLAN_H */

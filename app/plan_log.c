@@ -326,28 +326,70 @@ plan_seal_up(struct appliance *a, const struct conf_volume *v, const struct conf
 	if (*out != NULL)
 		return 0;
 	snprintf(name, sizeof(name), "%s.seal", v->group->name);
-	ret = strake_stage_create(out, strake_stage_find("seal"), name, s->values, s->cpu, a->err, sizeof(a->err));
-	if (ret < 0)
-		return ret;
-	a->seals[g] = *out;
-	memcpy(notes.uuid, sp->uuid, sizeof(notes.uuid));
-	ret = gcm_open(*out, &notes, why, sizeof(why));
+	ret = strake_stage_create(out, strake_stage_find("seal"), name, s->values, s->cpu, why, sizeof(why));
+	if (ret == 0) {
+		a->seals[g] = *out;
+		memcpy(notes.uuid, sp->uuid, sizeof(notes.uuid));
+		ret = gcm_open(*out, &notes, why, sizeof(why));
+	}
 	if (ret < 0)
 		snprintf(a->err, sizeof(a->err), "%s:%u: group \"%s\": %s", a->conf->file, s->line, v->group->name,
 			 why);
-	else
-		a->tidies[g] = keys_tidy_begin(a->stores[g], *out, KEYS_TIDY_FROM);
+	return ret;
+}
+
+/* Before the stores are opened: with another key than it was written with, nothing of a store is touched. */
+int
+plan_keys_up(struct appliance *a)
+{
+	int ret = 0;
+
+	a->seals = calloc(a->conf->n_groups + 1, sizeof(*a->seals));
+	a->tidies = calloc(a->conf->n_groups + 1, sizeof(*a->tidies));
+	if (a->seals == NULL || a->tidies == NULL)
+		ret = -ENOMEM;
+	for (unsigned int i = 0; ret == 0 && i < a->conf->n_volumes; i++) {
+		const struct conf_volume *v = &a->conf->volumes[i];
+		const struct conf_stage *s = plan_volume_is_log(v) ? stage_of(v, "seal") : NULL;
+		struct strake_stage *seal;
+
+		if (s != NULL)
+			ret = plan_seal_up(a, v, s, &seal);
+	}
+	if (ret < 0)
+		plan_keys_down(a);
 	return ret;
 }
 
 /* After the volumes and their chains; a stage that goes closes its keys. */
 void
-plan_seals_down(struct appliance *a)
+plan_keys_down(struct appliance *a)
+{
+	for (unsigned int g = 0; a->seals != NULL && g < a->conf->n_groups; g++) {
+		if (a->seals[g] != NULL)
+			strake_stage_destroy(a->seals[g]);
+	}
+	free(a->seals);
+	free(a->tidies);
+	a->seals = NULL;
+	a->tidies = NULL;
+}
+
+void
+plan_tidies_up(struct appliance *a)
+{
+	for (unsigned int g = 0; g < a->conf->n_groups; g++) {
+		if (a->seals[g] != NULL)
+			a->tidies[g] = keys_tidy_begin(a->stores[g], a->seals[g], KEYS_TIDY_FROM);
+	}
+}
+
+void
+plan_tidies_down(struct appliance *a)
 {
 	for (unsigned int g = 0; g < a->conf->n_groups; g++) {
 		keys_tidy_end(a->tidies[g]);
-		if (a->seals[g] != NULL)
-			strake_stage_destroy(a->seals[g]);
+		a->tidies[g] = NULL;
 	}
 }
 

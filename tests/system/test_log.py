@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Log volumes over the kernel's sockets: four files, three parts of data and one of parity, all stages."""
 
+import ctypes
 import json
 import os
 import subprocess
 import sys
 import time
 
-from harness import NQN, STRAKE, STRAKECTL, check, main, until
+from harness import NQN, STRAKE, STRAKECTL, Skip, check, main, until
 
 KEY = os.urandom(32)
 SEAL = "seal: {key_file: v.key}"
@@ -372,6 +373,37 @@ def case_another_key_is_refused(b):
     status, said = a.fails()
     check(status == 3 and "strake.yaml:" in said and "key" in said, said)
     b.write("v.key", KEY, 0o600)
+    a.start()
+    c.run("verify", "--length", "4M", "--seed", "1", "--read-only")
+    a.stop()
+
+
+def keyring(name, key):
+    """A key in a session keyring of our own, which the appliance inherits."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for number, *args in ((250, 1, None),  # keyctl: join a new session keyring
+                          (248, b"user", name.encode(), key, ctypes.c_size_t(len(key)), -3)):  # add_key to it
+        if libc.syscall(number, *args) < 0:
+            raise Skip(f"no keys can be kept in this kernel: {os.strerror(ctypes.get_errno())}")
+
+
+def case_the_key_lies_in_the_kernels_keyring(b):
+    keyring("strake-test", KEY)
+    a = b.appliance(conf(b, stages="[dedup, compress, seal: {keyring: strake-test}]")).start()
+    c = b.client()
+    c.run("verify", "--length", "4M", "--seed", "1")
+    a.stop()
+    b.fsck()
+    # Beyond the superblocks, which tell who is there, all is as it was.
+    def beyond():
+        return [d[1 << 20:] for d in drives(b)]
+    before = beyond()
+    for name, key in (("strake-test", os.urandom(32)), ("another", KEY), ("strake-test", b"short")):
+        keyring(name, key)
+        status, said = a.fails()
+        check(status == 3 and "strake.yaml:" in said and "key" in said, said)
+        check(before == beyond(), "something was written")
+    keyring("strake-test", KEY)
     a.start()
     c.run("verify", "--length", "4M", "--seed", "1", "--read-only")
     a.stop()
