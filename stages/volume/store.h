@@ -13,7 +13,8 @@
  *
  * - Appending a change to the log and making it in the map are one step, so lsn order is the order of changes, and
  *   playing any part of the log that has no gap *within what one flush covered* gives the same map.
- * - A segment that was emptied is written anew only after a checkpoint that began after it was emptied is durable.
+ * - A segment that was emptied is written anew only after a checkpoint that began after it was emptied is durable; or,
+ * if nothing in it is younger than the last checkpoint, after all that emptied it is durable.
  *
  * Replay tolerates gaps among what was never flushed: each record carries what it depended on, and is dropped when that
  * is not so.
@@ -54,15 +55,17 @@ enum store_seg_state {
 struct store;
 
 struct store_seg {
-	struct log_segment d;  /* d.state: enum store_seg_state */
-	uint32_t readers;      /* reads under way */
-	uint32_t record_bytes; /* not counted as dead blocks yet */
-	uint32_t rows;	       /* written or under way */
-	uint64_t first_row;    /* of its stream: the ordinal of its row 0 */
-	uint64_t born, closed; /* serials, which are the clock of age; 0: before the store was opened */
-	bool due;	       /* to be listed by what is under way */
-	bool listed;	       /* in st->ready, unopened */
-	bool blank;	       /* deallocated since it was last written */
+	struct log_segment d;	      /* d.state: enum store_seg_state */
+	uint32_t readers;	      /* reads under way */
+	uint32_t record_bytes;	      /* not counted as dead blocks yet */
+	uint32_t rows;		      /* written or under way */
+	uint64_t first_row;	      /* of its stream: the ordinal of its row 0 */
+	uint64_t born, closed;	      /* serials, which are the clock of age; 0: before the store was opened */
+	uint64_t after;		      /* its pages are dirty: let be until this checkpoint has ended */
+	uint64_t emptied[STORE_META]; /* when drained: what emptied it lies in rows before these */
+	bool due;		      /* to be listed by what is under way */
+	bool listed;		      /* in st->ready, unopened */
+	bool blank;		      /* deallocated since it was last written */
 };
 
 /* A row in memory. */
@@ -187,6 +190,8 @@ enum store_ckpt_state {
 struct store_ckpt {
 	uint8_t state;
 	bool wanted, list_wanted;
+	bool starved;	       /* if no list helps, nothing goes on without a checkpoint */
+	bool futile;	       /* and that would not help either */
 	bool list_only;	       /* the one under way is the last checkpoint with a longer list */
 	bool clean;	       /* nothing will be appended any more: nothing to replay */
 	bool sync_over;	       /* the barrier was met */
@@ -231,9 +236,11 @@ struct store {
 	uint64_t life;	 /* serials that pass while a segment of hot writes lives, on average; 0: not known yet */
 
 	struct store_seg *seg;
-	uint32_t n_seg, n_free, n_drained;
-	uint32_t reserve; /* free segments that only collection and checkpoints may open */
-	uint32_t *ready;  /* segments a durable superblock names to be opened, in order */
+	uint32_t n_seg, n_free;
+	uint32_t n_drained, n_drained_map; /* all, and those of the map among them */
+	uint32_t reserve;		   /* free segments that only collection and checkpoints may open */
+	int64_t credit;			   /* bytes that hosts may append before collection has come further */
+	uint32_t *ready;		   /* segments a durable superblock names to be opened, in order */
 	uint32_t n_ready, ready_at;
 	uint32_t *since; /* opened since the checkpoint under way, or the last, began */
 	uint32_t n_since;
@@ -318,9 +325,8 @@ bool store_durable(const struct store *st, uint64_t place);
 /** Have everything appended to the streams in @p mask so far made durable, by intents where that is cheap and @p
  * intents says so. b->done and b->arg are set; done is called later, never from inside. */
 void store_sync(struct store *st, struct store_barrier *b, unsigned int mask, bool intents);
-/** The same, but rows are not closed for it: they fill up first, or are pushed. */
-void store_sync_rows(struct store *st, struct store_barrier *b, unsigned int mask);
-void store_sync_push(struct store *st, const struct store_barrier *b);
+/** Have the rows before b->row[] made durable, all of which are given to the space. */
+void store_sync_rows(struct store *st, struct store_barrier *b);
 /** Carry on with barriers. */
 uint32_t store_sync_poll(struct store *st);
 /** The intents' ring begins anew. */
@@ -345,11 +351,19 @@ uint32_t store_seg_victim(struct store *st);
 /** Segments kept for a checkpoint; listed and unopened; free for hosts (may be less than none). */
 uint32_t store_seg_keep_meta(const struct store *st);
 bool store_seg_meta_short(struct store *st, unsigned int stream);
+/** Segments that a checkpoint of so many pages takes. */
+uint32_t store_seg_pages(const struct store *st, uint64_t pages);
 uint32_t store_seg_target(const struct store *st);
 /** Is there room for a checkpoint now? */
 bool store_seg_meta_fits(const struct store *st);
 uint32_t store_seg_ready(const struct store *st);
 int64_t store_seg_spare(const struct store *st);
+/** The same, and those that are empty. */
+int64_t store_seg_level(const struct store *st);
+/** Collection has dealt with so many bytes: hosts may append some more. */
+void store_seg_walked(struct store *st, uint32_t bytes);
+/** Are there not more than @p n listed that hosts may open? */
+bool store_seg_short(const struct store *st, uint32_t n);
 
 /* --- changes of the map (store_commit.c) ------------------------------------------------------------------------- */
 
@@ -404,12 +418,17 @@ void store_ckpt_fini(struct store *st);
 void store_ckpt_want(struct store *st);
 /** Segments to open are wanted: by a longer list if that is enough, else by a checkpoint. */
 void store_ckpt_want_list(struct store *st);
+/** The same, by one who cannot go on without. */
+void store_ckpt_want_starved(struct store *st);
 uint32_t store_ckpt_poll(struct store *st, uint64_t now);
 
 int store_gc_init(struct store *st);
 void store_gc_fini(struct store *st);
 uint32_t store_gc_poll(struct store *st, uint64_t now);
+/** Between two segments, or at rest. */
 bool store_gc_idle(const struct store *st);
+/** There is nothing to collect, or nothing that can be. */
+bool store_gc_rests(const struct store *st);
 
 /** Count a chunk that is appended while the store looks which keys are in use. */
 void store_seals_note(struct store_seals_walk *s, const struct strake_seal *seal);

@@ -12,8 +12,9 @@
  *     note    the superblock: from here on it counts
  *     free    segments that were empty at begin are deallocated, and may be opened, as the superblock says
  *
- * Between checkpoints the list of segments that may be opened can grow (sync, note, free) by those that are free and
- * were not listed yet.
+ * Between checkpoints only the list of segments that may be opened grows (sync, note, free): a segment that was closed
+ * when the last checkpoint began and is empty now is not needed by it, once all that emptied it is durable, because
+ * what is played after the checkpoint takes away every entry that points there.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,12 @@ store_ckpt_want_list(struct store *st)
 	st->ckpt.list_wanted = true;
 }
 
+void
+store_ckpt_want_starved(struct store *st)
+{
+	st->ckpt.list_wanted = st->ckpt.starved = true;
+}
+
 /* --- begin ------------------------------------------------------------------------------------------------------- */
 
 static uint64_t
@@ -88,7 +95,7 @@ begin(struct store *st, uint64_t now)
 
 	if (map_checkpoint_begin(st->map) < 0)
 		return;
-	c->wanted = c->list_wanted = c->list_only = false;
+	c->wanted = c->list_wanted = c->starved = c->futile = c->list_only = false;
 	c->t_begin = now;
 	c->begun++;
 	c->log_bytes = log_bytes(st);
@@ -113,25 +120,93 @@ begin(struct store *st, uint64_t now)
 	c->state = STORE_CKPT_PAGES;
 }
 
-static void
-list_begin(struct store *st)
+/* Empty now, and in no need since the last checkpoint began: nothing in it was written after that. */
+static bool
+list_may(const struct store *st, uint32_t i)
+{
+	const struct store_seg *s = &st->seg[i];
+	const struct log_segment *then = &st->ckpt.table[i];
+
+	if (s->d.state == STORE_SEG_FREE)
+		return !s->listed;
+	return s->d.state == STORE_SEG_DRAINED && s->d.stream != STORE_META && s->readers == 0 &&
+	       then->gen == s->d.gen && then->state != STORE_SEG_OPEN && then->state != STORE_SEG_FREE;
+}
+
+/* All rows with what emptied it are full, and given to the space. */
+static bool
+ripe(const struct store *st, uint32_t i)
+{
+	for (unsigned int s = 0; s < STORE_META; s++) {
+		if (st->seg[i].d.state == STORE_SEG_DRAINED && st->seg[i].emptied[s] > st->out[s].given)
+			return false;
+	}
+	return true;
+}
+
+/* Which segments, and what has to be durable first. @return how many. */
+static uint32_t
+list_choose(struct store *st, bool push)
 {
 	struct store_ckpt *c = &st->ckpt;
 	uint32_t n = 0;
 
-	c->list_wanted = false;
+	memset(c->barrier.row, 0, sizeof(c->barrier.row));
+	for (uint32_t i = 0; i < st->n_seg; i++) {
+		struct store_seg *s = &st->seg[i];
+
+		s->due = list_may(st, i) && (push || ripe(st, i));
+		n += s->due;
+		for (unsigned int k = 0; s->due && k < STORE_META; k++)
+			c->barrier.row[k] = RTE_MAX(c->barrier.row[k], s->emptied[k]);
+	}
+	for (unsigned int k = 0; k < STORE_META; k++) {
+		if (c->barrier.row[k] > st->out[k].given)
+			store_row_close(st, k);
+	}
+	return n;
+}
+
+/* Would a checkpoint leave more room than it takes? Segments of the map that are empty are worth one only if they are
+ * more than checkpoints leave behind as they go. */
+static bool
+pays(const struct store *st)
+{
+	uint32_t empty = 0, map = 0;
+	uint64_t pages = 0;
+
+	for (uint32_t i = 0; i < st->n_seg; i++) {
+		const struct log_segment *d = &st->seg[i].d;
+
+		if (d->stream == STORE_META && d->state != STORE_SEG_FREE) {
+			map++;
+			pages += d->live;
+		} else {
+			empty += d->state == STORE_SEG_DRAINED;
+		}
+	}
+	return empty > 0 || map > 2 * store_seg_pages(st, pages) + 2 ||
+	       store_seg_pages(st, map_stats(st->map)->dirty) > 1;
+}
+
+static void
+list_begin(struct store *st)
+{
+	struct store_ckpt *c = &st->ckpt;
+	bool starved = c->starved;
+
+	c->list_wanted = c->starved = false;
 	if (st->n_since + store_seg_ready(st) >= LOG_SUPER_NEXT - LOG_STREAMS) {
 		c->wanted = true;
 		return;
 	}
-	for (uint32_t i = 0; i < st->n_seg; i++) {
-		st->seg[i].due = false;
-		n += st->seg[i].d.state == STORE_SEG_FREE && !st->seg[i].listed;
-	}
-	if (n == 0 || !st->open) {
-		c->wanted = c->wanted || st->n_drained > 0;
+	if (!st->open || list_choose(st, starved || store_seg_short(st, 0)) == 0) {
+		starved = starved || (st->n_drained > 0 && store_seg_short(st, 0));
+		c->wanted = c->wanted || (starved && pays(st));
+		c->futile = starved && !(c->wanted && store_seg_meta_fits(st));
 		return;
 	}
+	c->futile = false;
 	c->list_only = true;
 	c->since_mark = 0;
 	c->state = STORE_CKPT_SYNC;
@@ -317,6 +392,7 @@ list_seg(struct store *st, uint32_t i)
 
 	if (s->d.state == STORE_SEG_DRAINED) {
 		st->n_drained--;
+		st->n_drained_map -= s->d.stream == STORE_META;
 		st->n_free++;
 		st->all_blocks -= s->d.stream == STORE_META ? 0 : s->d.blocks;
 		s->d.state = STORE_SEG_FREE;
@@ -396,17 +472,13 @@ store_ckpt_poll(struct store *st, uint64_t now)
 			c->barrier.arg = st;
 			c->barrier.done = synced;
 			if (c->list_only)
-				store_sync_rows(st, &c->barrier, STORE_HOST_STREAMS | STORE_GC_STREAMS);
+				store_sync_rows(st, &c->barrier);
 			else
 				store_sync(st, &c->barrier, (1u << LOG_STREAMS) - 1, false);
 			return 1;
 		}
-		if (!c->sync_over) {
-			/* Rows are let fill up, unless somebody waits for what is listed, or for the checkpoint. */
-			if (c->list_only && (c->wanted || st->waits != NULL || store_seg_spare(st) <= 0))
-				store_sync_push(st, &c->barrier);
+		if (!c->sync_over)
 			return 0;
-		}
 		c->barrier.arg = NULL;
 		return note_step(st);
 	case STORE_CKPT_FREE:

@@ -35,8 +35,10 @@ struct store_gc {
 	uint8_t state;
 	bool waiting;	     /* for a page of the map */
 	bool bad;	     /* something of the victim cannot be moved */
+	int error;	     /* of a page of the map that was waited for */
 	bool unread;	     /* the space could not read it just now */
 	bool room;	     /* there was some for all that had to move */
+	bool rests;	     /* nothing to do, or nothing that could be done */
 	uint64_t not_before; /* ns */
 	uint32_t victim, walks;
 	struct store_walk walk;
@@ -54,6 +56,7 @@ store_gc_init(struct store *st)
 	if (g == NULL)
 		return -ENOMEM;
 	g->st = st;
+	g->rests = true;
 	g->shares = calloc(SHARES_MAX, sizeof(*g->shares));
 	st->gc = g;
 	return g->shares != NULL ? store_repacks_init(st) : -ENOMEM;
@@ -77,14 +80,19 @@ store_gc_idle(const struct store *st)
 	return st->gc->state == GC_IDLE;
 }
 
+bool
+store_gc_rests(const struct store *st)
+{
+	return st->gc->rests;
+}
+
 static void
 wake(struct map_wait *w, int status)
 {
 	struct store_gc *g = RTE_PTR_SUB(w, offsetof(struct store_gc, wait));
 
 	g->waiting = false;
-	if (status < 0)
-		g->bad = true;
+	g->error = status;
 }
 
 static struct map_wait *
@@ -101,15 +109,20 @@ static void
 choose(struct store_gc *g)
 {
 	struct store *st = g->st;
-	bool enough = store_seg_spare(st) + st->n_drained >= (int64_t)store_seg_target(st);
+	bool enough = store_seg_level(st) >= (int64_t)store_seg_target(st);
 	uint32_t v;
 
+	g->rests = true;
 	if (enough && !st->suspects)
 		return;
 	v = store_seg_victim(st);
 	st->suspects = st->suspects && v != STORE_NONE && st->seg[v].d.state == STORE_SEG_SUSPECT;
+	/* What is dirty may be all that lives in segments of the map. */
+	if (v == STORE_NONE && !enough && map_stats(st->map)->dirty > 0 && store_room(st, STORE_GC, LOG_CHUNK_MAX) == 0)
+		store_ckpt_want_starved(st);
 	if (v == STORE_NONE || (enough && !st->suspects))
 		return;
+	g->rests = st->ckpt.futile = false;
 	g->victim = v;
 	g->walks = 0;
 	g->room = true;
@@ -146,9 +159,11 @@ shares_step(struct store_gc *g)
 		if (e[i].idx % 2 == 0 && log_entry_seg(e[i].value) == g->victim && g->n_shares < SHARES_MAX)
 			g->shares[g->n_shares++] = (struct gc_share){e[i].value, e[i].idx / 2};
 	}
-	if (n < 0)
-		g->bad = true;
-	if (n < 0 || g->share_at >= end) {
+	if (n < 0) {
+		g->error = n;
+		return 1;
+	}
+	if (g->share_at >= end) {
 		qsort(g->shares, g->n_shares, sizeof(*g->shares), by_place);
 		g->pages = 0;
 		store_walk_begin(&g->walk, st, g->victim, st->seg[g->victim].d.gen, 0,
@@ -233,6 +248,17 @@ page_step(struct store_gc *g, const struct log_head *h, const uint8_t *chunk)
 	return ret < 0 ? ret : 0;
 }
 
+/* A page that cannot be read: the victim is left alone, for now or for good. */
+static uint32_t
+page_lost(struct store_gc *g)
+{
+	g->bad = g->bad || g->error == -EBADMSG;
+	g->unread = !g->bad;
+	g->error = 0;
+	g->state = GC_END;
+	return 1;
+}
+
 static uint32_t
 walk_step(struct store_gc *g)
 {
@@ -267,6 +293,7 @@ walk_step(struct store_gc *g)
 		return 0;
 	g->bad = g->bad || ret < 0;
 	store_walk_next(&g->walk, &h);
+	store_seg_walked(st, h.bytes);
 	return 1;
 }
 
@@ -299,12 +326,14 @@ end_step(struct store_gc *g)
 	}
 	s->readers--;
 	g->state = GC_IDLE;
-	if (s->d.stream == STORE_META && g->pages > 0 && !g->bad)
-		store_ckpt_want(st);
-	else if (g->bad || (s->d.stream != STORE_META && s->d.live > 0))
+	if (s->d.stream == STORE_META && g->pages > 0 && !g->bad) {
+		/* The next checkpoint moves them. */
+		s->after = st->ckpt.begun + 1;
+	} else if (g->bad || (s->d.stream != STORE_META && s->d.live > 0)) {
 		s->d.state = STORE_SEG_BAD;
-	else
+	} else {
 		store_seg_drained(st, g->victim);
+	}
 	g->bad = false;
 }
 
@@ -316,8 +345,12 @@ store_gc_poll(struct store *st, uint64_t now)
 
 	if (st->failed != 0 || st->replay != NULL || g->waiting)
 		return work;
-	if (g->state == GC_IDLE && !st->closing && now >= g->not_before)
+	if (g->state == GC_IDLE && (st->closing || now < g->not_before))
+		g->rests = true;
+	else if (g->state == GC_IDLE)
 		choose(g);
+	if (g->error < 0)
+		return work + page_lost(g);
 	switch (g->state) {
 	case GC_SHARES:
 		return work + shares_step(g);

@@ -269,6 +269,8 @@ store_room(struct store *st, unsigned int stream, uint32_t bytes)
 
 	if (unlikely(st->failed != 0))
 		return st->failed;
+	if (1u << stream & STORE_HOST_STREAMS && st->credit <= 0 && !st->trimming && unlikely(!store_gc_rests(st)))
+		return -EBUSY;
 	if (st->n_row_free < keep + 2 || (stream != STORE_META && unlikely(store_seg_meta_short(st, stream))))
 		return -EBUSY;
 	if (likely(fits_seg(st, &st->out[stream], bytes)))
@@ -373,6 +375,8 @@ store_append(struct store *st, unsigned int stream, struct log_head *h, struct s
 	o->logged = RTE_MAX(o->logged, o->safe);
 	blocks_add(st, h->seg, h->kind, h->kind == LOG_RECORDS ? h->bytes : h->seal.blocks);
 	st->stats.appended[stream] += h->bytes;
+	if (1u << stream & STORE_HOST_STREAMS)
+		st->credit -= h->bytes;
 	return log_direct(h->seg, h->off, h->bytes, 0);
 }
 

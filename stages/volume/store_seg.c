@@ -31,11 +31,13 @@ pages_bytes(const struct store *st, uint64_t pages)
 	return pages * (MAP_IMAGE_BYTES + LOG_GRAIN) + (uint64_t)st->n_seg * LOG_TABLE_ENTRY + LOG_CHUNK_MAX;
 }
 
-static uint32_t
-pages_segs(const struct store *st, uint64_t pages)
+uint32_t
+store_seg_pages(const struct store *st, uint64_t pages)
 {
 	return (uint32_t)(pages_bytes(st, pages) / (st->seg_bytes - LOG_CHUNK_MAX)) + 1;
 }
+
+static void list_in_time(struct store *st);
 
 #define SPARE 3 /* for a checkpoint that frees nothing, and for what recovery takes out of intents */
 
@@ -43,7 +45,7 @@ pages_segs(const struct store *st, uint64_t pages)
 uint32_t
 store_seg_keep_meta(const struct store *st)
 {
-	return pages_segs(st, map_stats(st->map)->dirty) + SPARE;
+	return store_seg_pages(st, map_stats(st->map)->dirty) + SPARE;
 }
 
 bool
@@ -63,10 +65,11 @@ store_seg_meta_short(struct store *st, unsigned int stream)
 
 	if (likely(store_seg_ready(st) >= need) || st->replay != NULL)
 		return false;
-	if (map_stats(st->map)->dirty > 0)
-		store_ckpt_want(st);
+	/* Hosts wait while collection goes on. */
+	if (1u << stream & STORE_GC_STREAMS || store_gc_rests(st))
+		store_ckpt_want_starved(st);
 	else
-		store_ckpt_want_list(st);
+		list_in_time(st);
 	return true;
 }
 
@@ -98,11 +101,56 @@ store_seg_spare(const struct store *st)
 	return (int64_t)st->n_free - kept(st, STORE_HOT);
 }
 
+int64_t
+store_seg_level(const struct store *st)
+{
+	return store_seg_spare(st) + st->n_drained - st->n_drained_map;
+}
+
+bool
+store_seg_short(const struct store *st, uint32_t n)
+{
+	return store_seg_ready(st) <= kept(st, STORE_HOT) + n;
+}
+
 /* Segments that collection keeps free, or empty, for hosts. */
 uint32_t
 store_seg_target(const struct store *st)
 {
-	return RTE_MAX(4u, st->n_seg / 64);
+	uint32_t few = RTE_MIN(st->n_seg / 64, 8u), many = RTE_MIN(st->n_seg / 256, 64u);
+
+	few = RTE_MAX(few, 4u);
+	return RTE_MAX(few, many);
+}
+
+/*
+ * While fewer are free than should be, hosts may append only some of what collection walks over: the fewer, the less.
+ * So they meet at a number that lasts, and hosts are slowed down, not stopped for a segment at a time.
+ */
+void
+store_seg_walked(struct store *st, uint32_t bytes)
+{
+	int64_t level = store_seg_level(st), target = store_seg_target(st);
+
+	level = RTE_MAX(level, (int64_t)0);
+	level = RTE_MIN(level, target);
+	st->credit = RTE_MIN(st->credit + bytes * level / (2 * target), (int64_t)st->seg_bytes);
+}
+
+/*
+ * When half of those are used up, some are listed at once: a list writes the superblock. Only if nothing goes on
+ * without are rows given up half empty for it.
+ */
+static void
+list_in_time(struct store *st)
+{
+	uint32_t unlisted = st->n_free - store_seg_ready(st) + st->n_drained - st->n_drained_map;
+	uint32_t target = store_seg_target(st);
+
+	if (store_seg_short(st, 0) && store_gc_rests(st))
+		store_ckpt_want_starved(st);
+	else if (store_seg_short(st, target / 2) && unlisted >= target / 4)
+		store_ckpt_want_list(st);
 }
 
 int
@@ -112,7 +160,10 @@ store_seg_may_open(struct store *st, unsigned int stream)
 
 	if (store_seg_ready(st) > keep && st->n_since < 2 * LOG_SUPER_NEXT)
 		return 0;
-	store_ckpt_want_list(st);
+	if (1u << stream & STORE_HOST_STREAMS && !st->trimming)
+		list_in_time(st);
+	else
+		store_ckpt_want_starved(st);
 	return -EBUSY;
 }
 
@@ -133,14 +184,14 @@ store_seg_open(struct store *st, unsigned int stream)
 	s->listed = false;
 	s->blank = false;
 	s->record_bytes = 0;
+	s->after = 0;
 	s->born = st->serial;
 	s->first_row = o->given;
 	o->seg = seg;
 	o->off = o->safe = o->logged = 0;
 	if (1u << stream & STORE_HOST_STREAMS)
 		store_look(st);
-	if ((int64_t)store_seg_ready(st) <= kept(st, STORE_HOT) + store_seg_target(st) / 2)
-		store_ckpt_want_list(st);
+	list_in_time(st);
 }
 
 void
@@ -154,10 +205,13 @@ store_seg_drained(struct store *st, uint32_t seg)
 
 		st->life = st->life == 0 ? life : st->life - st->life / 16 + life / 16;
 	}
+	for (unsigned int i = 0; i < STORE_META; i++)
+		s->emptied[i] = st->out[i].given + (st->out[i].row != NULL);
 	st->n_drained++;
+	st->n_drained_map += s->d.stream == STORE_META;
+	st->ckpt.futile = false;
 	st->stats.collected++;
-	if ((int64_t)store_seg_ready(st) <= kept(st, STORE_HOT) + store_seg_target(st) / 2)
-		store_ckpt_want_list(st);
+	list_in_time(st);
 }
 
 /* Segments that would be full if each held nothing but what is needed. */
@@ -189,7 +243,8 @@ share_needed(const struct store *st)
 			pages += st->seg[i].d.live;
 	}
 	/* The map as it lies, and once more what of it a checkpoint may write anew; and those that are open. */
-	room = (double)st->n_seg - pages_segs(st, pages) - pages_segs(st, RTE_MIN(pages + m->dirty, m->dirty_max)) - 8;
+	room = (double)st->n_seg - store_seg_pages(st, pages) -
+	       store_seg_pages(st, RTE_MIN(pages + m->dirty, m->dirty_max)) - 8;
 	room *= 0.94;
 	return room > 0 ? needed(st) / room : 2;
 }
@@ -260,7 +315,8 @@ store_seg_victim(struct store *st)
 	for (uint32_t i = 0; i < st->n_seg; i++) {
 		const struct store_seg *s = &st->seg[i];
 
-		if ((s->d.state != STORE_SEG_CLOSED && s->d.state != STORE_SEG_SUSPECT) || s->readers > 0)
+		if ((s->d.state != STORE_SEG_CLOSED && s->d.state != STORE_SEG_SUSPECT) || s->readers > 0 ||
+		    s->after > st->ckpt.ended)
 			continue;
 		/* Its last rows are still under way. */
 		if (s->first_row + s->rows > st->out[s->d.stream].written)
@@ -279,7 +335,5 @@ store_seg_victim(struct store *st)
 bool
 store_stuck(struct store *st)
 {
-	return store_seg_spare(st) <= 0 && st->n_drained == 0 && store_gc_idle(st) &&
-	       store_seg_victim(st) == STORE_NONE && st->ckpt.state == STORE_CKPT_IDLE && !st->ckpt.wanted &&
-	       !st->ckpt.list_wanted;
+	return store_seg_short(st, 0) && store_gc_rests(st) && st->ckpt.state == STORE_CKPT_IDLE && st->ckpt.futile;
 }

@@ -178,23 +178,12 @@ store_sync(struct store *st, struct store_barrier *b, unsigned int mask, bool in
 }
 
 void
-store_sync_rows(struct store *st, struct store_barrier *b, unsigned int mask)
+store_sync_rows(struct store *st, struct store_barrier *b)
 {
 	b->next = NULL;
 	b->intent = 0;
-	for (unsigned int s = 0; s < LOG_STREAMS; s++)
-		b->row[s] = mask & 1u << s ? st->out[s].given + (st->out[s].row != NULL) : 0;
 	*st->barriers_end = b;
 	st->barriers_end = &b->next;
-}
-
-void
-store_sync_push(struct store *st, const struct store_barrier *b)
-{
-	for (unsigned int s = 0; s < LOG_STREAMS; s++) {
-		if (st->out[s].row != NULL && st->out[s].given < b->row[s])
-			store_row_close(st, s);
-	}
 }
 
 static void
