@@ -375,7 +375,7 @@ store_append(struct store *st, unsigned int stream, struct log_head *h, struct s
 	o->logged = RTE_MAX(o->logged, o->safe);
 	blocks_add(st, h->seg, h->kind, h->kind == LOG_RECORDS ? h->bytes : h->seal.blocks);
 	st->stats.appended[stream] += h->bytes;
-	if (1u << stream & STORE_HOST_STREAMS)
+	if (1u << stream & STORE_HOST_STREAMS && !store_gc_rests(st))
 		st->credit -= h->bytes;
 	return log_direct(h->seg, h->off, h->bytes, 0);
 }
