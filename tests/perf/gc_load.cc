@@ -29,15 +29,21 @@ extern "C" {
 namespace
 {
 
-constexpr uint32_t kRow = 65536, kRows = 8, kSegments = 1024, kBlock = 4096;
-constexpr uint64_t kSpace = (uint64_t)kRow * kRows * kSegments;
+constexpr uint32_t kRow = 65536, kRows = 8, kBlock = 4096;
+uint32_t segments = 4096;
 constexpr uint64_t kOpNs = 10000, kNsPerKib = 1000, kTurnNs = 5000; /* of the drives together: 1 GB/s */
+
+uint64_t
+space_bytes()
+{
+	return (uint64_t)kRow * kRows * segments;
+}
 
 /* Segments in memory; one thing after the other, by virtual time. */
 class MemorySpace
 {
       public:
-	MemorySpace() : rows((size_t)kSegments * kRows)
+	MemorySpace() : rows((size_t)segments * kRows)
 	{
 		grip.self = this;
 		strake_space &sp = grip.sp;
@@ -50,7 +56,7 @@ class MemorySpace
 		sp.unit = kRow / 4;
 		sp.rows = kRows;
 		sp.row_bytes = kRow;
-		sp.segments = kSegments;
+		sp.segments = segments;
 		sp.block = 4096;
 		sp.intent_bytes = 1u << 20;
 		sp.note_bytes = 1u << 20;
@@ -96,6 +102,11 @@ class MemorySpace
 	std::vector<uint8_t> note;
 	std::deque<Op> queue;
 	uint64_t busy = 0;
+
+      public:
+	uint64_t noted = 0; /* bytes of superblocks */
+
+      private:
 	static const strake_space_ops ops;
 
 	static MemorySpace *
@@ -184,6 +195,7 @@ class MemorySpace
 	note_write(strake_space *sp, unsigned, const void *data, uint32_t len)
 	{
 		of(sp)->note.assign((const uint8_t *)data, (const uint8_t *)data + len);
+		of(sp)->noted += RTE_ALIGN_CEIL(len, kBlock);
 		return 0;
 	}
 
@@ -206,6 +218,11 @@ clock_ns()
 {
 	return now_ns += kTurnNs;
 }
+
+struct Written {
+	store_stats stats;
+	uint64_t noted;
+};
 
 struct Host {
 	MemorySpace space;
@@ -311,6 +328,12 @@ struct Host {
 		strake_req_submit(&req, 1);
 	}
 
+	Written
+	written() const
+	{
+		return {st->stats, space.noted};
+	}
+
 	void
 	drain(uint64_t left = 0)
 	{
@@ -329,42 +352,54 @@ struct Host {
 	}
 };
 
+/* What was written for each byte of the host. */
 void
-report(const char *name, const store_stats &a, const store_stats &b)
+report(const char *name, const Written &a, const Written &b)
 {
-	double host = (double)(b.host_blocks - a.host_blocks) * kBlock;
+	const store_stats &s = a.stats, &t = b.stats;
+	double host = (double)(t.host_blocks - s.host_blocks) * kBlock;
 	auto part = [&](uint64_t now, uint64_t then) { return (double)(now - then) / host; };
 	double data =
-		part(b.appended[STORE_HOT] + b.appended[STORE_COLD], a.appended[STORE_HOT] + a.appended[STORE_COLD]);
-	double gc = part(b.appended[STORE_WARM] + b.appended[STORE_GC], a.appended[STORE_WARM] + a.appended[STORE_GC]);
-	double meta = part(b.appended[STORE_META], a.appended[STORE_META]);
-	double padded = part(b.padded, a.padded), intents = part(b.intent_bytes, a.intent_bytes);
+		part(t.appended[STORE_HOT] + t.appended[STORE_COLD], s.appended[STORE_HOT] + s.appended[STORE_COLD]);
+	double gc = part(t.appended[STORE_WARM] + t.appended[STORE_GC], s.appended[STORE_WARM] + s.appended[STORE_GC]);
+	double map = part(t.appended[STORE_META] + b.noted, s.appended[STORE_META] + a.noted);
+	double padded = part(t.padded, s.padded), intents = part(t.intent_bytes, s.intent_bytes);
 
 	printf("| %s | %.2f | %.3f | %.3f | %.3f | %.3f | %.3f | **%.2f** | %" PRIu64 " | %" PRIu64 " |\n", name,
-	       host / (double)kSpace, data, gc, meta, padded, intents, data + gc + meta + padded + intents,
-	       b.checkpoints - a.checkpoints, b.lists - a.lists);
+	       host / (double)space_bytes(), data, gc, map, padded, intents, data + gc + map + padded + intents,
+	       t.checkpoints - s.checkpoints, t.lists - s.lists);
 	fflush(stdout);
 }
 
-void
-overwrite(Host &h, bool skewed, double spaces, const char *name)
+/* Times over the space; @return ns for each write after the first time. */
+uint64_t
+overwrite(Host &h, bool skewed, unsigned times)
 {
-	store_stats before = h.st->stats;
-	uint64_t n = (uint64_t)(spaces * (double)(kSpace / kBlock));
+	uint64_t n = space_bytes() / kBlock, begun = 0;
+	Written first = h.written();
+	char name[32];
 
-	for (uint64_t i = 0; i < n; i++) {
-		h.drain(31);
-		h.submit(STRAKE_OP_WRITE, h.pick(skewed), 1);
+	for (unsigned t = 1; t <= times; t++) {
+		Written before = h.written();
+
+		for (uint64_t i = 0; i < n; i++) {
+			h.drain(31);
+			h.submit(STRAKE_OP_WRITE, h.pick(skewed), 1);
+		}
+		h.drain();
+		snprintf(name, sizeof(name), "time %u", t);
+		report(name, before, h.written());
+		begun = t == 1 ? now_ns : begun;
 	}
-	h.drain();
-	report(name, before, h.st->stats);
+	report("all times", first, h.written());
+	return (now_ns - begun) / (n * (times - 1));
 }
 
-/* Seven writes of ten, one of them forced, and reads; one every `gap` ns. */
+/* Seven writes of ten, one of them forced, and reads; one every `gap` ns, as many as the space has blocks. */
 void
-paced(Host &h, bool skewed, uint64_t gap, double spaces)
+paced(Host &h, bool skewed, uint64_t gap)
 {
-	uint64_t next = now_ns, n = (uint64_t)(spaces * (double)(kSpace / kBlock));
+	uint64_t next = now_ns, n = space_bytes() / kBlock;
 
 	h.latency.clear();
 	for (uint64_t i = 0; i < n; i++) {
@@ -380,71 +415,80 @@ paced(Host &h, bool skewed, uint64_t gap, double spaces)
 	std::sort(h.latency.begin(), h.latency.end());
 	auto at = [&](double q) { return (double)h.latency[(size_t)(q * (double)(h.latency.size() - 1))] / 1e6; };
 
-	printf("| %s | %.1f | %.3f | %.3f | %.3f | **%.2f** |\n", skewed ? "90/10" : "uniform", 1e6 / (double)gap,
-	       at(0.5), at(0.99), at(0.9999), at(1));
+	printf("\nAt half load, an operation every %.1f µs: half of them take at most %.3f ms, 99 %% %.3f ms, 99.99 %% "
+	       "%.3f ms, the\nslowest **%.2f ms**.\n",
+	       (double)gap / 1000, at(0.5), at(0.99), at(0.9999), at(1));
 	fflush(stdout);
 }
 
-/* @p spaces: how many times over each traffic overwrites the space. */
+/* A store of its own. @return 0; 1: something was refused. */
 int
-run(double spaces)
+traffic(bool skewed, unsigned times)
 {
-	static Host h;
 	/* What a block takes as it lies: its chunk's head, and up to a multiple of 64. */
-	uint64_t blocks = kSpace / 5 * 4 / 4224;
-	uint64_t t0, gap;
+	uint64_t blocks = space_bytes() / 5 * 4 / 4224;
+	auto h = std::make_unique<Host>();
 
-	if (h.up(blocks * kBlock) < 0)
+	if (h->up(blocks * kBlock) < 0)
 		return 1;
-	printf("# What cleaning costs\n\n"
-	       "Written by `gc-load`, which runs the store on drives in memory, by virtual time: %u segments of %u "
-	       "KiB, 80 %% of\n"
-	       "their bytes filled with blocks of 4 KiB as they lie (%" PRIu64
-	       " of them), no compression. Bytes written for each\n"
-	       "byte of the host, before parity: chunks of hosts with their heads, what collection moves, the map and\n"
-	       "checkpoints, rows left empty, intents. Greedy cleaning in theory: 2.70 for uniform traffic.\n\n"
+	printf("\n## %s\n\n"
 	       "| phase | spaces written | hosts | moved | map | empty | intents | all | checkpoints | lists |\n"
 	       "|---|---|---|---|---|---|---|---|---|---|\n",
-	       kSegments, kRow * kRows / 1024, blocks);
-	store_stats before = h.st->stats;
+	       skewed ? "90 % of the writes to 10 % of the blocks" : "All blocks alike");
+	Written before = h->written();
 
 	for (uint64_t b = 0; b < blocks; b++) {
-		h.drain(31);
-		h.submit(STRAKE_OP_WRITE, b, 1);
+		h->drain(31);
+		h->submit(STRAKE_OP_WRITE, b, 1);
 	}
-	h.drain();
-	report("fill", before, h.st->stats);
-	overwrite(h, false, 1, "uniform, to 1");
-	t0 = now_ns;
-	overwrite(h, false, spaces - 1, "uniform, the rest");
-	gap = (now_ns - t0) / (uint64_t)((spaces - 1) * (double)(kSpace / kBlock));
-	overwrite(h, true, 1, "90/10, to 1");
-	overwrite(h, true, spaces - 1, "90/10, the rest");
-	printf("\nHalf load: an operation every %.1f µs, twice the time a write takes at full load; 70 %% writes (a "
-	       "seventh of\n"
-	       "them forced), 30 %% reads; drives that together take 10 µs for a piece of work and 1 GB/s. Times in "
-	       "ms.\n\n"
-	       "| traffic | thousands/s | median | 99 %% | 99.99 %% | slowest |\n|---|---|---|---|---|---|\n",
-	       2 * (double)gap / 1000);
-	paced(h, true, 2 * gap, 1);
-	paced(h, false, 2 * gap, 1);
-	if (h.refused > 0)
-		printf("\n%" PRIu64 " operations were refused.\n", h.refused);
-	h.down();
-	return h.refused > 0;
+	h->drain();
+	report("fill", before, h->written());
+	paced(*h, skewed, 2 * overwrite(*h, skewed, times));
+	if (h->refused > 0)
+		printf("\n%" PRIu64 " operations were refused.\n", h->refused);
+	h->down();
+	return h->refused > 0;
+}
+
+int
+run(unsigned times)
+{
+	printf("# What cleaning costs\n\n"
+	       "Written by `gc-load`, which runs the store on drives in memory, by virtual time: the figures are the "
+	       "same on every\nmachine. %u segments of %u KiB, 80 %% of their bytes filled with blocks of 4 KiB as "
+	       "they "
+	       "lie, no compression;\nthen single blocks are written at random, up to 32 at a time, as many times over "
+	       "as the space has bytes.\n\n"
+	       "Bytes written for each byte of the host, before parity: chunks of hosts with their heads, what "
+	       "collection moves, the\nmap with checkpoints and superblocks, rows left empty, intents. In theory "
+	       "greedy "
+	       "cleaning writes 2.70 for blocks that\nare all alike. At half load each operation comes after twice the "
+	       "time that a write takes at full load; 70 %% are writes\n(a seventh of them forced), 30 %% reads; "
+	       "drives "
+	       "together take 10 µs for a piece of work and move 1 GB/s.\n",
+	       segments, kRow * kRows / 1024);
+	int ret = traffic(false, times);
+
+	return traffic(true, times) | ret;
 }
 
 } // namespace
 
+/* gc-load [TIMES [SEGMENTS]] */
 int
 main(int argc, char **argv)
 {
 	const char *args[] = {argv[0],		"--no-huge",   "-m", "512", "--no-pci",
 			      "--no-telemetry", "--no-shconf", "-l", "0",   "--log-level=3"};
+	unsigned long times = argc > 1 ? strtoul(argv[1], nullptr, 0) : 5;
 
-	if (rte_eal_init(10, const_cast<char **>(args)) < 0)
-		return 1;
-	int ret = run(argc > 1 ? strtod(argv[1], nullptr) : 5);
+	if (argc > 2)
+		segments = (uint32_t)strtoul(argv[2], nullptr, 0);
+	if (times < 2 || segments < 64 || rte_eal_init(10, const_cast<char **>(args)) < 0) {
+		fprintf(stderr, "gc-load [TIMES over the space, at least 2 [SEGMENTS, at least 64]]\n");
+		return 2;
+	}
+	int ret = run((unsigned)times);
 
 	rte_eal_cleanup();
 	return ret;
