@@ -22,8 +22,10 @@ struct tel;
 struct opts {
 	const char *name, *socket, *control;
 	const char *shrink, *at;
-	uint32_t nsid;
-	bool json, wide, yes;
+	const char *group, *like, *stages, *domain, *uuid, *subsystem; /* of a volume that is made */
+	uint64_t size;
+	uint32_t lba, nsid;
+	bool json, wide, yes, read_only, reserved;
 	uint64_t every, rate;
 	uint32_t sample, lcore;
 };

@@ -14,8 +14,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "change.h"
 #include "cli.h"
-#include "confirm.h"
+#include "cmds.h"
 #include "link.h"
 #include "look.h"
 #include "top.h"
@@ -40,237 +41,6 @@ cmd_store(void *values, int argc, char **argv)
 	return look_list_or_show(values, "store", argc, argv);
 }
 
-/* The control socket: as told, or where the appliance says it is, or where it is by default. */
-static void
-control_path(const struct opts *o, char *path, size_t len)
-{
-	char tel_path[PATH_MAX], err[LINK_ERR_MAX];
-	const char *said = NULL;
-	json_t *v = NULL;
-	struct tel *t;
-
-	look_path(o, tel_path, sizeof(tel_path));
-	if (o->control == NULL && tel_open(&t, tel_path, err) == 0) {
-		if (tel_ask(t, "/strake/status", &v, err) == 0)
-			said = json_string_value(json_object_get(v, "control"));
-		tel_close(t);
-	}
-	if (o->control != NULL || said != NULL)
-		snprintf(path, len, "%s", o->control != NULL ? o->control : said);
-	else
-		snprintf(path, len, "/run/strake/%s.sock", o->name);
-	json_decref(v);
-}
-
-/* A word for the control socket: what it splits at must not be in it. */
-static bool
-is_word(const char *s)
-{
-	return *s != '\0' && strpbrk(s, " \t\r\n=") == NULL;
-}
-
-static int
-change(const struct opts *o, const char *line)
-{
-	char path[PATH_MAX], err[LINK_ERR_MAX];
-	json_t *v;
-	int ret;
-
-	control_path(o, path, sizeof(path));
-	ret = control_ask(path, line, &v, err);
-	if (ret < 0)
-		return cli_fail(CLI_UNREACHABLE, "%s", err);
-	if (!json_is_true(json_object_get(v, "ok"))) {
-		const char *why = json_string_value(json_object_get(v, "error"));
-
-		ret = cli_fail(CLI_FAILED, "%s", why != NULL ? why : "the appliance refused without a reason");
-		json_decref(v);
-		return ret;
-	}
-	if (!o->json)
-		json_object_del(v, "ok");
-	if (!o->json && json_object_size(v) == 0) {
-		json_decref(v);
-		return CLI_OK;
-	}
-	return look_show(o, v);
-}
-
-/* The same, of a change that takes something away. */
-__attribute__((format(printf, 3, 4))) static int
-change_sure(const struct opts *o, const char *line, const char *loss, ...)
-{
-	char text[768];
-	va_list ap;
-	int ret;
-
-	va_start(ap, loss);
-	vsnprintf(text, sizeof(text), loss, ap);
-	va_end(ap);
-	ret = confirm(o->yes, text, isatty(STDIN_FILENO) != 0, stdin, stderr);
-	return ret != CLI_OK ? ret : change(o, line);
-}
-
-/* What a health look found: those of a drive's figures that say how it is. */
-static int
-drive_health(const struct opts *o, const char *name)
-{
-	static const char *const cols[] = {"name",
-					   "model",
-					   "serial",
-					   "firmware",
-					   "slot",
-					   "out_of_use",
-					   "health_by",
-					   "critical_warning",
-					   "celsius",
-					   "celsius_warned_of",
-					   "life_used_percent",
-					   "life_used_warned_of_percent",
-					   "spare_percent",
-					   "spare_threshold_percent",
-					   "spare_warned_of_percent",
-					   "smart_media_errors",
-					   "error_log_entries",
-					   "unsafe_shutdowns",
-					   "power_on_hours",
-					   "power_cycles",
-					   "media_bytes_read",
-					   "media_bytes_written",
-					   "events_told",
-					   "events"};
-	char query[512], missing[512];
-	json_t *v, *brief;
-	int ret;
-
-	snprintf(query, sizeof(query), "drive look name=%s", name);
-	ret = change(o, query);
-	if (ret != CLI_OK)
-		return ret;
-	snprintf(query, sizeof(query), "/strake/drive/info,%s", name);
-	snprintf(missing, sizeof(missing), "there is no drive '%s'", name);
-	ret = look_ask(o, query, NULL, missing, &v);
-	if (ret != CLI_OK)
-		return ret;
-	brief = json_object();
-	for (size_t i = 0; i < sizeof(cols) / sizeof(cols[0]); i++)
-		if (json_object_get(v, cols[i]) != NULL)
-			json_object_set(brief, cols[i], json_object_get(v, cols[i]));
-	json_decref(v);
-	return look_show(o, brief);
-}
-
-/* What a drive is, for the question whether its data may go. */
-static int
-drive_erase(const struct opts *o, const char *word, const char *name)
-{
-	char line[512], missing[512];
-	const char *serial, *model;
-	json_t *v;
-	int ret;
-
-	snprintf(line, sizeof(line), "/strake/drive/info,%s", name);
-	snprintf(missing, sizeof(missing), "there is no drive '%s'", name);
-	ret = look_ask(o, line, NULL, missing, &v);
-	if (ret != CLI_OK)
-		return ret;
-	serial = json_string_value(json_object_get(v, "serial"));
-	model = json_string_value(json_object_get(v, "model"));
-	snprintf(line, sizeof(line), "drive %s name=%s", word, name);
-	ret = change_sure(o, line, "everything on drive %s (%s, serial number %s, %lld bytes) is lost%s", name,
-			  model != NULL ? model : "of unknown model", serial != NULL ? serial : "unknown",
-			  (long long)json_integer_value(json_object_get(v, "bytes")),
-			  strcmp(word, "sanitize") == 0 ? ", and no one can bring it back" : "");
-	json_decref(v);
-	return ret;
-}
-
-static int
-drive_change(const struct opts *o, const char *word, const char *name)
-{
-	bool at = o->at != NULL;
-	char line[640];
-
-	snprintf(line, sizeof(line), "drive %s name=%s%s%s", word, name, at ? " at=" : "", at ? o->at : "");
-	if (strcmp(word, "fail") == 0)
-		return change_sure(o, line,
-				   "drive %s is taken out of its group: its copy of the data ages from now on, and the "
-				   "group has one drive less to lose",
-				   name);
-	if (strcmp(word, "remove") == 0)
-		return change_sure(o, line,
-				   "drive %s is taken out of its group and closed, so that it can be pulled; the group "
-				   "has one drive less to lose",
-				   name);
-	if (strcmp(word, "replace") == 0)
-		return change_sure(o, line,
-				   "drive %s is taken out of its group and closed; what it holds is made again on %s "
-				   "from the others, and until then the group has one drive less to lose",
-				   name, at ? o->at : "the new one");
-	return change(o, line);
-}
-
-static int
-cmd_drive(void *values, int argc, char **argv)
-{
-	enum { LIST, SHOW, FAIL, RETURN, LOCATE, DARK, HEALTH, ADD, REMOVE, REPLACE, FORMAT, SANITIZE, WORDS };
-	static const char *const words[] = {"list",   "show", "fail",	"return",  "locate", "dark",
-					    "health", "add",  "remove", "replace", "format", "sanitize"};
-	const struct opts *o = values;
-	char line[512];
-	int what = argc == 0 ? LIST : cli_choose("drive command", argv[0], words, WORDS);
-
-	if (what < 0)
-		return -what;
-	if (what <= SHOW)
-		return look_list_or_show(o, "drive", argc, argv);
-	if (argc != 2 || !is_word(argv[1]))
-		return cli_fail(CLI_USAGE, "drive %s needs the name of a drive", words[what]);
-	if (o->at != NULL && (!is_word(o->at) || (what != ADD && what != REPLACE)))
-		return cli_fail(CLI_USAGE, "--at is for 'add' and 'replace', and takes no spaces or '='");
-	if (what == REPLACE && o->at == NULL)
-		return cli_fail(CLI_USAGE, "drive replace needs --at, where the new drive is");
-	if (what == HEALTH)
-		return drive_health(o, argv[1]);
-	if (what >= FORMAT)
-		return drive_erase(o, words[what], argv[1]);
-	if (what != LOCATE && what != DARK)
-		return drive_change(o, words[what], argv[1]);
-	snprintf(line, sizeof(line), "drive locate name=%s light=%s", argv[1], what == LOCATE ? "on" : "off");
-	return change(o, line);
-}
-
-static int
-cmd_group(void *values, int argc, char **argv)
-{
-	enum { LIST, SHOW, SCRUB, REST, RATE, GROW, WORDS };
-	static const char *const words[] = {"list", "show", "scrub", "rest", "rate", "grow"};
-	static const char *const more[] = {
-		[RATE] = " and bytes a second, such as 100MiB, or 0", [GROW] = " and that of one of its spares"};
-	const struct opts *o = values;
-	int what = argc == 0 ? LIST : cli_choose("group command", argv[0], words, WORDS), used;
-	uint64_t bytes;
-	char line[512];
-
-	if (what < 0)
-		return -what;
-	if (what <= SHOW)
-		return look_list_or_show(values, "group", argc, argv);
-	if (argc != (what >= RATE ? 3 : 2) || !is_word(argv[1]) || (what == GROW && !is_word(argv[2])))
-		return cli_fail(CLI_USAGE, "group %s needs the name of a log group%s", words[what],
-				what >= RATE ? more[what] : "");
-	if (what == RATE && units_parse_size(argv[2], &bytes) < 0)
-		return cli_fail(CLI_USAGE, "'%s' is no number of bytes", argv[2]);
-	used = snprintf(line, sizeof(line), "group %s name=%s", words[what], argv[1]);
-	if (what == RATE)
-		snprintf(line + used, sizeof(line) - (size_t)used, " bytes=%llu", (unsigned long long)bytes);
-	else if (what == GROW)
-		snprintf(line + used, sizeof(line) - (size_t)used, " drive=%s", argv[2]);
-	else if (what == SCRUB && o->rate != 0)
-		snprintf(line + used, sizeof(line) - (size_t)used, " rate=%llu", (unsigned long long)o->rate);
-	return change(o, line);
-}
-
 static int
 cmd_key(void *values, int argc, char **argv)
 {
@@ -281,7 +51,7 @@ cmd_key(void *values, int argc, char **argv)
 	(void)argc;
 	if (what < 0)
 		return -what;
-	if (!is_word(argv[1]))
+	if (!change_word(argv[1]))
 		return cli_fail(CLI_USAGE, "no spaces or '=' in a name");
 	snprintf(line, sizeof(line), "key %s %s=%s", words[what], what == 0 ? "name" : "volume", argv[1]);
 	if (what == 0)
@@ -290,112 +60,6 @@ cmd_key(void *values, int argc, char **argv)
 			   "all that volume %s holds, and every volume that shares its key, can never be read again, "
 			   "by anybody",
 			   argv[1]);
-}
-
-static int
-cmd_volume(void *values, int argc, char **argv)
-{
-	static const char *const words[] = {"list", "show", "resize"};
-	const struct opts *o = values;
-	int what = argc == 0 ? 0 : cli_choose("volume command", argv[0], words, 3), used;
-	uint64_t bytes;
-	char line[512];
-
-	if (what < 0)
-		return -what;
-	if (what == 1 && argc == 2)
-		return look_space(values, "volume", argv[1]);
-	if (what < 2)
-		return look_list_or_show(values, "volume", argc, argv);
-	if (argc != 3 || !is_word(argv[1]) || units_parse_size(argv[2], &bytes) < 0)
-		return cli_fail(CLI_USAGE, "volume resize needs the name of a volume and a size, such as 10GiB");
-	used = snprintf(line, sizeof(line), "volume resize name=%s size=%llu", argv[1], (unsigned long long)bytes);
-	if (o->shrink != NULL && is_word(o->shrink))
-		snprintf(line + used, sizeof(line) - (size_t)used, " shrink=%s", o->shrink);
-	return change(o, line);
-}
-
-/* namespace add|remove, host allow|deny: SUBSYSTEM and one more word. */
-static int
-change_subsystem(const struct opts *o, const char *what, const char *word, const char *kind, char **args, uint32_t nsid)
-{
-	char line[640];
-	int used;
-
-	if (!is_word(args[0]) || !is_word(args[1]))
-		return cli_fail(CLI_USAGE, "no spaces or '=' in these names");
-	used = snprintf(line, sizeof(line), "%s %s subsystem=%s %s=%s", what, word, args[0], kind, args[1]);
-	if (nsid != 0)
-		snprintf(line + used, sizeof(line) - (size_t)used, " nsid=%u", nsid);
-	if (strcmp(word, "remove") == 0)
-		return change_sure(o, line, "hosts of %s lose volume %s at once, and what they have under way on it",
-				   args[0], args[1]);
-	if (strcmp(word, "deny") == 0)
-		return change_sure(o, line, "host %s loses %s at once, and what it has under way there", args[1],
-				   args[0]);
-	return change(o, line);
-}
-
-static int
-cmd_namespace(void *values, int argc, char **argv)
-{
-	static const char *const words[] = {"add", "remove"};
-	const struct opts *o = values;
-	int what = cli_choose("namespace command", argv[0], words, 2);
-
-	return what < 0 ? -what : change_subsystem(o, "namespace", words[what], "volume", argv + 1, o->nsid);
-}
-
-static int
-cmd_host(void *values, int argc, char **argv)
-{
-	static const char *const words[] = {"allow", "deny"};
-	int what = cli_choose("host command", argv[0], words, 2);
-
-	return what < 0 ? -what : change_subsystem(values, "host", words[what], "host", argv + 1, 0);
-}
-
-static int
-cmd_controller(void *values, int argc, char **argv)
-{
-	static const char *const words[] = {"list", "show", "drop"};
-	char line[64], *end;
-	int what = argc == 0 ? 0 : cli_choose("controller command", argv[0], words, 3);
-	unsigned long id;
-
-	if (what < 0)
-		return -what;
-	if (what < 2)
-		return look_list_or_show(values, "controller", argc, argv);
-	id = argc == 2 ? strtoul(argv[1], &end, 10) : 0;
-	if (argc != 2 || end == argv[1] || *end != '\0')
-		return cli_fail(CLI_USAGE, "controller drop needs the id of a controller, as the list has it");
-	snprintf(line, sizeof(line), "controller drop id=%lu", id);
-	return change_sure(values, line, "its host loses controller %lu at once; it may connect again", id);
-}
-
-/* An address and its port: 10.0.0.2:4420, [fd00::2]:4420 */
-static int
-cmd_listener(void *values, int argc, char **argv)
-{
-	static const char *const words[] = {"list", "show", "ana"};
-	char line[512], address[80], *port;
-	int what = argc == 0 ? 0 : cli_choose("listener command", argv[0], words, 3);
-
-	if (what < 0)
-		return -what;
-	if (what < 2)
-		return look_list_or_show(values, "listener", argc, argv);
-	if (argc != 3 || !is_word(argv[1]) || !is_word(argv[2]) || strlen(argv[1]) >= sizeof(address) ||
-	    strrchr(argv[1], ':') == NULL)
-		return cli_fail(CLI_USAGE, "listener ana needs ADDRESS:PORT and a state");
-	strcpy(address, argv[1] + (argv[1][0] == '['));
-	port = strrchr(address, ':');
-	*port++ = '\0';
-	if (argv[1][0] == '[' && port - address > 2)
-		port[-2] = '\0'; /* the ] */
-	snprintf(line, sizeof(line), "listener ana address=%s service=%s state=%s", address, port, argv[2]);
-	return change(values, line);
 }
 
 static int
@@ -537,7 +201,7 @@ cmd_config(void *values, int argc, char **argv)
 		return cli_fail(CLI_LOCAL, "the working directory: %s", strerror(errno));
 	else
 		sprintf(path + strlen(path), "/%s", argv[1]);
-	if (!is_word(path))
+	if (!change_word(path))
 		return cli_fail(CLI_USAGE, "'%s': no spaces or '=' in this path", path);
 	snprintf(line, sizeof(line), "config save path=%s", path);
 	return change(values, line);
@@ -578,6 +242,18 @@ static const struct cli_opt common[] = {
 };
 static const struct cli_opt none[] = {{NULL}};
 static const struct cli_opt volume_opts[] = {
+	{"group", "NAME", "create: the log group it shall lie on", CLI_STR, AT(group), 0, 0},
+	{"size", "SIZE", "create: what hosts see", CLI_SIZE, AT(size), 4096, 0},
+	{"like", "NAME", "create: a volume to go by (those of the group, if they are all alike)", CLI_STR, AT(like), 0,
+	 0},
+	{"stages", "A,B,C", "create: its stages, with the keys they have there; or none", CLI_STR, AT(stages), 0, 0},
+	{"domain", "NAME", "create: the domain in which it shares equal blocks", CLI_STR, AT(domain), 0, 0},
+	{"lba", "BYTES", "create: logical block size, 512 or 4096", CLI_U32, AT(lba), 512, 4096},
+	{"uuid", "UUID", "create: its identity (a new one)", CLI_STR, AT(uuid), 0, 0},
+	{"read-only", NULL, "create: refuse writes", CLI_FLAG, AT(read_only), 0, 0},
+	{"subsystem", "NQN", "create: offer it to the hosts of this subsystem", CLI_STR, AT(subsystem), 0, 0},
+	{"nsid", "N", "create: as this namespace (the lowest that is free)", CLI_U32, AT(nsid), 1, 1024},
+	{"reserved", NULL, "delete: also if a host has it reserved", CLI_FLAG, AT(reserved), 0, 0},
 	{"shrink", "NAME", "resize: the volume that may lose what lies behind its new end", CLI_STR, AT(shrink), 0, 0},
 	{NULL}};
 static const struct cli_opt drive_opts[] = {
@@ -597,8 +273,9 @@ static const struct cli_opt trace_opts[] = {
 
 static const struct cli_cmd cmds[] = {
 	{"status", "", "the appliance as a whole", none, 0, 0, cmd_status},
-	{"volume", "[list | show NAME | resize NAME SIZE]", "volumes, their load and latency; give one another size",
-	 volume_opts, 0, 3, cmd_volume},
+	{"volume", "[list | show NAME | create NAME | resize NAME SIZE | delete NAME]",
+	 "volumes, their load and latency; make one, give one another size, delete one with all it holds", volume_opts,
+	 0, 3, cmd_volume},
 	{"drive", "[list | show|health|fail|return|remove|add|replace|locate|dark|format|sanitize NAME]",
 	 "drives; out of their group and back, out of the appliance and in, another one; their light; erase them",
 	 drive_opts, 0, 2, cmd_drive},
