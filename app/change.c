@@ -5,16 +5,14 @@
 #include "change.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <rte_common.h>
 
-#include "group.h"
+#include "later.h"
 #include "nvmf.h"
-#include "plan.h"
-#include "store_log.h"
+#include "overlay.h"
+#include "volumes.h"
 
 /* The configuration is the appliance's own; the const keeps others from changing it by accident. */
 static struct conf *
@@ -23,267 +21,126 @@ conf_of(struct appliance *a)
 	return (struct conf *)(uintptr_t)a->conf;
 }
 
-static struct conf_subsystem *
-find_subsystem(struct appliance *a, const struct ctl_request *r, json_t *answer)
+struct conf_subsystem *
+change_subsystem(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
 	const char *nqn = ctl_value(r, "subsystem");
 
 	for (unsigned int i = 0; nqn != NULL && i < a->conf->n_subsystems; i++)
 		if (strcmp(a->conf->subsystems[i].nqn, nqn) == 0)
 			return &conf_of(a)->subsystems[i];
-	json_object_set_new(answer, "error", json_sprintf("no subsystem \"%s\"", nqn != NULL ? nqn : ""));
+	ctl_refuse(answer, -ENOENT, "no subsystem \"%s\"", nqn != NULL ? nqn : "");
 	return NULL;
-}
-
-static struct conf_volume *
-find_volume(struct appliance *a, const char *name, json_t *answer)
-{
-	for (unsigned int i = 0; name != NULL && i < a->conf->n_volumes; i++)
-		if (strcmp(a->conf->volumes[i].name, name) == 0)
-			return &conf_of(a)->volumes[i];
-	json_object_set_new(answer, "error", json_sprintf("no volume \"%s\"", name != NULL ? name : ""));
-	return NULL;
-}
-
-/* --- what is left to do --------------------------------------------------------------------------------------------
- */
-
-/* A command that waits for the target: done() marks it, change_poll() ends it. */
-struct later {
-	struct later *next;
-	struct appliance *a;
-	uint64_t request;
-	bool ready;
-	struct conf_volume *shrink; /* NULL: nothing is left to do */
-	uint64_t bytes;
-};
-
-static struct later *waiting;
-
-static struct later *
-later_new(struct appliance *a)
-{
-	struct later *l = calloc(1, sizeof(*l));
-
-	if (l == NULL)
-		return NULL;
-	l->a = a;
-	l->next = waiting;
-	waiting = l;
-	return l;
-}
-
-static void
-later_ready(void *arg)
-{
-	((struct later *)arg)->ready = true;
-}
-
-static struct group *
-group_of(struct appliance *a, const struct conf_volume *v)
-{
-	return a->groups[v->group - a->conf->groups];
-}
-
-/* The room that a volume has below. Main: runs turns. */
-static int
-room_resize(struct appliance *a, struct conf_volume *v, uint64_t bytes, char *err, size_t errlen)
-{
-	int ret;
-
-	if (!plan_volume_is_log(v))
-		return group_extent_resize(group_of(a, v), v->name, bytes, err, errlen);
-	ret = bytes % 4096 != 0 ? -EINVAL : log_resize(strake_volume_find(v->name), bytes);
-	if (ret < 0)
-		snprintf(err, errlen, "volume \"%s\": %s", v->name,
-			 ret == -EINVAL ? "a size is a whole number of 4-KiB blocks" : strerror(-ret));
-	return ret;
-}
-
-static void
-later_end(struct later *l)
-{
-	char err[BOOT_ERR_MAX] = "";
-	int ret = 0;
-
-	if (l->shrink != NULL)
-		ret = room_resize(l->a, l->shrink, l->bytes, err, sizeof(err));
-	ctl_finish(l->request, ret, err);
-	free(l);
-}
-
-static void
-later_drop(struct later *l)
-{
-	struct later **at = &waiting;
-
-	while (*at != l)
-		at = &(*at)->next;
-	*at = l->next;
-}
-
-uint32_t
-change_poll(void)
-{
-	for (struct later *l = waiting; l != NULL; l = l->next) {
-		if (!l->ready)
-			continue;
-		later_drop(l);
-		later_end(l);
-		return 1; /* the list may be another now */
-	}
-	return 0;
 }
 
 /* --- namespaces ----------------------------------------------------------------------------------------------------
  */
 
 int
-change_namespace_add(struct appliance *a, const struct ctl_request *r, json_t *answer)
+change_namespace(struct appliance *a, struct conf_subsystem *s, uint64_t nsid, struct conf_volume *v, json_t *answer)
 {
-	struct conf_subsystem *s = find_subsystem(a, r, answer);
-	struct conf_volume *v = s != NULL ? find_volume(a, ctl_value(r, "volume"), answer) : NULL;
-	struct strake_volume *vol = v != NULL ? strake_volume_find(v->name) : NULL;
-	uint64_t nsid = 0;
+	struct strake_volume *vol = strake_volume_find(v->name);
 	int ret;
 
-	if (vol == NULL)
-		return -ENOENT;
-	if (ctl_value(r, "nsid") != NULL && ctl_number(r, "nsid", &nsid, answer) < 0)
-		return -EINVAL;
-	if (nvmf_ns_find(s->nqn, vol) != 0) {
-		json_object_set_new(answer, "error",
-				    json_sprintf("volume \"%s\" is namespace %u of it already", v->name,
-						 nvmf_ns_find(s->nqn, vol)));
-		return -EEXIST;
-	}
+	if (nvmf_ns_find(s->nqn, vol) != 0)
+		return ctl_refuse(answer, -EEXIST, "volume \"%s\" is namespace %u of it already", v->name,
+				  nvmf_ns_find(s->nqn, vol));
 	if (nsid == 0)
 		nsid = nvmf_ns_free(s->nqn);
-	ret = nsid > UINT32_MAX ? -EINVAL : nvmf_ns_add(s->nqn, (uint32_t)nsid, vol);
+	if (nsid == 0 || nsid > UINT32_MAX)
+		return ctl_refuse(answer, -EINVAL, "there is no such namespace id; the lowest that is free is %u",
+				  nvmf_ns_free(s->nqn));
+	ret = overlay_namespace(s->nqn, (unsigned int)nsid, v->name, true);
+	if (ret < 0)
+		return ctl_refuse(answer, ret, "this would not be remembered: %s: %s", a->conf->appliance.state,
+				  strerror(-ret));
+	ret = nvmf_ns_add(s->nqn, (uint32_t)nsid, vol);
 	if (ret == 0)
 		ret = conf_namespace_add(s, (unsigned int)nsid, v);
+	if (ret < 0)
+		overlay_namespace(s->nqn, (unsigned int)nsid, v->name, false);
+	if (ret == -EEXIST || ret == -EBUSY)
+		return ctl_refuse(answer, ret, "namespace %llu of it is %s; the lowest that is free is %u",
+				  (unsigned long long)nsid, ret == -EEXIST ? "taken" : "being removed",
+				  nvmf_ns_free(s->nqn));
 	if (ret == 0)
 		json_object_set_new(answer, "nsid", json_integer((json_int_t)nsid));
 	return ret;
 }
 
 int
-change_namespace_remove(struct appliance *a, const struct ctl_request *r, json_t *answer)
+change_namespace_add(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
-	struct conf_subsystem *s = find_subsystem(a, r, answer);
-	const char *name = ctl_value(r, "volume");
-	struct later *l;
-	uint64_t nsid;
-	int ret;
+	struct conf_subsystem *s = change_subsystem(a, r, answer);
+	struct conf_volume *v = s != NULL ? volumes_find(a, ctl_value(r, "volume"), answer) : NULL;
+	uint64_t nsid = 0;
 
-	if (s == NULL)
+	if (v == NULL)
 		return -ENOENT;
-	if (name != NULL && strake_volume_find(name) != NULL)
-		nsid = nvmf_ns_find(s->nqn, strake_volume_find(name));
-	else if (name != NULL)
-		return find_volume(a, name, answer) == NULL ? -ENOENT : -EINVAL;
-	else if (ctl_number(r, "nsid", &nsid, answer) < 0)
+	if (ctl_value(r, "nsid") != NULL && ctl_number(r, "nsid", &nsid, answer) < 0)
 		return -EINVAL;
-	l = later_new(a);
-	if (l == NULL)
-		return -ENOMEM;
-	ret = nsid > UINT32_MAX ? -EINVAL : nvmf_ns_remove(s->nqn, (uint32_t)nsid, later_ready, l);
-	if (ret < 0) {
-		later_drop(l);
-		free(l);
-		if (ret == -ENOENT)
-			json_object_set_new(answer, "error",
-					    json_sprintf("%s is no namespace of it", name != NULL ? name : "that"));
-		return ret;
-	}
-	conf_namespace_remove(s, (unsigned int)nsid);
-	l->request = ctl_defer();
-	return CTL_LATER;
+	return change_namespace(a, s, nsid, v, answer);
 }
 
-/* --- sizes ---------------------------------------------------------------------------------------------------------
- */
-
-/* More room first, then hosts hear of it. */
-static int
-grow(struct appliance *a, struct conf_volume *v, struct strake_volume *vol, uint64_t bytes, json_t *answer)
+/* The namespace of a subsystem that the request means, by its volume or its number. @return its number; -errno. */
+static int64_t
+find_namespace(struct appliance *a, const struct conf_subsystem *s, const struct ctl_request *r, json_t *answer)
 {
-	uint64_t most = (uint64_t)vol->slabs_max << vol->slab_shift;
-	char err[BOOT_ERR_MAX] = "";
-	int ret;
+	const char *name = ctl_value(r, "volume");
+	const struct conf_volume *v = NULL;
+	uint64_t nsid = 0;
 
-	if (bytes > most) {
-		json_object_set_new(
-			answer, "error",
-			json_sprintf("volume \"%s\" can grow to %llu bytes; for more, change the file and restart",
-				     v->name, (unsigned long long)most));
-		return -E2BIG;
+	if (name != NULL) {
+		v = volumes_find(a, name, answer);
+		if (v == NULL)
+			return -ENOENT;
+		nsid = nvmf_ns_find(s->nqn, strake_volume_find(v->name));
+	} else if (ctl_number(r, "nsid", &nsid, answer) < 0) {
+		return -EINVAL;
 	}
-	ret = room_resize(a, v, bytes, err, sizeof(err));
-	if (ret < 0) {
-		json_object_set_new(answer, "error", json_string(err));
-		return ret;
+	for (unsigned int i = 0; i < s->n_namespaces; i++) {
+		if (s->namespaces[i].nsid == nsid)
+			return (int64_t)nsid;
 	}
-	v->size = bytes;
-	ret = strake_volume_resize(vol, bytes >> vol->lba_shift);
-	if (ret == 0)
-		ret = nvmf_ns_resized(vol, NULL, NULL);
-	return ret == -ENOENT ? 0 : ret;
+	return ctl_refuse(answer, -ENOENT, "%s is no namespace of it", name != NULL ? name : "that");
 }
 
-/* Hosts hear of it first; when nothing is under way beyond the new end, the room is free. */
-static int
-shrink(struct appliance *a, struct conf_volume *v, struct strake_volume *vol, uint64_t bytes)
+static const char *
+volume_of(const struct conf_subsystem *s, unsigned int nsid)
 {
-	struct later *l = later_new(a);
-	int ret;
-
-	if (l == NULL)
-		return -ENOMEM;
-	l->shrink = v;
-	l->bytes = bytes;
-	ret = strake_volume_resize(vol, bytes >> vol->lba_shift);
-	if (ret == 0)
-		ret = nvmf_ns_resized(vol, later_ready, l);
-	if (ret == -ENOENT)
-		l->ready = true; /* no host has it */
-	else if (ret < 0) {
-		later_drop(l);
-		free(l);
-		return ret;
+	for (unsigned int i = 0; i < s->n_namespaces; i++) {
+		if (s->namespaces[i].nsid == nsid)
+			return s->namespaces[i].volume->name;
 	}
-	v->size = bytes;
-	l->request = ctl_defer();
-	return CTL_LATER;
+	return "";
 }
 
 int
-change_volume_resize(struct appliance *a, const struct ctl_request *r, json_t *answer)
+change_namespace_remove(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
-	struct conf_volume *v = find_volume(a, ctl_value(r, "name"), answer);
-	struct strake_volume *vol = v != NULL ? strake_volume_find(v->name) : NULL;
-	const char *force = ctl_value(r, "shrink");
-	uint64_t bytes;
+	struct conf_subsystem *s = change_subsystem(a, r, answer);
+	int64_t nsid = s != NULL ? find_namespace(a, s, r, answer) : -ENOENT;
+	struct later *l;
+	int ret;
 
-	if (vol == NULL)
-		return -ENOENT;
-	if (ctl_number(r, "size", &bytes, answer) < 0)
-		return -EINVAL;
-	if (bytes == 0 || bytes % v->lba != 0) {
-		json_object_set_new(answer, "error",
-				    json_sprintf("a size is a whole number of %u-byte blocks", v->lba));
-		return -EINVAL;
+	if (nsid < 0)
+		return (int)nsid;
+	ret = overlay_namespace(s->nqn, (unsigned int)nsid, volume_of(s, (unsigned int)nsid), false);
+	if (ret < 0)
+		return ctl_refuse(answer, ret, "this would not be remembered: %s: %s", a->conf->appliance.state,
+				  strerror(-ret));
+	l = later_new(a, volume_of(s, (unsigned int)nsid));
+	if (l == NULL)
+		return -ENOMEM;
+	l->waits = 1;
+	ret = nvmf_ns_remove(s->nqn, (uint32_t)nsid, later_ready, l);
+	if (ret < 0) {
+		overlay_namespace(s->nqn, (unsigned int)nsid, volume_of(s, (unsigned int)nsid), true);
+		later_cancel(l);
+		return ret;
 	}
-	if (bytes == v->size)
-		return 0;
-	if (bytes > v->size)
-		return grow(a, v, vol, bytes, answer);
-	if (force != NULL && strcmp(force, v->name) == 0)
-		return shrink(a, v, vol, bytes);
-	json_object_set_new(answer, "error",
-			    json_sprintf("volume \"%s\" would lose its last %llu bytes; --shrink %s if that is meant",
-					 v->name, (unsigned long long)(v->size - bytes), v->name));
-	return -EPERM;
+	conf_namespace_remove(s, (unsigned int)nsid);
+	return later_defer(l);
 }
 
 /* --- paths and hosts -----------------------------------------------------------------------------------------------
@@ -310,17 +167,11 @@ change_listener_ana(struct appliance *a, const struct ctl_request *r, json_t *an
 		return -EINVAL;
 	while (i < RTE_DIM(states) && (state == NULL || strcmp(states[i].name, state) != 0))
 		i++;
-	if (i == RTE_DIM(states)) {
-		json_object_set_new(answer, "error",
-				    json_string("state is optimized, non_optimized, inaccessible or change"));
-		return -EINVAL;
-	}
-	if (address == NULL || service > UINT16_MAX || nvmf_ana_set(address, (uint16_t)service, states[i].state) < 0) {
-		json_object_set_new(answer, "error",
-				    json_sprintf("no listener on %s port %llu", address != NULL ? address : "?",
-						 (unsigned long long)service));
-		return -ENOENT;
-	}
+	if (i == RTE_DIM(states))
+		return ctl_refuse(answer, -EINVAL, "state is optimized, non_optimized, inaccessible or change");
+	if (address == NULL || service > UINT16_MAX || nvmf_ana_set(address, (uint16_t)service, states[i].state) < 0)
+		return ctl_refuse(answer, -ENOENT, "no listener on %s port %llu", address != NULL ? address : "?",
+				  (unsigned long long)service);
 	for (unsigned int l = 0; l < a->conf->n_listeners; l++)
 		if (strcmp(a->conf->listeners[l].address, address) == 0 && a->conf->listeners[l].service == service)
 			conf_of(a)->listeners[l].ana = states[i].kept;
@@ -337,14 +188,13 @@ change_controller_drop(struct appliance *a, const struct ctl_request *r, json_t 
 		return -EINVAL;
 	if (id <= UINT32_MAX && nvmf_ctrlr_drop((uint32_t)id) == 0)
 		return 0;
-	json_object_set_new(answer, "error", json_sprintf("no controller %llu", (unsigned long long)id));
-	return -ENOENT;
+	return ctl_refuse(answer, -ENOENT, "no controller %llu", (unsigned long long)id);
 }
 
 int
 change_host(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
-	struct conf_subsystem *s = find_subsystem(a, r, answer);
+	struct conf_subsystem *s = change_subsystem(a, r, answer);
 	bool allow = strcmp(r->command, "host allow") == 0;
 	char err[BOOT_ERR_MAX];
 	const char *host = ctl_value(r, "host");
@@ -352,17 +202,13 @@ change_host(struct appliance *a, const struct ctl_request *r, json_t *answer)
 
 	if (s == NULL)
 		return -ENOENT;
-	if (!conf_host_good(host != NULL ? host : "", err, sizeof(err))) {
-		json_object_set_new(answer, "error", json_string(err));
-		return -EINVAL;
-	}
+	if (!conf_host_good(host != NULL ? host : "", err, sizeof(err)))
+		return ctl_refuse(answer, -EINVAL, "%s", err);
 	ret = allow ? nvmf_host_allow(s->nqn, host) : nvmf_host_deny(s->nqn, host);
 	if (ret == -EINVAL)
-		json_object_set_new(answer, "error", json_string("the subsystem takes any host: it has no list"));
-	else if (ret == -EEXIST)
-		json_object_set_new(answer, "error", json_string("the host is on the list"));
-	else if (ret == -ENOENT)
-		json_object_set_new(answer, "error", json_string("the host is not on the list"));
+		return ctl_refuse(answer, ret, "the subsystem takes any host: it has no list");
+	if (ret == -EEXIST || ret == -ENOENT)
+		return ctl_refuse(answer, ret, "the host is %son the list", ret == -ENOENT ? "not " : "");
 	if (ret < 0)
 		return ret;
 	if (!allow)

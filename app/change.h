@@ -7,7 +7,8 @@
 
 /**
  * @file
- * Commands of the control socket that change what hosts see, on the appliance and in its configuration.
+ * Commands of the control socket that change what hosts see, on the appliance and in its configuration. Those of
+ * namespaces are remembered over a restart (overlay.h), the others by `config save`.
  */
 
 #include "ctl.h"
@@ -16,8 +17,6 @@
 int change_namespace_add(struct appliance *a, const struct ctl_request *r, json_t *answer);
 /** namespace remove subsystem=NQN volume=NAME | nsid=N; answered when its last command has ended. */
 int change_namespace_remove(struct appliance *a, const struct ctl_request *r, json_t *answer);
-/** volume resize name=NAME size=BYTES [shrink=NAME] */
-int change_volume_resize(struct appliance *a, const struct ctl_request *r, json_t *answer);
 /** listener ana address=ADDRESS service=PORT state=optimized|non_optimized|inaccessible|change */
 int change_listener_ana(struct appliance *a, const struct ctl_request *r, json_t *answer);
 /** controller drop id=N */
@@ -25,7 +24,10 @@ int change_controller_drop(struct appliance *a, const struct ctl_request *r, jso
 /** host allow|deny subsystem=NQN host=NQN */
 int change_host(struct appliance *a, const struct ctl_request *r, json_t *answer);
 
-/** What a deferred command has left to do: outside of messages, since it may run turns of the loop. */
-uint32_t change_poll(void);
+/** The subsystem that a request names; NULL: @p answer says why not. */
+struct conf_subsystem *change_subsystem(struct appliance *a, const struct ctl_request *r, json_t *answer);
+/** Offer a volume as namespace @p nsid, 0: the lowest that is free. */
+int change_namespace(struct appliance *a, struct conf_subsystem *s, uint64_t nsid, struct conf_volume *v,
+		     json_t *answer);
 
 #endif /* CHANGE_H */

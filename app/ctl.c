@@ -21,10 +21,12 @@
 
 #include "admin.h"
 #include "drive.h"
+#include "later.h"
 #include "strake_account.h"
 #include "strake_lcore.h"
 #include "strake_trace.h"
 #include "strake_volume.h"
+#include "volumes.h"
 
 #define CLIENTS_MAX 16
 
@@ -181,7 +183,9 @@ static const struct {
 	{"config save", do_config_save},
 	{"namespace add", change_namespace_add},
 	{"namespace remove", change_namespace_remove},
-	{"volume resize", change_volume_resize},
+	{"volume create", volumes_create},
+	{"volume resize", volumes_resize},
+	{"volume delete", volumes_delete},
 	{"listener ana", change_listener_ana},
 	{"controller drop", change_controller_drop},
 	{"host allow", change_host},
@@ -376,7 +380,7 @@ ctl_poll(struct strake_poller *p, uint64_t now)
 	if (ctl.busy) /* a command below runs turns of the loop */
 		return 0;
 	ctl.busy = true;
-	work = change_poll() + drive_poll(ctl.app, now);
+	work = later_poll(now) + drive_poll(ctl.app, now);
 	ctl.busy = false;
 	/* Main turns fast when it is busy; people type slowly. */
 	if (now < next)

@@ -137,14 +137,13 @@ lcore_pollers(const char *cmd, const char *params, struct rte_tel_data *d)
 
 /* Steps in the order of the way through the appliance; all of them, also those nobody was in. */
 static int
-lcore_steps(const char *cmd, const char *params, struct rte_tel_data *d)
+lcore_steps_on_main(const char *params, struct rte_tel_data *d)
 {
 	const struct strake_account *a;
 	const struct strake_step *step;
 	unsigned int index;
 
-	RTE_SET_USED(cmd);
-	if (params == NULL || sscanf(params, "%u", &index) != 1 || index >= strake_lcore_count())
+	if (sscanf(params, "%u", &index) != 1 || index >= strake_lcore_count())
 		return -EINVAL;
 	a = strake_account_of((uint16_t)index);
 	rte_tel_data_start_dict(d);
@@ -164,6 +163,14 @@ lcore_steps(const char *cmd, const char *params, struct rte_tel_data *d)
 		rte_tel_data_add_dict_container(d, key, one, 0);
 	}
 	return 0;
+}
+
+/* Steps of stages come and go with volumes. */
+static int
+lcore_steps(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	RTE_SET_USED(cmd);
+	return strake_tel_on_main(lcore_steps_on_main, params, d);
 }
 
 /* --- TCP -----------------------------------------------------------------------------------------------------------
@@ -230,11 +237,10 @@ tcp_info(const char *cmd, const char *params, struct rte_tel_data *d)
  */
 
 static int
-stage_list(const char *cmd, const char *params, struct rte_tel_data *d)
+stage_list_on_main(const char *params, struct rte_tel_data *d)
 {
 	unsigned int first, count;
 
-	RTE_SET_USED(cmd);
 	if (strake_tel_page(params, &first, &count) < 0)
 		return -EINVAL;
 	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
@@ -254,12 +260,11 @@ stage_named(const char *name)
 }
 
 static int
-stage_info(const char *cmd, const char *params, struct rte_tel_data *d)
+stage_info_on_main(const char *params, struct rte_tel_data *d)
 {
 	struct strake_stage *st = stage_named(params);
 	struct strake_stage_stats sum = {0};
 
-	RTE_SET_USED(cmd);
 	if (st == NULL)
 		return -ENOENT;
 	for (unsigned int l = 0; l < strake_lcore_count(); l++) {
@@ -285,6 +290,21 @@ stage_info(const char *cmd, const char *params, struct rte_tel_data *d)
 	if (st->ops->telemetry != NULL)
 		st->ops->telemetry(st, d);
 	return 0;
+}
+
+/* Main may take a volume's stages away: nobody else looks at them. */
+static int
+stage_list(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	RTE_SET_USED(cmd);
+	return strake_tel_on_main(stage_list_on_main, params, d);
+}
+
+static int
+stage_info(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	RTE_SET_USED(cmd);
+	return strake_tel_on_main(stage_info_on_main, params, d);
 }
 
 /* --- drives --------------------------------------------------------------------------------------------------------

@@ -217,6 +217,12 @@ known_volume(const struct known *k)
 	return k->vol;
 }
 
+void
+known_rehome(struct known *k, struct strake_stage *dedup)
+{
+	k->dedup = dedup;
+}
+
 int
 known_open(struct known **out, const struct known_conf *conf, char *err, size_t errlen)
 {

@@ -34,6 +34,8 @@ struct known_conf {
 /** Open or make the volume. Main; then log_lcore_init(known_volume()) on each data lcore. */
 int known_open(struct known **out, const struct known_conf *conf, char *err, size_t errlen);
 struct strake_volume *known_volume(const struct known *k);
+/** The stage that leads to the index goes: this is another of the same store and domain. Main; nothing is under way. */
+void known_rehome(struct known *k, struct strake_stage *dedup);
 /** Begin to load or to save. Main. @return 0, -EBUSY: the last is not over. */
 int known_load(struct known *k);
 int known_save(struct known *k);
@@ -45,5 +47,10 @@ void known_close(struct known *k);
 /** Steps of bring-up. */
 int known_up(struct appliance *a);
 void known_down(struct appliance *a);
+/** A volume came: what its domain knows is kept from now on. */
+void known_join(struct appliance *a, const struct conf_volume *v);
+/** A volume goes: what its domain knows is reached by way of another; with the last one it is forgotten. Main; runs
+ * turns. @return 0; -EAGAIN: it is being loaded or saved just now. */
+int known_leave(struct appliance *a, const struct conf_volume *v);
 
 #endif /* KNOWN_H */

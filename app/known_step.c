@@ -153,16 +153,76 @@ keep(struct appliance *a, const struct conf_volume *v, struct strake_stage *dedu
 	return 0;
 }
 
+void
+known_join(struct appliance *a, const struct conf_volume *v)
+{
+	struct strake_stage *dedup = plan_volume_is_log(v) && !v->read_only ? dedup_of(v) : NULL;
+
+	if (dedup != NULL)
+		keep(a, v, dedup);
+}
+
 int
 known_up(struct appliance *a)
 {
-	for (unsigned int i = 0; i < a->conf->n_volumes; i++) {
-		const struct conf_volume *v = &a->conf->volumes[i];
-		struct strake_stage *dedup = plan_volume_is_log(v) && !v->read_only ? dedup_of(v) : NULL;
+	for (unsigned int i = 0; i < a->conf->n_volumes; i++)
+		known_join(a, &a->conf->volumes[i]);
+	return 0;
+}
 
-		if (dedup != NULL)
-			keep(a, v, dedup);
+/* Another volume that shares the index of this one. */
+static struct strake_stage *
+dedup_beside(const struct appliance *a, const struct conf_volume *v)
+{
+	struct strake_stage *st = NULL;
+
+	for (unsigned int i = 0; st == NULL && i < a->conf->n_volumes; i++) {
+		const struct conf_volume *u = &a->conf->volumes[i];
+
+		if (u != v && u->group == v->group && plan_domain_number(u) == plan_domain_number(v))
+			st = dedup_of(u);
 	}
+	return st;
+}
+
+/* Take the keeper's volume away from the lcores. */
+static void
+close_volume(const struct appliance *a, struct keeper *k)
+{
+	for (uint16_t l = 1; l <= a->n_data; l++)
+		strake_msg_call(l, volume_fini, known_volume(k->known));
+	known_close(k->known);
+}
+
+int
+known_leave(struct appliance *a, const struct conf_volume *v)
+{
+	struct strake_stage *dedup = dedup_of(v), *other = dedup_beside(a, v);
+	struct keeper **at = &keepers, *k;
+	char name[STRAKE_NAME_MAX];
+	uint64_t entries;
+	int status;
+
+	while (*at != NULL && (dedup == NULL || (*at)->dedup != dedup))
+		at = &(*at)->next;
+	k = *at;
+	if (k == NULL)
+		return 0;
+	if (!known_over(k->known, &status, &entries))
+		return -EAGAIN;
+	if (other != NULL) {
+		k->dedup = other;
+		known_rehome(k->known, other);
+		return 0;
+	}
+	*at = k->next;
+	strake_timer_cancel(&k->timer);
+	snprintf(name, sizeof(name), "%s", known_volume(k->known)->name);
+	close_volume(a, k);
+	free(k);
+	status = store_volume_delete(a->stores[v->group - a->conf->groups], name);
+	if (status < 0)
+		rte_log(RTE_LOG_WARNING, known_log, "%s: stays, though nobody needs it: %s\n", name, strerror(-status));
 	return 0;
 }
 
@@ -200,11 +260,8 @@ known_down(struct appliance *a)
 			rte_log(RTE_LOG_WARNING, known_log, "%s: its index was not saved: %s\n", k->dedup->name,
 				over ? strerror(-status) : "no time was left");
 		/* A request that never came back keeps the volume, as it would a host's. */
-		if (over) {
-			for (uint16_t l = 1; l <= a->n_data; l++)
-				strake_msg_call(l, volume_fini, known_volume(k->known));
-			known_close(k->known);
-		}
+		if (over)
+			close_volume(a, k);
 		free(k);
 	}
 }

@@ -20,11 +20,13 @@
 #include "figures.h"
 #include "foreign.h"
 #include "known.h"
+#include "overlay.h"
 #include "plan.h"
 #include "preflight.h"
 #include "scrub.h"
 #include "serve.h"
 #include "strake_lcore.h"
+#include "volumes.h"
 
 RTE_LOG_REGISTER(main_log, strake.main, INFO)
 
@@ -37,6 +39,7 @@ static const struct boot_step steps[] = {
 	{"loops", serve_loops_up, serve_loops_down},
 	{"keys", plan_keys_up, plan_keys_down},
 	{"stores", plan_stores_up, plan_stores_down},
+	{"volumes deleted before", volumes_settle, NULL},
 	{"volumes", plan_volumes_up, plan_volumes_down},
 	{"ports and target", serve_fronts_up, serve_fronts_down},
 	{"data lcores", serve_data_up, serve_data_down},
@@ -153,12 +156,28 @@ take_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* What was done to volumes while it ran last. */
 static int
-serve(const struct conf *conf, bool no_huge)
+lay_over(struct conf *conf)
+{
+	char err[BOOT_ERR_MAX];
+	int ret = overlay_load(conf, err, sizeof(err));
+
+	if (ret == 0)
+		ret = plan_check(conf, err, sizeof(err));
+	if (ret < 0)
+		fprintf(stderr, "%s\n", err);
+	return ret;
+}
+
+static int
+serve(struct conf *conf, bool no_huge)
 {
 	struct appliance a = {.conf = conf, .no_huge = no_huge || !conf->appliance.huge};
 	const char *failed = NULL;
 
+	if (lay_over(conf) < 0)
+		return 1;
 	if (boot_up(&a, steps, RTE_DIM(steps), &failed) < 0) {
 		fprintf(stderr, "strake: %s: %s\n", failed, a.err);
 		return 3;
@@ -169,6 +188,7 @@ serve(const struct conf *conf, bool no_huge)
 	strake_lcore_run();
 	rte_log(RTE_LOG_INFO, main_log, "stopping\n");
 	boot_down(&a, steps, RTE_DIM(steps));
+	overlay_free();
 	return 0;
 }
 

@@ -46,6 +46,13 @@ bool plan_volume_is_log(const struct conf_volume *v);
 uint32_t plan_domain_number(const struct conf_volume *v);
 int plan_volumes_up(struct appliance *a);
 void plan_volumes_down(struct appliance *a);
+/** Make the volume that was added last to the configuration, on every lcore, while others are served. Main; runs turns.
+ * @return 0; -errno with one line in a->err, and nothing is left of it but what its store may hold. */
+int plan_volume_begin(struct appliance *a);
+/** May volume @p i be taken away? Asks its stages to let go; nobody offers it. Main. @return 0; -EAGAIN: soon. */
+int plan_volume_drain(struct appliance *a, unsigned int i);
+/** Take it away, from the configuration too. */
+void plan_volume_end(struct appliance *a, unsigned int i);
 
 /* --- between plan.c and plan_log.c ------------------------------------------------------------------------------ */
 

@@ -12,6 +12,102 @@
 
 #include "conf_section.h"
 
+/* --- volumes ------------------------------------------------------------------------------------------------------ */
+
+struct conf_volume *
+conf_volume_find(const struct conf *conf, const char *name)
+{
+	for (unsigned int i = 0; i < conf->n_volumes; i++) {
+		if (strcmp(conf->volumes[i].name, name) == 0)
+			return &conf->volumes[i];
+	}
+	return NULL;
+}
+
+/* Namespaces point at volumes: those behind @p from are @p by further on now. */
+static void
+namespaces_follow(struct conf *conf, const struct conf_volume *old, size_t from, int by)
+{
+	for (unsigned int s = 0; s < conf->n_subsystems; s++) {
+		struct conf_subsystem *sub = &conf->subsystems[s];
+
+		for (unsigned int n = 0; n < sub->n_namespaces; n++) {
+			size_t at = (size_t)(sub->namespaces[n].volume - old);
+
+			sub->namespaces[n].volume = &conf->volumes[at >= from ? at + (size_t)by : at];
+		}
+	}
+}
+
+struct conf_volume *
+conf_volume_add(struct conf *conf, const struct conf_volume *volume)
+{
+	struct conf_volume *list = malloc((conf->n_volumes + 1) * sizeof(*list)), *old = conf->volumes;
+
+	if (list == NULL)
+		return NULL;
+	if (conf->n_volumes > 0)
+		memcpy(list, old, conf->n_volumes * sizeof(*list));
+	list[conf->n_volumes] = *volume;
+	conf->volumes = list;
+	namespaces_follow(conf, old, 0, 0);
+	free(old);
+	return &list[conf->n_volumes++];
+}
+
+void
+conf_volume_clear(struct conf_volume *volume)
+{
+	for (unsigned int i = 0; i < volume->n_stages; i++) {
+		free((char *)volume->stages[i].name);
+		conf_values_free(volume->stages[i].values);
+	}
+	free(volume->stages);
+	free((char *)volume->name);
+	free((char *)volume->uuid);
+	*volume = (struct conf_volume){.name = NULL};
+}
+
+void
+conf_volume_remove(struct conf *conf, struct conf_volume *volume)
+{
+	size_t at = (size_t)(volume - conf->volumes);
+
+	for (unsigned int s = 0; s < conf->n_subsystems; s++) {
+		struct conf_subsystem *sub = &conf->subsystems[s];
+		unsigned int kept = 0;
+
+		for (unsigned int n = 0; n < sub->n_namespaces; n++) {
+			if (sub->namespaces[n].volume != volume)
+				sub->namespaces[kept++] = sub->namespaces[n];
+		}
+		sub->n_namespaces = kept;
+	}
+	conf_volume_clear(volume);
+	namespaces_follow(conf, conf->volumes, at, -1);
+	conf->n_volumes--;
+	memmove(volume, volume + 1, (conf->n_volumes - at) * sizeof(*volume));
+}
+
+bool
+conf_name_good(const char *name, char *err, size_t errlen)
+{
+	size_t len = strlen(name);
+
+	if (len > 0 && len <= NAME_MAX_BYTES)
+		return conf_form_name(name, err, errlen);
+	snprintf(err, errlen, "a name has 1 to %d bytes", NAME_MAX_BYTES);
+	return false;
+}
+
+bool
+conf_uuid_good(const char *uuid, char *err, size_t errlen)
+{
+	return conf_form_uuid(uuid, err, errlen);
+}
+
+/* --- namespaces and hosts ----------------------------------------------------------------------------------------- */
+
 int
 conf_namespace_add(struct conf_subsystem *s, unsigned int nsid, struct conf_volume *volume)
 {

@@ -6,8 +6,6 @@
 
 #include "conf_section.h"
 
-#define NAME_MAX_BYTES 63 /* pipeline and superblocks keep names in 64 bytes */
-
 static const char *const idles[] = {"adaptive", "spin", NULL};
 static const char *const raids[] = {"0", "1", "10", NULL};
 static const char *const styles[] = {"plain", "log", NULL};

@@ -16,7 +16,8 @@
 extern "C" {
 #endif
 
-#define NQN_MAX_BYTES 223 /* NVMe base 2.0, 4.5 */
+#define NQN_MAX_BYTES  223 /* NVMe base 2.0, 4.5 */
+#define NAME_MAX_BYTES 63  /* pipeline and superblocks keep names in 64 bytes */
 
 enum conf_shape {
 	CONF_ONE,    /* key: value */

@@ -41,9 +41,6 @@ void conf_near_offer(struct conf_near *near, const char *candidate);
  * it. @return the values; NULL when errors were added. */
 struct conf_values *conf_values_load(const struct conf_key *keys, struct conf_node *map, const char *folder,
 				     struct conf_errors *errs);
-/** Call @p fn for each value that is there, in the table's order, with its text as one would write it. */
-void conf_values_walk(const struct conf_values *v, void (*fn)(const struct conf_key *key, const char *text, void *arg),
-		      void *arg);
 /** A path as the configuration means it, from @p folder if it is relative; the caller's to free. */
 char *conf_path(const char *folder, const char *path);
 

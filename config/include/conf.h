@@ -128,7 +128,7 @@ struct conf_volume {
 	const char *uuid; /**< to set, or NULL: made at creation and kept on the drives */
 	struct conf_stage *stages;
 	unsigned int n_stages;
-	unsigned int line;
+	unsigned int line; /**< 0: no file names it, it was made while the appliance ran */
 };
 
 /** One of a subsystem's `namespaces:` */
@@ -247,6 +247,18 @@ int conf_save(const struct conf *conf, FILE *out);
 int conf_reference(const struct conf_kinds *kinds, FILE *out);
 
 /* Changes to what was loaded, so that conf_save() writes them. */
+/** Add a volume. Its strings, its stages and their values were malloc()ed, and are taken. All pointers to volumes that
+ * the caller keeps move; those of namespaces follow. @return where it is; NULL: out of memory, nothing was taken. */
+struct conf_volume *conf_volume_add(struct conf *conf, const struct conf_volume *volume);
+/** Remove a volume, with the namespaces that offer it; pointers move as above. */
+void conf_volume_remove(struct conf *conf, struct conf_volume *volume);
+/** Free what a volume that was not added holds. */
+void conf_volume_clear(struct conf_volume *volume);
+struct conf_volume *conf_volume_find(const struct conf *conf, const char *name);
+/** Whether a file may give this name; if not, @p err has what is wrong with it. */
+bool conf_name_good(const char *name, char *err, size_t errlen);
+/** The same of a UUID. */
+bool conf_uuid_good(const char *uuid, char *err, size_t errlen);
 int conf_namespace_add(struct conf_subsystem *s, unsigned int nsid, struct conf_volume *volume);
 void conf_namespace_remove(struct conf_subsystem *s, unsigned int nsid);
 /** Whether a file may name this host; if not, @p err has what is wrong with it. */

@@ -60,6 +60,9 @@ bool conf_has(const struct conf_values *v, const char *key);
 const char *conf_str(const struct conf_values *v, const char *key);
 /** Number of a UINT, SIZE (bytes), DURATION (ns), BOOL (0, 1) or CHOICE (index); 0 when absent. */
 uint64_t conf_u64(const struct conf_values *v, const char *key);
+/** Call @p fn for each value that is there, in the table's order, with its text as one would write it. */
+void conf_values_walk(const struct conf_values *v, void (*fn)(const struct conf_key *key, const char *text, void *arg),
+		      void *arg);
 
 #ifdef __cplusplus
 }

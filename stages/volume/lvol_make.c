@@ -213,6 +213,14 @@ log_lcore_fini(struct strake_volume *vol)
 	strake_stage_lcore_fini(lv->stage);
 }
 
+bool
+log_lcore_drain(struct strake_volume *vol)
+{
+	struct lvol *lv = vol->priv;
+
+	return lvol_stage_ops.drain(lv->stage);
+}
+
 int
 log_clear(struct strake_volume *vol)
 {

@@ -237,6 +237,8 @@ class Bench:
     def conf(self, drives=2, raid=0, kind="mem", size="64MiB", volume="64MiB", lba=4096, stages="", hosts="any",
              data_cpus="[0]", extra="", listener=None, memory="768MiB", more_volumes=""):
         """The YAML of a small appliance; the pieces that a case cares about are arguments."""
+        if "state:" not in extra:
+            extra += f", state: {self.folder}/state"
         lines = [f"appliance: {{name: {self.name}, huge: false, memory: {memory}, buffers: 64MiB, main_cpu: 0, "
                  f"data_cpus: {data_cpus}, control: {self.folder}/ctl.sock{extra}}}", "drives:"]
         for i in range(drives):

@@ -104,6 +104,14 @@ nvmf_resv_of(const uint8_t *uuid)
 	return r;
 }
 
+bool
+nvmf_volume_reserved(const struct strake_volume *vol)
+{
+	const struct nvmf_resv *r = nvmf_resv_of(vol->uuid);
+
+	return r != NULL && r->st.rtype != NVME_RESV_NONE;
+}
+
 int
 nvmf_resv_open(const uint8_t *uuid, char *err, size_t errlen)
 {

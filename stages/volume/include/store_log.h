@@ -64,6 +64,9 @@ int log_create(struct strake_volume **out, const struct log_conf *conf, char *er
 void log_destroy(struct strake_volume *vol);
 int log_lcore_init(struct strake_volume *vol);
 void log_lcore_fini(struct strake_volume *vol);
+/** On each data lcore, when no request is under way: has the store's own work let go of the volume? It begins none
+ * anew. */
+bool log_lcore_drain(struct strake_volume *vol);
 /** Another size, durable on return. What lies beyond a smaller end is forgotten. Main. */
 int log_resize(struct strake_volume *vol, uint64_t bytes);
 /** Forget all that a volume holds, durably: it reads as zeroes. No host has it. Main. */

@@ -161,6 +161,8 @@ int nvmf_ns_resized(struct strake_volume *vol, void (*done)(void *arg), void *ar
 /** Namespace id of a volume in a subsystem, the lowest free one, or 0. */
 uint32_t nvmf_ns_find(const char *nqn, const struct strake_volume *vol);
 uint32_t nvmf_ns_free(const char *nqn);
+/** Whether a host has reserved the volume. */
+bool nvmf_volume_reserved(const struct strake_volume *vol);
 /** Shutdown: refuse new controllers, tell hosts, kill the queue pairs. True when all are gone, and changes of
  * namespaces have reached every lcore. */
 bool nvmf_drain(void);

@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Log volumes made and deleted while the appliance runs: at once, for good, and through kill -9."""
+
+import json
+import os
+import subprocess
+import sys
+
+from harness import NQN, STRAKECTL, check, main, until
+from test_log import ALL, conf, prepared
+
+
+def refused(a, *args):
+    """strakectl's reason, for a command that must fail."""
+    r = subprocess.run([STRAKECTL, *args, "--yes", "--name", a.bench.name, "--control",
+                        os.path.join(a.bench.folder, "ctl.sock")],
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False)
+    check(r.returncode != 0, f"strakectl {' '.join(args)} was carried out: {r.stdout.decode()}")
+    return r.stdout.decode()
+
+
+def spaces(c):
+    return {n["nsid"]: n for n in json.loads(c.run("identify", "--json").stdout)["namespaces"]}
+
+
+def names(a):
+    return sorted(v["name"] for v in a.ctl("volume", "list"))
+
+
+def case_a_volume_made_online_is_there_after_kill_9(b):
+    a = prepared(b, conf(b)).start()
+    c = b.client()
+    c.run("verify", "--length", "8M", "--seed", "1")
+    made = a.ctl("volume", "create", "new", "--group", "g0", "--size", "1GiB", "--subsystem", NQN)
+    check(made["nsid"] == 2, f"{made}")
+    check(names(a) == ["new", "v0"], f"{names(a)}")
+    c.run("verify", "--ns", "2", "--length", "8M", "--seed", "2")
+    c.run("flush", "--ns", "2")
+    before = spaces(c)[2]
+    check(made["uuid"].replace("-", "") == before["nguid"].replace("-", ""), f"{made} {before}")
+    a.kill()
+    a.start()
+    after = spaces(c)[2]
+    check({k: v for k, v in before.items() if k != "blocks_used"} == {k: v for k, v in after.items() if k != "blocks_used"},
+          f"{before} {after}")
+    for ns, seed in (("1", "1"), ("2", "2")):
+        c.run("verify", "--ns", ns, "--length", "8M", "--seed", seed, "--read-only")
+    # Of both all services go on: what is written again is known.
+    hits = a.ctl("store", "show", "g0")["hit_blocks"]
+
+    def shared():
+        c.run("verify", "--ns", "2", "--offset", "64M", "--length", "8M", "--seed", "5")
+        c.run("verify", "--ns", "1", "--offset", "64M", "--length", "8M", "--seed", "5")
+        return a.ctl("store", "show", "g0")["hit_blocks"] > hits
+    until(shared, 60, "equal blocks of both are shared")
+    a.stop()
+    b.fsck()
+
+
+def case_a_deleted_volume_is_gone_and_its_space_comes_back(b):
+    a = prepared(b, conf(b)).start()
+    c = b.client()
+    c.run("verify", "--length", "8M", "--seed", "1")
+    a.ctl("volume", "create", "new", "--group", "g0", "--size", "1GiB", "--subsystem", NQN, "--domain", "other")
+    c.run("verify", "--ns", "2", "--length", "64M", "--seed", "2")
+    load = c.begin("bench", "--ns", "2", "--pattern", "randrw", "--size", "64M", "--time", "30s", "--depth", "32", "--json")
+    until(lambda: a.ctl("volume", "show", "new")["write_ops"] > 20000, 60, "the load runs")
+    other = c.begin("bench", "--pattern", "randrw", "--size", "8M", "--offset", "64M", "--time", "3s", "--json")
+    a.ctl("volume", "delete", "new")
+    load.communicate(timeout=60)  # each of its commands was answered, or it would hang
+    out = json.loads(other.communicate(timeout=60)[0])
+    check(out["error"] == "" and out["read"]["errors"] == 0 and out["write"]["errors"] == 0, f"others saw it: {out}")
+    check(list(spaces(c)) == [1], f"{spaces(c)}")
+    check(names(a) == ["v0"], f"{names(a)}")
+    until(lambda: a.ctl("store", "show", "g0")["deleted_blocks"] == 0, 60, "its blocks are forgotten")
+    s = a.ctl("store", "show", "g0")
+    check(0 < s["unique_blocks"] <= s["logical_blocks"] <= 4096, f"{s}")
+    c.run("verify", "--length", "8M", "--seed", "1", "--read-only")
+    a.stop()
+    b.fsck()
+
+
+def case_deleted_through_kill_9_it_does_not_come_back_from_the_file(b):
+    more = f"  - {{name: v1, group: g0, size: 256MiB, stages: {ALL}}}"
+    text = conf(b, more=more)
+    a = prepared(b, text).start()
+    c = b.client()
+    for ns in ("1", "2"):
+        c.run("verify", "--ns", ns, "--length", "16M", "--seed", ns)
+    a.ctl("volume", "delete", "v1")
+    a.kill()
+    a.start()
+    check("strake.yaml:" in a.log() and "volume \"v1\" was deleted" in a.log(), a.log())
+    check(names(a) == ["v0"] and list(spaces(c)) == [1], f"{names(a)} {spaces(c)}")
+    until(lambda: a.ctl("store", "show", "g0")["deleted_blocks"] == 0, 60, "its blocks are forgotten")
+    c.run("verify", "--length", "16M", "--seed", "1", "--read-only")
+    # A new one of its name is another, and empty.
+    made = a.ctl("volume", "create", "v1", "--group", "g0", "--size", "64MiB", "--subsystem", NQN)
+    check(c.run("read", "--ns", "2", "--length", "1M").stdout == bytes(1 << 20), "somebody's old bytes")
+    c.run("verify", "--ns", "2", "--length", "8M", "--seed", "9")
+    c.run("flush", "--ns", "2")
+    a.kill()
+    a.start()
+    check(spaces(c)[2]["nguid"].replace("-", "") == made["uuid"].replace("-", ""), f"{made} {spaces(c)}")
+    c.run("verify", "--ns", "2", "--length", "8M", "--seed", "9", "--read-only")
+    # The file is brought in line: nothing is left to say.
+    a.ctl("config", "save", os.path.join(b.folder, "saved.yaml"))
+    a.stop()
+    with open(os.path.join(b.folder, "saved.yaml"), encoding="utf-8") as f:
+        a = b.appliance(f.read()).start()
+    check("warning" not in a.log() or "deleted" in a.log(), a.log())
+    a.stop()
+    b.fsck()
+
+
+def case_what_the_file_leaves_out_is_told_and_can_be_freed(b):
+    more = f"  - {{name: v1, group: g0, size: 256MiB, stages: {ALL}}}"
+    a = prepared(b, conf(b, more=more)).start()
+    b.client().run("verify", "--ns", "2", "--length", "8M", "--seed", "1")
+    a.stop()
+    a = prepared(b, conf(b)).start()
+    check("holds volume v1 with 8388608 bytes" in a.log(), a.log())
+    check("from before" in refused(a, "volume", "create", "v1", "--group", "g0", "--size", "1GiB"), "taken over")
+    a.ctl("volume", "delete", "v1")
+    until(lambda: a.ctl("store", "show", "g0")["unique_blocks"] == 0, 60, "freed")
+    a.stop()
+    a.start()
+    check("holds volume" not in a.log(), a.log())
+    a.stop()
+
+
+def case_sizes_and_namespaces_outlive_kill_9_too(b):
+    more = f"  - {{name: v1, group: g0, size: 64MiB, stages: {ALL}}}"
+    a = prepared(b, conf(b, volume="64MiB", more=more)).start()
+    c = b.client()
+    a.ctl("volume", "resize", "v0", "128MiB")
+    c.run("verify", "--offset", "64M", "--length", "64M", "--seed", "1")
+    c.run("flush")
+    a.ctl("namespace", "remove", NQN, "v1")
+    a.ctl("namespace", "add", NQN, "v1", "--nsid", "9")
+    a.kill()
+    a.start()
+    check(sorted(spaces(c)) == [1, 9], f"{spaces(c)}")
+    c.run("verify", "--offset", "64M", "--length", "64M", "--seed", "1", "--read-only")
+    a.stop()
+
+
+def case_what_cannot_be_is_refused_with_the_reason(b):
+    a = prepared(b, conf(b)).start()
+
+    def no(*args, words):
+        said = refused(a, "volume", *args)
+        check(all(w in said for w in words), f"{args}: {said}")
+
+    new = ["create", "new", "--group", "g0", "--size", "1GiB"]
+    no("create", "v0", "--group", "g0", "--size", "1GiB", words=["already"])
+    no("create", "new", "--group", "g9", "--size", "1GiB", words=["no group"])
+    no("create", "new", "--group", "g0", "--size", "65TiB", words=["64TiB"])
+    no("create", "new", "--group", "g0", "--size", "4097", words=["whole number"])
+    no("create", ".new", "--group", "g0", "--size", "1GiB", words=["is not a name"])
+    no("create", "new", "--group", "g0", words=["--size"])
+    no(*new, "--like", "v9", words=["go by"])
+    no(*new, "--stages", "dedup,squash", words=["no stage"])
+    no(*new, "--stages", "dedup", words=["shares domain", "compress"])
+    no(*new, "--stages", "stripe", words=["no stage"])
+    no(*new, "--stages", "none", "--domain", "x", words=["dedup"])
+    no(*new, "--lba", "1024", words=["512 or 4096"])
+    no(*new, "--uuid", "1", words=["UUID"])
+    no(*new, "--subsystem", "nqn.2026-01.org.example:no", words=["no subsystem"])
+    no(*new, "--subsystem", NQN, "--nsid", "1", words=["taken"])
+    no("delete", "v9", words=["no volume"])
+    no("delete", ".g0.known.00000000", words=["no volume"])
+    check(names(a) == ["v0"], f"something was made: {names(a)}")
+    r = subprocess.run([STRAKECTL, "volume", "delete", "v0", "--name", b.name], stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False)
+    check(r.returncode != 0 and b"--yes" in r.stdout, r.stdout.decode())
+    b.client().run("verify", "--length", "4M", "--seed", "1")
+    a.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
