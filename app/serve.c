@@ -38,9 +38,30 @@ RTE_LOG_REGISTER(serve_log, strake.serve, INFO)
 /* --- lcores --------------------------------------------------------------------------------------------------------
  */
 
-static int
-pools_up(const struct conf_appliance *c)
+/* Classes of service as the pipeline takes them. @return how many. */
+static unsigned int
+fill_classes(struct strake_qos_class classes[UINT8_MAX + 1], const struct conf *conf)
 {
+	for (unsigned int i = 0; i < conf->n_services; i++) {
+		const struct conf_service *s = &conf->services[i];
+
+		classes[i] = (struct strake_qos_class){
+			.cls = (uint8_t)s->cls,
+			.weight = s->weight,
+			.iops = s->iops,
+			.bps = s->bandwidth,
+			.burst_ns = s->burst_ms * STRAKE_NS_PER_MS,
+		};
+	}
+	return conf->n_services;
+}
+
+static int
+pools_up(const struct conf *conf)
+{
+	const struct conf_appliance *c = &conf->appliance;
+	struct strake_qos_class classes[UINT8_MAX + 1];
+	struct strake_qos_conf qos = {classes, fill_classes(classes, conf), c->under_way};
 	struct strake_buf_conf bufs = {
 		.descriptors = c->requests * 8,
 		.arena_bytes = c->buffers,
@@ -51,6 +72,7 @@ pools_up(const struct conf_appliance *c)
 		.chunks = c->requests,
 		.reserve = 256,
 		.socket = SOCKET_ID_ANY,
+		.qos = &qos,
 	};
 	int ret = strake_buf_init(&bufs);
 
@@ -89,7 +111,7 @@ serve_lcores_up(struct appliance *a)
 	}
 	strake_lcore_enter(STRAKE_LCORE_MAIN);
 	strake_lcore_turn(strake_clock_ns()); /* from now on main knows the time: boot's own I/O is measured */
-	ret = pools_up(c);
+	ret = pools_up(a->conf);
 	if (ret < 0)
 		goto err;
 	ret = strake_pipeline_lcore_init();

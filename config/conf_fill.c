@@ -51,6 +51,7 @@ static const cyaml_schema_field_t appliance_fields[] = {
 	UINT(conf_appliance, requests),
 	ENUM(conf_appliance, idle, idles),
 	UINT(conf_appliance, slab),
+	UINT(conf_appliance, under_way),
 	CYAML_FIELD_END,
 };
 
@@ -138,6 +139,16 @@ static const cyaml_schema_field_t class_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t service_fields[] = {
+	CYAML_FIELD_UINT("class", OPT, struct conf_service, cls),
+	UINT(conf_service, weight),
+	UINT(conf_service, iops),
+	UINT(conf_service, bandwidth),
+	UINT(conf_service, burst_ms),
+	UINT(conf_service, line),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t listener_fields[] = {
 	STR(conf_listener, transport),	STR(conf_listener, address), UINT(conf_listener, service),
 	ENUM(conf_listener, ana, anas), UINT(conf_listener, line),   CYAML_FIELD_END,
@@ -152,6 +163,7 @@ ENTRY(group);
 ENTRY(volume);
 ENTRY(subsystem);
 ENTRY(class);
+ENTRY(service);
 ENTRY(listener);
 
 static const cyaml_schema_field_t conf_fields[] = {
@@ -162,6 +174,7 @@ static const cyaml_schema_field_t conf_fields[] = {
 	LIST(conf, volumes, volume_entry),
 	LIST(conf, subsystems, subsystem_entry),
 	LIST(conf, classes, class_entry),
+	LIST(conf, services, service_entry),
 	LIST(conf, listeners, listener_entry),
 	CYAML_FIELD_END,
 };

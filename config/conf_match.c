@@ -100,11 +100,27 @@ class_rules(struct conf_check *ck)
 	}
 }
 
+static void
+service_rules(struct conf_check *ck)
+{
+	struct conf_node *first = conf_first(ck->tree, "services");
+
+	for (struct conf_node *b = first; b != NULL; b = b->next)
+		for (struct conf_node *a = first; a != b; a = a->next)
+			if (number(a, "class", 256) == number(b, "class", 257)) {
+				conf_err_value(ck->errs, conf_node_get(b, "class"),
+					       "class %" PRIu64 " is told of on line %u already", number(b, "class", 0),
+					       a->line);
+				break;
+			}
+}
+
 void
 conf_check_match_rules(struct conf_check *ck)
 {
 	access_rules(ck);
 	class_rules(ck);
+	service_rules(ck);
 }
 
 /* --- warnings ------------------------------------------------------------------------------------------------------

@@ -118,6 +118,7 @@ save_appliance(FILE *out, const struct conf_appliance *a)
 	put_uint(out, "  ", "requests", a->requests);
 	put(out, "  ", "idle", a->idle == CONF_IDLE_SPIN ? "spin" : "adaptive");
 	put_size(out, "  ", "slab", a->slab);
+	put_size(out, "  ", "under_way", a->under_way);
 }
 
 static void
@@ -291,6 +292,18 @@ save_class(FILE *out, const struct conf_class *c)
 }
 
 static void
+save_service(FILE *out, const struct conf_service *s)
+{
+	put_uint(out, "  - ", "class", s->cls);
+	put_uint(out, "    ", "weight", s->weight);
+	if (s->iops != 0)
+		put_uint(out, "    ", "iops", (unsigned int)s->iops);
+	if (s->bandwidth != 0)
+		put_size(out, "    ", "bandwidth", s->bandwidth);
+	put_uint(out, "    ", "burst_ms", s->burst_ms);
+}
+
+static void
 save_listener(FILE *out, const struct conf_listener *l)
 {
 	static const char *const anas[] = {[CONF_ANA_OPTIMIZED] = "optimized",
@@ -322,6 +335,7 @@ conf_save(const struct conf *conf, FILE *out)
 	SAVE_ALL(conf, out, volumes, save_volume);
 	SAVE_ALL(conf, out, subsystems, save_subsystem);
 	SAVE_ALL(conf, out, classes, save_class);
+	SAVE_ALL(conf, out, services, save_service);
 	SAVE_ALL(conf, out, listeners, save_listener);
 	return fflush(out) != 0 || ferror(out) ? (errno != 0 ? -errno : -EIO) : 0;
 }

@@ -42,6 +42,9 @@ static const struct conf_field appliance_fields[] = {
 		 .help = "What a lcore without work does: sleep until there is some, or spin."}},
 	{.key = {"slab", CONF_SIZE, .power_of_two = true, .min = 1ULL << 20, .max = 1ULL << 40, .def = "1GiB",
 		 .help = "Part of a volume that one data lcore owns."}},
+	{.key = {"under_way", CONF_SIZE, .min = 4096, .max = 1ULL << 30, .def = "4MiB",
+		 .help = "Of a data lcore's requests under way, before classes take turns by weight; only with "
+			 "`services`."}},
 	{},
 };
 
@@ -239,6 +242,20 @@ static const struct conf_field class_fields[] = {
 	{},
 };
 
+static const struct conf_field service_fields[] = {
+	{.key = {"class", CONF_UINT, .required = true, .max = 255,
+		 .help = "Class of service; classes not in the list share what class 0 may use."}},
+	{.key = {"weight", CONF_UINT, .min = 1, .max = 1000, .def = "100",
+		 .help = "Its share of turns, against the weights of other classes that wait."}},
+	{.key = {"iops", CONF_UINT, .min = 1, .max = 1000000000,
+		 .help = "Most requests a second, divided evenly among the data lcores; without it any number."}},
+	{.key = {"bandwidth", CONF_SIZE, .min = 4096, .max = 1ULL << 40,
+		 .help = "Most bytes a second, divided likewise; without it any number."}},
+	{.key = {"burst_ms", CONF_UINT, .min = 10, .max = 60000, .def = "100",
+		 .help = "How long a quiet class may save up what its limits give it."}},
+	{},
+};
+
 static const struct conf_field listener_fields[] = {
 	{.key = {"transport", CONF_CHOICE, .def = "nvme_tcp", .choices = transports, .help = "Protocol."}},
 	{.key = {"port", CONF_STRING, .required = true,
@@ -264,6 +281,8 @@ const struct conf_section conf_sections[] = {
 	{"subsystems", "What hosts connect to.", true, subsystem_fields},
 	{"classes", "Class of service of requests: the first rule that matches gives it, without one it is 0.", true,
 	 class_fields},
+	{"services", "What classes of service may use, and who goes first; without it nobody waits.", true,
+	 service_fields},
 	{"listeners", "Where hosts connect.", true, listener_fields},
 	{},
 };

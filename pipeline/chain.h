@@ -32,6 +32,7 @@ struct walk {
 	struct unit_fifo retry;		      /* offered again next turn */
 	struct rte_ring *down_ring, *up_ring; /* from other lcores; a slot for every unit */
 	uint64_t begun, ended;		      /* units, for the drain */
+	struct qos *qos;		      /* NULL: requests do not wait by class */
 	uint64_t inner;			      /* TSC spent in stages below the one that runs now */
 } __rte_cache_aligned;
 

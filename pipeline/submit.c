@@ -10,6 +10,7 @@
 
 #include "chain.h"
 #include "cut.h"
+#include "qos.h"
 #include "slab.h"
 #include "strake_account.h"
 #include "trace.h"
@@ -81,15 +82,13 @@ crosses(const struct strake_req *req)
 }
 
 void
-strake_req_submit(struct strake_req **reqs, uint16_t n)
+submit_enter(struct strake_req **reqs, uint16_t n)
 {
 	struct walk *w = walk_self();
 	struct strake_unit *burst[STRAKE_BURST];
-	uint8_t before = strake_account_enter(&submit_step);
 	uint16_t ready = 0;
 	uint64_t now = strake_now();
 
-	w->begun += n;
 	for (uint16_t i = 0; i < n; i++) {
 		struct strake_req *req = reqs[i];
 		int ret = check(req);
@@ -118,6 +117,19 @@ strake_req_submit(struct strake_req **reqs, uint16_t n)
 	}
 	if (ready > 0)
 		walk_down(w, burst, ready);
+}
+
+void
+strake_req_submit(struct strake_req **reqs, uint16_t n)
+{
+	struct walk *w = walk_self();
+	uint8_t before = strake_account_enter(&submit_step);
+
+	w->begun += n;
+	if (unlikely(w->qos != NULL))
+		qos_submit(w->qos, reqs, n);
+	else
+		submit_enter(reqs, n);
 	strake_account_leave(before);
 }
 
@@ -130,6 +142,8 @@ strake_req_cancel(struct strake_req *req)
 	for (struct strake_req *kid = req->kids; kid != NULL; kid = kid->sibling)
 		strake_req_cancel(kid);
 	cut_cancelled();
+	if (walk_self()->qos != NULL)
+		qos_cancelled(walk_self()->qos);
 }
 
 /* --- fork and join -------------------------------------------------------------------------------------------------

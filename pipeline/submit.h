@@ -14,6 +14,8 @@
 /** A request is on the lcore that was its slab's owner when it was sent: begin it, or send it on. */
 void submit_arrive(struct strake_req *req);
 
+/** Begin requests that may, on the lcore that wants their done(). */
+void submit_enter(struct strake_req **reqs, uint16_t n);
 /** End a request that was never begun: through the up list like all others, so that done() is not called from inside
  * submit. */
 void submit_turn_back(struct strake_req *req, int err);

@@ -14,6 +14,7 @@
 
 #include "chain.h"
 #include "lcore_pvt.h"
+#include "qos.h"
 #include "slab.h"
 #include "stage_poll.h"
 #include "strake_account.h"
@@ -226,6 +227,8 @@ finish(struct walk *w, struct strake_unit *u)
 		return;
 	}
 	trace_step(u, STRAKE_TRACE_END, NULL);
+	if (unlikely(w->qos != NULL) && u->kind == STRAKE_UNIT_REQ && strake_req_of(u)->admitted != 0)
+		qos_ended(w->qos, strake_req_of(u));
 	w->ended++;
 	u->done(u);
 }
@@ -395,6 +398,7 @@ strake_pipeline_lcore_init(void)
 	w->poller.arm = walk_arm;
 	w->poller.fd = -2;
 	strake_poller_add(&w->poller);
+	w->qos = qos_lcore_init();
 	return 0;
 }
 
@@ -402,6 +406,8 @@ void
 strake_pipeline_lcore_fini(void)
 {
 	strake_poller_del(&walk_self()->poller);
+	qos_lcore_fini();
+	walk_self()->qos = NULL;
 }
 
 static struct walk *
@@ -434,8 +440,12 @@ strake_pipeline_init(const struct strake_pipeline_conf *conf)
 {
 	int ret = unit_pools_init(conf);
 
-	if (ret < 0)
+	if (ret == 0)
+		ret = qos_init(conf->qos);
+	if (ret < 0) {
+		unit_pools_fini();
 		return ret;
+	}
 	for (uint16_t i = 0; i < strake_lcore_count(); i++) {
 		walks[i] = walk_create(i, unit_pools_total());
 		if (walks[i] == NULL) {
@@ -457,6 +467,7 @@ strake_pipeline_fini(void)
 		rte_free(walks[i]);
 		walks[i] = NULL;
 	}
+	qos_fini();
 	unit_pools_fini();
 }
 

@@ -40,6 +40,7 @@ struct conf_appliance {
 	unsigned int requests;	  /**< default 16384 */
 	enum conf_idle idle;	  /**< default adaptive */
 	uint64_t slab;		  /**< slab size, bytes, power of two; default 1GiB */
+	uint64_t under_way;	  /**< bytes on a data lcore before classes take turns; default 4MiB */
 };
 
 enum conf_action { CONF_ACCEPT, CONF_DENY };
@@ -171,6 +172,16 @@ struct conf_class {
 	unsigned int line;
 };
 
+/** One of `services:`: what a class may use. */
+struct conf_service {
+	unsigned int cls;      /**< `class:`, 0 to 255, each once */
+	unsigned int weight;   /**< 1 to 1000; default 100 */
+	uint64_t iops;	       /**< requests a second; 0 (default): no limit */
+	uint64_t bandwidth;    /**< bytes a second; 0 (default): no limit */
+	unsigned int burst_ms; /**< what is saved up by a quiet class; default 100 */
+	unsigned int line;
+};
+
 /** State of the paths through a listener (NVMe: asymmetric namespace access). */
 enum conf_ana { CONF_ANA_OPTIMIZED, CONF_ANA_NON_OPTIMIZED, CONF_ANA_INACCESSIBLE };
 
@@ -199,6 +210,8 @@ struct conf {
 	unsigned int n_subsystems;
 	struct conf_class *classes;
 	unsigned int n_classes;
+	struct conf_service *services;
+	unsigned int n_services;
 	struct conf_listener *listeners;
 	unsigned int n_listeners;
 };

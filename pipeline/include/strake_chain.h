@@ -13,6 +13,7 @@
  * rte_ring with a slot for every unit that exists, so no edge is ever full and completion never waits.
  */
 
+#include "strake_qos.h"
 #include "strake_stage.h"
 
 #ifdef __cplusplus
@@ -27,6 +28,7 @@ struct strake_pipeline_conf {
 	uint32_t chunks;  /**< chunks in all */
 	uint32_t reserve; /**< of each, only for units begun inside */
 	int socket;
+	const struct strake_qos_conf *qos; /**< NULL: requests do not wait by class; what it names stays as it is */
 };
 
 /** Create pools and the rings of every lcore made so far. Main, once, after the lcores. @return 0, -ENOMEM. */

@@ -26,6 +26,7 @@ struct strake_req {
 	struct strake_unit u; /**< first: a strake_unit pointer of kind REQ is a strake_req pointer */
 	struct strake_volume *vol;
 	uint32_t slab;		   /**< the slab layer's: which slab of the volume */
+	uint32_t admitted;	   /**< the door's: bytes it counts for while it is in; 0: it was not asked */
 	uint32_t children;	   /**< forked and not done yet, plus one until strake_req_join() */
 	struct strake_req *parent; /**< set by strake_req_fork() */
 	struct strake_req *kids;   /**< children in the order of forking */
@@ -56,10 +57,10 @@ struct strake_req *strake_req_alloc(bool internal);
 void strake_req_free(struct strake_req *req);
 
 /**
- * Send a burst of requests into the pipeline, on the lcore that wants their done(). Sets t_start, finds each one's
- * slab owner (a direct call when that is this lcore, a ring when not), cuts requests that cross a slab (those wait,
- * first come first served, while requests or descriptors have run out), and walks the volume's chain. done() is never
- * called before this returns.
+ * Send a burst of requests into the pipeline, on the lcore that wants their done(). Where classes have a door
+ * (strake_qos.h) some wait there first. Then: sets t_start, finds each one's slab owner (a direct call when that is
+ * this lcore, a ring when not), cuts requests that cross a slab (those wait, first come first served, while requests or
+ * descriptors have run out), and walks the volume's chain. done() is never called before this returns.
  *
  * Set before: vol, op, lba, nlb, nbytes and bufs (write, compare), flags, cls, done, arg.
  * A range beyond the volume's end, or an op on a volume that is read-only, ends with the status that says so.

@@ -325,7 +325,7 @@ open_close(const conf_group *conf, unsigned int n, unsigned int turns)
 extern "C" int
 LLVMFuzzerInitialize(int *, char ***argv)
 {
-	strake_pipeline_conf pc = {64, 64, 8, 0};
+	strake_pipeline_conf pc = {64, 64, 8, 0, nullptr};
 
 	fuzz_eal((*argv)[0]);
 	strake_drive_register(&ram_ops);

@@ -40,7 +40,7 @@ class FuzzTarget
 	{
 		static const uint8_t ids[2][16] = {{0x10, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9},
 						   {0x20, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9}};
-		const strake_pipeline_conf pc = {64, 64, 4, 0};
+		const strake_pipeline_conf pc = {64, 64, 4, 0, nullptr};
 
 		FuzzLcores::create(1, 2048, 2u << 20);
 		FUZZ_CHECK(strake_pipeline_init(&pc) == 0);

@@ -159,7 +159,7 @@ main(int argc, char **argv)
 {
 	const strake_lcore_conf lc = {STRAKE_IDLE_SPIN, 0, SOCKET_ID_ANY};
 	const strake_buf_conf bufs = {65536, 192u << 20, SOCKET_ID_ANY};
-	const strake_pipeline_conf pipe = {1024, 4096, 64, SOCKET_ID_ANY};
+	const strake_pipeline_conf pipe = {1024, 4096, 64, SOCKET_ID_ANY, nullptr};
 	int used = rte_eal_init(argc, argv);
 
 	must(used >= 0, "EAL does not start");

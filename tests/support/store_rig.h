@@ -72,7 +72,7 @@ class StoreRig
 	{
 		strake_lcore_conf lc = {STRAKE_IDLE_SPIN, 0, SOCKET_ID_ANY};
 		strake_buf_conf bufs = {8192, 40u << 20, SOCKET_ID_ANY};
-		strake_pipeline_conf pipe = {512, 512, 16, SOCKET_ID_ANY};
+		strake_pipeline_conf pipe = {512, 512, 16, SOCKET_ID_ANY, nullptr};
 		char err[300];
 		int ret;
 

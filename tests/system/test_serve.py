@@ -399,6 +399,26 @@ def case_every_telemetry_command_answers(b):
     a.stop()
 
 
+def case_a_class_keeps_to_its_limit_and_others_do_not_wait(b):
+    conf = b.conf() + ("classes:\n  - {class: 7, ops: [read]}\nservices:\n"
+                       "  - {class: 7, weight: 10, iops: 400, burst_ms: 50}\n")
+    a = b.appliance(conf).start()
+    began = time.monotonic()
+    c = b.client()
+    reader = c.begin("bench", "--pattern", "randread", "--size", "8M", "--depth", "32", "--time", "60s")
+    until(lambda: a.ctl("class", "show", "7")["admitted"] > 100, 30, "reads")
+    c.bench_run("--pattern", "randwrite", "--verify", "--size", "8M", "--time", "1s", "--depth", "8")
+    writes = a.ctl("class", "show", "0")
+    reads = a.ctl("class", "show", "7")
+    took = time.monotonic() - began
+    check(reads["admitted"] <= 400 * (took + 0.05) + 2, f"{reads} in {took} s")
+    check(reads["waited"] > 0 and reads["wait_ns"]["count"] > 0 and reads["limit_iops"] == 400, str(reads))
+    check(writes["admitted"] > 0 and writes["waited"] == 0, str(writes))
+    reader.kill()
+    reader.wait()
+    a.stop()
+
+
 def case_top_draws_on_a_terminal_and_q_quits(b):
     import pty
     import select

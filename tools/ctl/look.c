@@ -107,7 +107,7 @@ static const struct {
 	{"store",
 	 {"name", "bytes", "free_bytes", "logical_blocks", "shared_blocks", "unique_blocks", "plain_bytes",
 	  "stored_bytes", "full", "failed"}},
-	{"class", {"class", "requests", "under_way", "bytes", "errors"}},
+	{"class", {"class", "requests", "under_way", "bytes", "errors", "weight", "waiting", "waited"}},
 	{"stage", {"name", "kind", "lcore", "down", "up", "bytes", "errors", "cycles"}},
 };
 

@@ -15,6 +15,7 @@
 
 #include "ctrlr.h"
 #include "io.h"
+#include "strake_qos.h"
 #include "strake_telemetry.h"
 
 #define LIST_MAX 256
@@ -26,7 +27,11 @@ struct picture {
 	union {
 		char nqn[LIST_MAX][NVME_NQN_LEN];
 		uint64_t ids[LIST_MAX];
-		struct nvmf_class_stats cls;
+		struct {
+			struct nvmf_class_stats sum;
+			struct strake_qos_stats door;
+			const struct strake_qos_class *asked; /* NULL: nobody waits by class */
+		} cls;
 		struct {
 			char subnqn[NVME_NQN_LEN], hostnqn[NVME_NQN_LEN], peer[64];
 			uint64_t cntlid, queues, kato, csts, dying, aers, errors_logged, keep_alive_expired, under_way;
@@ -128,7 +133,7 @@ class_exists(unsigned int c)
 	for (uint16_t i = 0; i < STRAKE_LCORE_MAX; i++)
 		if (nvmf_lcore_at(i) != NULL && nvmf_lcore_at(i)->classes[c] != NULL)
 			return true;
-	return false;
+	return strake_qos_asked((uint8_t)c) != NULL;
 }
 
 static int
@@ -143,6 +148,25 @@ picture_classes(void *arg)
 	return 0;
 }
 
+static void
+picture_door(struct picture *p)
+{
+	struct strake_qos_stats *sum = &p->cls.door;
+
+	p->cls.asked = strake_qos_asked((uint8_t)p->id);
+	for (uint16_t i = 0; i < STRAKE_LCORE_MAX; i++) {
+		const struct strake_qos_stats *s = strake_qos_stats(i, (uint8_t)p->id);
+
+		if (s == NULL)
+			continue;
+		sum->admitted += s->admitted;
+		sum->waited += s->waited;
+		sum->cancelled += s->cancelled;
+		sum->waiting += s->waiting;
+		strake_hist_merge(&sum->wait, &s->wait);
+	}
+}
+
 static int
 picture_class(void *arg)
 {
@@ -150,16 +174,17 @@ picture_class(void *arg)
 
 	if (p->id > UINT8_MAX || !class_exists(p->id))
 		return -ENOENT;
+	picture_door(p);
 	for (uint16_t i = 0; i < STRAKE_LCORE_MAX; i++) {
 		const struct nvmf_lcore *lc = nvmf_lcore_at(i);
 		const struct nvmf_class_stats *s = lc != NULL ? lc->classes[p->id] : NULL;
 
 		if (s == NULL)
 			continue;
-		p->cls.requests += s->requests;
-		p->cls.errors += s->errors;
-		p->cls.bytes += s->bytes;
-		strake_hist_merge(&p->cls.latency, &s->latency);
+		p->cls.sum.requests += s->requests;
+		p->cls.sum.errors += s->errors;
+		p->cls.sum.bytes += s->bytes;
+		strake_hist_merge(&p->cls.sum.latency, &s->latency);
 	}
 	return 0;
 }
@@ -273,6 +298,22 @@ list_classes(const char *cmd, const char *params, struct rte_tel_data *d)
 	return 0;
 }
 
+static void
+door_dict(const struct picture *p, struct rte_tel_data *d)
+{
+	const struct strake_qos_class *asked = p->cls.asked;
+
+	rte_tel_data_add_dict_u64(d, "weight", asked->weight);
+	rte_tel_data_add_dict_u64(d, "limit_iops", asked->iops);
+	rte_tel_data_add_dict_u64(d, "limit_bytes_per_second", asked->bps);
+	rte_tel_data_add_dict_u64(d, "burst_ms", asked->burst_ns / STRAKE_NS_PER_MS);
+	rte_tel_data_add_dict_u64(d, "admitted", p->cls.door.admitted);
+	rte_tel_data_add_dict_u64(d, "waited", p->cls.door.waited);
+	rte_tel_data_add_dict_u64(d, "waiting", p->cls.door.waiting);
+	rte_tel_data_add_dict_u64(d, "cancelled", p->cls.door.cancelled);
+	strake_hist_tel(&p->cls.door.wait, d, "wait_ns");
+}
+
 static int
 info_class(const char *cmd, const char *params, struct rte_tel_data *d)
 {
@@ -286,11 +327,14 @@ info_class(const char *cmd, const char *params, struct rte_tel_data *d)
 		return ret;
 	rte_tel_data_start_dict(d);
 	rte_tel_data_add_dict_u64(d, "class", p->id);
-	rte_tel_data_add_dict_u64(d, "requests", p->cls.requests);
-	rte_tel_data_add_dict_u64(d, "under_way", p->cls.requests - RTE_MIN(p->cls.requests, p->cls.latency.count));
-	rte_tel_data_add_dict_u64(d, "bytes", p->cls.bytes);
-	rte_tel_data_add_dict_u64(d, "errors", p->cls.errors);
-	strake_hist_tel(&p->cls.latency, d, "latency_ns");
+	rte_tel_data_add_dict_u64(d, "requests", p->cls.sum.requests);
+	rte_tel_data_add_dict_u64(d, "under_way",
+				  p->cls.sum.requests - RTE_MIN(p->cls.sum.requests, p->cls.sum.latency.count));
+	rte_tel_data_add_dict_u64(d, "bytes", p->cls.sum.bytes);
+	rte_tel_data_add_dict_u64(d, "errors", p->cls.sum.errors);
+	strake_hist_tel(&p->cls.sum.latency, d, "latency_ns");
+	if (p->cls.asked != NULL)
+		door_dict(p, d);
 	free(p);
 	return 0;
 }

@@ -58,7 +58,7 @@ class World
 	{
 		strake_lcore_conf lc = {STRAKE_IDLE_SPIN, 0, SOCKET_ID_ANY};
 		strake_buf_conf bufs = {16384, 64u << 20, SOCKET_ID_ANY};
-		strake_pipeline_conf pipe = {256, 512, 16, SOCKET_ID_ANY};
+		strake_pipeline_conf pipe = {256, 512, 16, SOCKET_ID_ANY, nullptr};
 
 		self() = this;
 		for (uint16_t l = 0; l < kLcores; l++)

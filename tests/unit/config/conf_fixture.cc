@@ -110,6 +110,7 @@ valid_with(const std::string &section, const std::string &text)
 		{"subsystems",
 		 "subsystems: [{nqn: 'nqn.2026-11.io.strake:t', hosts: any, namespaces: [{volume: v0}]}]\n"},
 		{"classes", ""},
+		{"services", ""},
 		{"listeners", "listeners: [{port: p0, address: 10.0.0.2}]\n"},
 	};
 	std::string all;

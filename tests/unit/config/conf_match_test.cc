@@ -21,6 +21,40 @@ class_rule(const std::string &keys)
 	return valid_with("classes", "classes: [{" + keys + "}]\n");
 }
 
+TEST(ConfServices, SayWhatEachClassMayUse)
+{
+	Loaded l(valid_with("services", "services: [{class: 0}, {class: 9, weight: 7, iops: 500, bandwidth: 2MiB, "
+					"burst_ms: 20}]\n"));
+
+	ASSERT_NE(nullptr, l.c) << l.said;
+	ASSERT_EQ(2u, l.c->n_services);
+	const conf_service *s = l.c->services;
+	EXPECT_EQ(0u, s[0].cls);
+	EXPECT_EQ(100u, s[0].weight);
+	EXPECT_EQ(0u, s[0].iops) << "no limit";
+	EXPECT_EQ(0u, s[0].bandwidth);
+	EXPECT_EQ(100u, s[0].burst_ms);
+	EXPECT_EQ(9u, s[1].cls);
+	EXPECT_EQ(7u, s[1].weight);
+	EXPECT_EQ(500u, s[1].iops);
+	EXPECT_EQ(2u << 20, s[1].bandwidth);
+	EXPECT_EQ(20u, s[1].burst_ms);
+	EXPECT_EQ(4u << 20, l.c->appliance.under_way);
+}
+
+TEST(ConfServices, BadOnes)
+{
+	auto services = [](const std::string &list) { return valid_with("services", "services: " + list + "\n"); };
+
+	EXPECT_ERROR(services("[{weight: 5}]"), 1, "\"class\" is missing");
+	EXPECT_ERROR(services("[{class: 256}]"), 1, "services[0].class");
+	EXPECT_ERROR(services("[{class: 1, weight: 0}]"), 1, "services[0].weight");
+	EXPECT_ERROR(services("[{class: 1, iops: 0}]"), 1, "services[0].iops");
+	EXPECT_ERROR(services("[{class: 1, bandwidth: 100}]"), 1, "services[0].bandwidth");
+	EXPECT_ERROR(services("[{class: 1, burst_ms: 1}]"), 1, "services[0].burst_ms");
+	EXPECT_ERROR(services("[{class: 1},\n{class: 2}, {class: 1}]"), 2, "class 1 is told of on line 1 already");
+}
+
 TEST(ConfAccess, KeepsItsOrderAndDefaults)
 {
 	Loaded l(access_list("[{from: 10.0.0.9, to: 4420, action: deny},\n{from: 10.0.0.0/24, to: [1, 9], action: "

@@ -64,6 +64,9 @@ class Maker
 		       one("range", {"[0, 1MiB]", "[1048576, 1TiB]", "[1GiB, 1024TiB]"}) +
 		       one("ops", {"[read]", "[write_zeroes, compare_write]"}) +
 		       one("dscp", {"46", "[0, 63]", "[8, 8]"}) + one("pcp", {"7", "[0, 3]"});
+		all += "services:\n- class: " + pick({"0", "255"}) + "\n" + one("weight", {"1", "1000"}) +
+		       one("iops", {"1", "1000000000"}) + one("bandwidth", {"4KiB", "1TiB", "123456789"}) +
+		       one("burst_ms", {"10", "60000"});
 		all += "listeners:\n- port: " + pick({"p0", "kernel"}) +
 		       "\n  address: " + pick({"10.0.0.2", "0.0.0.0"}) + "\n" + one("service", {"1", "65535"}) +
 		       one("ana", {"optimized", "non_optimized", "inaccessible"});
@@ -112,7 +115,8 @@ TEST(ConfSave, KeepsEveryValue)
 		"appliance:\n  name: t\n  control: /run/strake/t.sock\n  state: /var/lib/strake/t\n  main_cpu: 0\n  "
 		"data_cpus: [1, 2]\n  huge: "
 		"true\n"
-		"  memory: 1GiB\n  buffers: 256MiB\n  requests: 16384\n  idle: adaptive\n  slab: 1GiB\n"
+		"  memory: 1GiB\n  buffers: 256MiB\n  requests: 16384\n  idle: adaptive\n  slab: 1GiB\n  under_way: "
+		"4MiB\n"
 		"\nports:\n  - name: p0\n    device: net_tap0\n    mtu: 1500\n    queues: 0\n    vlan: 0\n"
 		"    addresses: [10.0.0.2/24]\n    congestion: cubic\n    exception_rate: 20000\n"
 		"\ndrives:\n  - name: d0\n    kind: mem\n    size: 1MiB\n  - name: d1\n    kind: mem\n    size: 1MiB\n"

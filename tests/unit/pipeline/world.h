@@ -22,7 +22,7 @@ class World : public testing::Test
 	{
 		strake_lcore_conf lc = {STRAKE_IDLE_SPIN, 0, 0};
 		strake_buf_conf bufs = {4096, 8u << 20, 0};
-		strake_pipeline_conf conf = {units, units, reserve, 0};
+		strake_pipeline_conf conf = {units, units, reserve, 0, qos};
 
 		lcores = data_lcores + 1;
 		for (uint16_t i = 0; i < lcores; i++)
@@ -63,6 +63,7 @@ class World : public testing::Test
 		}
 	}
 
+	const strake_qos_conf *qos = nullptr;
 	uint16_t lcores = 0;
 	uint64_t now = 0;
 	struct strake_buf_usage before = {};

@@ -58,7 +58,7 @@ class GroupRig : public testing::Test
 	{
 		strake_lcore_conf lc = {STRAKE_IDLE_SPIN, 0, 0};
 		strake_buf_conf bufs = {16384, 64u << 20, 0};
-		strake_pipeline_conf pc = {64, 1024, 8, 0};
+		strake_pipeline_conf pc = {64, 1024, 8, 0, nullptr};
 
 		for (uint16_t i = 0; i <= data_lcores; i++)
 			ASSERT_EQ(0, strake_lcore_create(i, &lc));

@@ -74,7 +74,7 @@ class LogRig : public testing::Test
 	{
 		strake_lcore_conf lc = {STRAKE_IDLE_SPIN, 0, 0};
 		strake_buf_conf bufs = {16384, 128u << 20, 0};
-		strake_pipeline_conf pc = {64, 1024, 8, 0};
+		strake_pipeline_conf pc = {64, 1024, 8, 0, nullptr};
 
 		for (uint16_t i = 0; i < 2; i++)
 			ASSERT_EQ(0, strake_lcore_create(i, &lc));
