@@ -18,6 +18,10 @@
 RTE_LOG_REGISTER(store_log, strake.store, INFO)
 
 #define STORES_MAX 64
+/* What a restart has to read at most, about twice: the log since a checkpoint began, and pages of the map. More would
+ * save next to nothing: with so many pages few are written twice between two checkpoints. */
+#define REPLAY_BYTES (1ull << 30)
+#define REPLAY_PAGES (1u << 17)
 
 static struct store *stores[STORES_MAX];
 
@@ -60,6 +64,7 @@ map_up(struct store *st, const struct log_super *super)
 	/* A checkpoint must not need more than an eighth of the segments. */
 	dirty = RTE_MAX((uint64_t)st->n_seg / 16 * seg_pages, (uint64_t)64);
 	dirty = RTE_MIN(dirty, conf.bytes / MAP_PAGE_BYTES / 2);
+	dirty = RTE_MIN(dirty, (uint64_t)REPLAY_PAGES);
 	conf.dirty_max = (uint32_t)RTE_MIN(dirty, (uint64_t)UINT32_MAX);
 	memcpy(conf.uuid, st->sp->uuid, sizeof(conf.uuid));
 	if (super->roots_bytes > 0)
@@ -287,6 +292,15 @@ free_all(struct store *st)
 	rte_free(st);
 }
 
+static uint64_t
+bytes_between(const struct store *st)
+{
+	uint64_t share = (uint64_t)st->n_seg * st->seg_bytes / 16;
+
+	share = RTE_MIN(share, REPLAY_BYTES);
+	return RTE_MAX(share, (uint64_t)st->seg_bytes);
+}
+
 static int
 make(struct store **out, const struct store_conf *conf, char *err, size_t errlen)
 {
@@ -308,7 +322,7 @@ make(struct store **out, const struct store_conf *conf, char *err, size_t errlen
 	if (st->conf.map_bytes == 0)
 		st->conf.map_bytes = 64u << 20;
 	if (st->conf.checkpoint_bytes == 0)
-		st->conf.checkpoint_bytes = RTE_MAX((uint64_t)st->n_seg * st->seg_bytes / 16, (uint64_t)st->seg_bytes);
+		st->conf.checkpoint_bytes = bytes_between(st);
 	if (st->conf.row_age == 0)
 		st->conf.row_age = 5 * STRAKE_NS_PER_SEC;
 	if (st->conf.clock == NULL)

@@ -38,6 +38,11 @@ def run(o, program, memory, *args):
     return [json.loads(line) for line in got.stdout.splitlines() if line.startswith("{")]
 
 
+def cpu_model():
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
+        return next((line.split(":")[1].strip() for line in f if line.startswith("model name")), "unknown")
+
+
 def verdict(case, ratio):
     aim = AIMS.get(case)
     return "" if aim is None else f">= {aim:.2f}: {'reached' if ratio >= aim else '**missed**'}"
@@ -80,11 +85,9 @@ def main():
     paths = [r for r in rest if r.get("case", "").startswith("write path")]
     stages = dedup + [r for r in rest if "case" in r and r not in paths]
     kernels = [r for r in rest if "term" in r]
-    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
-        cpu = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), "unknown")
     text = f"""# Log volumes against their engines
 
-Written by `tests/perf/log.py --build BUILD --runs {o.runs}`; medians. One lcore on CPU {o.cpu}. {cpu}, {os.cpu_count()} CPUs, Linux
+Written by `tests/perf/log.py --build BUILD --runs {o.runs}`; medians. One lcore on CPU {o.cpu}. {cpu_model()}, {os.cpu_count()} CPUs, Linux
 {platform.release()}, no huge pages, load average at the beginning {load:.1f}. Time is that of the thread on its processor (`dedup-load`: the
 clock's), engine and ours in turns.
 

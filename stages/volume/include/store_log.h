@@ -24,7 +24,7 @@ struct store_conf {
 	const char *name;
 	struct strake_space *space;
 	uint64_t map_bytes;	   /**< cache of the map; 0: 64 MiB */
-	uint64_t checkpoint_bytes; /**< of the log between checkpoints; 0: a sixteenth of the space */
+	uint64_t checkpoint_bytes; /**< of the log between checkpoints; 0: a sixteenth of the space, at most 1 GiB */
 	uint64_t row_age;	   /**< ns: a row that is not full is written after this time; 0: 5 s */
 	uint32_t jobs;		   /**< requests under way at once; 0: 512 */
 	/** The clock main's turns run by while it waits; NULL: strake_clock_ns(). */
