@@ -125,6 +125,9 @@ no_window(struct store_walk *w)
 		w->lost++;
 		return window_read(w, 0);
 	}
+	/* This way needs a column that is away just now; another may not. */
+	if (w->status == -EIO && w->attempt > 0)
+		return window_read(w, (uint16_t)(w->attempt + 1));
 	return w->status;
 }
 
