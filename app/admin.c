@@ -15,6 +15,8 @@
 #include "store_log.h"
 #include "strake_lcore.h"
 
+#define RATE_LEAST 4096u /* as in the file */
+
 /* The log group that is named. @return its place in the configuration, or -errno. */
 static int
 find(const struct appliance *a, const struct ctl_request *r, json_t *answer)
@@ -61,7 +63,11 @@ admin_rate(struct appliance *a, const struct ctl_request *r, json_t *answer)
 		return g;
 	if (ctl_number(r, "bytes", &bytes, answer) < 0)
 		return -EINVAL;
+	if (bytes > 0 && bytes < RATE_LEAST)
+		return ctl_refuse(answer, -EINVAL, "less than %u bytes a second is no rebuild", RATE_LEAST);
 	log_group_rebuild_rate(a->log_groups[g], bytes);
+	/* For `config save`. */
+	((struct conf_group *)(uintptr_t)&a->conf->groups[g])->rebuild_rate = bytes;
 	return 0;
 }
 

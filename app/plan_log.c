@@ -174,11 +174,15 @@ int
 plan_log_group_up(struct appliance *a, unsigned int i, struct strake_drive **members, unsigned int n)
 {
 	unsigned int before = 0;
+	int ret;
 
 	for (unsigned int g = 0; g < i; g++)
 		before += a->log_groups[g] != NULL;
-	return log_group_open(&a->log_groups[i], &a->conf->groups[i], members, n, (uint16_t)(1 + before % a->n_data),
-			      a->err, sizeof(a->err));
+	ret = log_group_open(&a->log_groups[i], &a->conf->groups[i], members, n, (uint16_t)(1 + before % a->n_data),
+			     a->err, sizeof(a->err));
+	if (ret == 0)
+		log_group_rebuild_rate(a->log_groups[i], a->conf->groups[i].rebuild_rate);
+	return ret;
 }
 
 bool

@@ -201,6 +201,8 @@ save_group(FILE *out, const struct conf_group *g)
 	put_drives(out, "drives", g->drives, g->n_drives);
 	if (g->n_spares != 0)
 		put_drives(out, "spares", g->spares, g->n_spares);
+	if (g->rebuild_rate != 0)
+		put_size(out, "    ", "rebuild_rate", g->rebuild_rate);
 	if (g->scrub_every != 0)
 		put_duration(out, "    ", "scrub_every", g->scrub_every);
 	if (g->scrub_rate != 0)

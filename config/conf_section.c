@@ -157,6 +157,10 @@ static const struct conf_field group_fields[] = {
 	 .shape = CONF_MANY,
 	 .most = CONF_GROUP_SPARES_MAX,
 	 .refers = "drives"},
+	{.key = {"rebuild_rate", CONF_SIZE, .min = 4096, .max = 1ULL << 40,
+		 .help = "Of a log group: bytes that a rebuild, or growth, writes in a second, at most; without it "
+			 "there is "
+			 "no limit. `group rate` changes it."}},
 	{.key = {"scrub_every", CONF_DURATION, .min = 1000000000ULL, .max = 400 * 86400000000000ULL,
 		 .help = "Of a log group: time from the end of one scrub, which reads all rows against their parity, "
 			 "to the next; without it, it is scrubbed only when told to."}},

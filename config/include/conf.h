@@ -106,8 +106,9 @@ struct conf_group {
 	uint64_t segment;	    /**< bytes of a segment on one drive; 0 (default): to suit the drives */
 	struct conf_drive **spares; /**< `spares: [names]`: for the place of a member that goes missing */
 	unsigned int n_spares;
-	uint64_t scrub_every; /**< ns from the end of one scrub to the next; 0 (default): only when told */
-	uint64_t scrub_rate;  /**< bytes a second of such a scrub; 0 (default): no limit */
+	uint64_t rebuild_rate; /**< bytes a second that rebuild and growth write; 0 (default): no limit */
+	uint64_t scrub_every;  /**< ns from the end of one scrub to the next; 0 (default): only when told */
+	uint64_t scrub_rate;   /**< bytes a second of such a scrub; 0 (default): no limit */
 	unsigned int line;
 };
 
