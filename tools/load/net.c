@@ -17,6 +17,7 @@
 
 #include "csum.h"
 #include "ctcp.h"
+#include "intr.h"
 #include "net.h"
 #include "ticks.h"
 
@@ -374,17 +375,27 @@ net_open(struct net **out, const struct net_conf *conf, char *err)
 	return 0;
 }
 
-void
-net_close(struct net *n)
+static void
+leave(void *arg)
 {
-	struct rte_eth_dev_info info;
+	struct net *n = arg;
 
 	if (n->started)
 		rte_eth_dev_stop(n->id);
-	if (n->plugged && rte_eth_dev_info_get(n->id, &info) == 0) {
+	if (n->plugged)
 		rte_eth_dev_close(n->id);
+}
+
+void
+net_close(struct net *n)
+{
+	struct rte_eth_dev_info info = {.device = NULL};
+
+	if (n->plugged)
+		rte_eth_dev_info_get(n->id, &info);
+	intr_call(leave, n);
+	if (info.device != NULL)
 		rte_dev_remove(info.device);
-	}
 	rte_mempool_free(n->rx_pool);
 	rte_mempool_free(n->tx_pool);
 	free(n);
