@@ -2,257 +2,23 @@
  * Copyright (c) 2026 The Strake authors
  */
 
-#include "fake_nvme.h"
+#include "fake_nvme_pvt.h"
 
 #include <errno.h>
-#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <rte_common.h>
 
-#include "nvme_drive.h"
-
-#define QUEUE 1024
-#define PAGE  4096u
-
-struct pending {
-	struct nvme_cmd cmd;
-	struct iovec iov[NVME_IOVS];
-};
-
-struct fake_nvme {
-	struct nvme_dev dev;
-	struct nvme_lane *lane;
-	struct strake_poller poller;
-	uint8_t ctrl[PAGE], ns[PAGE], smart[512];
-	size_t identify_bytes;
-	uint8_t *medium;
-	uint8_t shift;
-	struct nvme_kernel_view kernel;
-	char serial[32];
-	struct pending queue[QUEUE];
-	unsigned int pending;
-	bool hold, backwards, twice;
-	int room;
-	uint8_t fail_opcode;
-	int fail_res;
-	unsigned int fail_times;
-	unsigned int namespaces;
-	int erase_res;
-	uint8_t formatted, sanitized, sanitize_state;
-	unsigned int sanitize_polls;
-	int silence;
-	unsigned int silent_for, remedies; /* remedies needed, tried */
-	struct nvme_dev mi;
-	enum fake_nvme_mi mi_is;
-	unsigned int in_band, by_mi, mi_searched;
-	struct fake_nvme_cmd *seen;
-	unsigned int n_seen, bounced;
-};
-
+struct fake_nvme *fake_nvme_opening;
 static const char *opening_trim;
-
-/* --- the device ------------------------------------------------------------------------------------------------------
- */
-
-static int
-identify(struct fake_nvme *f, uint8_t cns, void *data)
-{
-	if (cns == 2) {
-		memset(data, 0, PAGE);
-		for (uint32_t i = 0; i < f->namespaces; i++)
-			((uint32_t *)data)[i] = i + 1;
-		return 0;
-	}
-	if (cns > 1)
-		return 0x4002; /* Invalid Field, do not retry */
-	memcpy(data, cns == 1 ? f->ctrl : f->ns, f->identify_bytes);
-	return 0;
-}
-
-static int
-page(struct fake_nvme *f, uint8_t lid, void *data, uint32_t len)
-{
-	if (lid == 0x81) {
-		memset(data, 0, len);
-		((uint8_t *)data)[2] = f->sanitize_polls > 0 ? 2 : f->sanitize_state;
-		f->sanitize_polls -= f->sanitize_polls > 0;
-		return 0;
-	}
-	if (lid != 2)
-		return 0x4109; /* Invalid Log Page */
-	memcpy(data, f->smart, RTE_MIN(len, sizeof(f->smart)));
-	return 0;
-}
-
-static int
-feature(uint8_t fid, uint32_t *value)
-{
-	*value = 1;
-	return fid == 6 ? 0 : 0x4002;
-}
-
-static int
-format(struct fake_nvme *f)
-{
-	f->formatted += f->erase_res == 0;
-	return f->erase_res;
-}
-
-static int
-sanitize(struct fake_nvme *f, uint8_t action)
-{
-	f->sanitized = f->erase_res == 0 ? action : 0;
-	return f->erase_res;
-}
-
-/* An admin command arrives in-band. @return what is said in place of an answer, or 0. */
-static int
-in_band(struct nvme_dev *dev, struct fake_nvme **f)
-{
-	*f = container_of(dev, struct fake_nvme, dev);
-	(*f)->in_band++;
-	return (*f)->remedies < (*f)->silent_for ? (*f)->silence : 0;
-}
-
-static int
-fake_identify(struct nvme_dev *dev, uint8_t cns, uint32_t nsid, void *data)
-{
-	struct fake_nvme *f;
-	int ret = in_band(dev, &f);
-
-	RTE_SET_USED(nsid);
-	return ret != 0 ? ret : identify(f, cns, data);
-}
-
-static int
-fake_log(struct nvme_dev *dev, uint8_t lid, void *data, uint32_t len)
-{
-	struct fake_nvme *f;
-	int ret = in_band(dev, &f);
-
-	return ret != 0 ? ret : page(f, lid, data, len);
-}
-
-static int
-fake_feature(struct nvme_dev *dev, uint8_t fid, uint32_t *value)
-{
-	struct fake_nvme *f;
-	int ret = in_band(dev, &f);
-
-	return ret != 0 ? ret : feature(fid, value);
-}
-
-static int
-fake_format(struct nvme_dev *dev, uint8_t flbas)
-{
-	struct fake_nvme *f;
-	int ret = in_band(dev, &f);
-
-	RTE_SET_USED(flbas);
-	return ret != 0 ? ret : format(f);
-}
-
-static int
-fake_sanitize(struct nvme_dev *dev, uint8_t action)
-{
-	struct fake_nvme *f;
-	int ret = in_band(dev, &f);
-
-	return ret != 0 ? ret : sanitize(f, action);
-}
-
-/* --- its management controller ---------------------------------------------------------------------------------------
- */
-
-static int
-by_mi(struct nvme_dev *dev, struct fake_nvme **f)
-{
-	*f = container_of(dev, struct fake_nvme, mi);
-	if ((*f)->mi_is != FAKE_MI_ANSWERS)
-		return -ETIMEDOUT;
-	(*f)->by_mi++;
-	return 0;
-}
-
-static int
-mi_identify(struct nvme_dev *dev, uint8_t cns, uint32_t nsid, void *data)
-{
-	struct fake_nvme *f;
-	int ret = by_mi(dev, &f);
-
-	RTE_SET_USED(nsid);
-	return ret != 0 ? ret : identify(f, cns, data);
-}
-
-static int
-mi_log(struct nvme_dev *dev, uint8_t lid, void *data, uint32_t len)
-{
-	struct fake_nvme *f;
-	int ret = by_mi(dev, &f);
-
-	return ret != 0 ? ret : page(f, lid, data, len);
-}
-
-static int
-mi_feature(struct nvme_dev *dev, uint8_t fid, uint32_t *value)
-{
-	struct fake_nvme *f;
-	int ret = by_mi(dev, &f);
-
-	return ret != 0 ? ret : feature(fid, value);
-}
-
-static int
-mi_format(struct nvme_dev *dev, uint8_t flbas)
-{
-	struct fake_nvme *f;
-	int ret = by_mi(dev, &f);
-
-	RTE_SET_USED(flbas);
-	return ret != 0 ? ret : format(f);
-}
-
-static void
-mi_close(struct nvme_dev *dev)
-{
-	dev->nsid = 0;
-}
-
-static const struct nvme_dev_ops mi_ops = {
-	.name = "fake MI",
-	.identify = mi_identify,
-	.log = mi_log,
-	.feature = mi_feature,
-	.format = mi_format,
-	.close = mi_close,
-};
-
-static struct fake_nvme *opening;
-
-static int
-find_mi(struct nvme_dev **out, const char *serial, char *why, size_t len)
-{
-	struct fake_nvme *f = opening;
-
-	f->mi_searched++;
-	if (f->mi_is == FAKE_MI_ABSENT || strcmp(serial, f->serial) != 0) {
-		snprintf(why, len, f->mi_is == FAKE_MI_ABSENT ? "the kernel has no MCTP" : "no endpoint is drive %s",
-			 serial);
-		return f->mi_is == FAKE_MI_ABSENT ? -EAFNOSUPPORT : -ENODEV;
-	}
-	f->mi = (struct nvme_dev){.ops = &mi_ops, .fd = -1};
-	*out = &f->mi;
-	return 0;
-}
 
 /* --- I/O -------------------------------------------------------------------------------------------------------------
  */
 
 static int
-act(struct fake_nvme *f, const struct pending *p)
+act(struct fake_nvme *f, const struct fake_nvme_pending *p)
 {
 	uint64_t at = ((uint64_t)p->cmd.cdw11 << 32 | p->cmd.cdw10) << f->shift;
 	uint64_t blocks = (p->cmd.cdw12 & 0xffff) + 1ull;
@@ -291,7 +57,7 @@ fake_poll(struct strake_poller *poller, uint64_t now)
 
 	RTE_SET_USED(now);
 	for (unsigned int i = 0; i < n; i++) {
-		struct pending p = f->queue[f->backwards ? f->pending - 1 : 0];
+		struct fake_nvme_pending p = f->queue[f->backwards ? f->pending - 1 : 0];
 		int res = act(f, &p);
 
 		if (!f->backwards)
@@ -340,7 +106,7 @@ bounces(const struct fake_nvme *f, const struct nvme_cmd *cmd)
 		bits |= addr | cmd->iov[i].iov_len;
 		gaps |= i > 0 ? addr | ((uintptr_t)cmd->iov[i - 1].iov_base + cmd->iov[i - 1].iov_len) : 0;
 	}
-	return (bits & f->dev.dma_mask) != 0 || (gaps & (PAGE - 1)) != 0;
+	return (bits & f->dev.dma_mask) != 0 || (gaps & (FAKE_NVME_PAGE - 1)) != 0;
 }
 
 static bool
@@ -348,7 +114,7 @@ fake_submit(struct nvme_lane *lane, const struct nvme_cmd *cmd)
 {
 	struct fake_nvme *f = lane->queue;
 
-	if (f->room == 0 || f->pending == QUEUE)
+	if (f->room == 0 || f->pending == FAKE_NVME_QUEUE)
 		return false;
 	if (f->room > 0)
 		f->room--;
@@ -390,11 +156,11 @@ fake_close(struct nvme_dev *dev)
 
 static const struct nvme_dev_ops fake_dev_ops = {
 	.name = "fake",
-	.identify = fake_identify,
-	.log = fake_log,
-	.feature = fake_feature,
-	.format = fake_format,
-	.sanitize = fake_sanitize,
+	.identify = fake_nvme_identify,
+	.log = fake_nvme_log,
+	.feature = fake_nvme_feature,
+	.format = fake_nvme_format,
+	.sanitize = fake_nvme_sanitize,
 	.lcore_init = fake_lcore_init,
 	.lcore_fini = fake_lcore_fini,
 	.submit = fake_submit,
@@ -414,10 +180,10 @@ step_identify(void *arg, char *said, size_t len)
 		.always_trim = opening_trim != NULL && strcmp(opening_trim, "always") == 0,
 		.never_trim = opening_trim != NULL && strcmp(opening_trim, "never") == 0,
 		.wish = {.used = 80},
-		.second = find_mi,
+		.second = fake_nvme_find_mi,
 	};
 
-	return nvme_drive_attach(arg, &opening->dev, &opening->kernel, &opts, said, len);
+	return nvme_drive_attach(arg, &fake_nvme_opening->dev, &fake_nvme_opening->kernel, &opts, said, len);
 }
 
 static void
@@ -439,7 +205,7 @@ static int
 remedy(void *arg, char *said, size_t len)
 {
 	RTE_SET_USED(arg);
-	snprintf(said, len, "remedy %u", ++opening->remedies);
+	snprintf(said, len, "remedy %u", ++fake_nvme_opening->remedies);
 	return 0;
 }
 
@@ -474,7 +240,7 @@ STRAKE_DRIVE_REGISTER(fake_ops)
 int
 fake_nvme_open(struct strake_drive **drive, struct fake_nvme *f, const char *trim, char *err, size_t len)
 {
-	opening = f;
+	fake_nvme_opening = f;
 	opening_trim = trim;
 	return strake_drive_open(drive, "fake", "fake_nvme", NULL, err, len);
 }
@@ -488,7 +254,7 @@ fake_nvme_new(uint8_t lba_shift, uint64_t blocks)
 		.ops = &fake_dev_ops, .fd = -1, .nsid = 1, .slot = 7, .max_iov = NVME_IOVS, .dma_mask = 3};
 	f->shift = lba_shift;
 	f->medium = calloc(blocks, 1u << lba_shift);
-	f->identify_bytes = PAGE;
+	f->identify_bytes = FAKE_NVME_PAGE;
 	f->room = -1;
 	memset(f->ctrl + 4, ' ', 68);
 	memcpy(f->ctrl + 4, "FAKE1", 5);

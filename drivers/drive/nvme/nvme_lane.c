@@ -4,8 +4,6 @@
 
 #include "nvme_lane.h"
 
-#include <assert.h>
-#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
@@ -13,25 +11,8 @@
 #include <rte_common.h>
 #include <rte_malloc.h>
 
+#include "nvme_compose.h"
 #include "nvme_status.h"
-
-#define CDW12_FUA  (1u << 30)
-#define CDW12_DEAC (1u << 25)
-#define CDW11_AD   (1u << 2) /* Dataset Management: deallocate */
-
-/* The page is always this long: some drives fetch all 256 ranges whatever their number. */
-#define RANGE_BYTES 4096u
-
-#define PAGE_MASK   4095u
-
-/* What an I/O carries while it is here. */
-struct part {
-	struct strake_buf *page; /* where a read lands, or a gathered write */
-	uint32_t next;		 /* bytes handed over so far; of a flush, 1 */
-	uint16_t pending;	 /* commands not answered for good */
-	bool waiting;
-	int32_t status; /* of the first command that failed */
-};
 
 TAILQ_HEAD(lane_list, nvme_lane);
 
@@ -41,13 +22,6 @@ static struct desk {
 	struct lane_list lanes;
 	unsigned int users;
 } desks[STRAKE_LCORE_MAX];
-
-static inline struct part *
-part_of(struct strake_io *io)
-{
-	static_assert(sizeof(struct part) <= sizeof(io->priv), "an I/O's private part");
-	return (struct part *)io->priv;
-}
 
 static inline enum nvme_end
 end_of(const struct nvme_lane *lane)
@@ -70,7 +44,7 @@ list(struct nvme_lane *lane)
 static void
 finish(struct strake_io *io)
 {
-	struct part *p = part_of(io);
+	struct nvme_part *p = nvme_part_of(io);
 	int status = p->status;
 
 	if (p->page != NULL) {
@@ -89,7 +63,7 @@ finish(struct strake_io *io)
 static void
 finish_next_turn(struct nvme_lane *lane, struct strake_io *io, int status)
 {
-	part_of(io)->status = status;
+	nvme_part_of(io)->status = status;
 	io->link = NULL;
 	*lane->ended_tail = io;
 	lane->ended_tail = &io->link;
@@ -108,35 +82,13 @@ in_bounds(const struct strake_drive *drive, const struct strake_io *io)
 	       io->len <= drive->bytes - io->off && (io->op > STRAKE_IO_WRITE || io->len <= drive->max_io);
 }
 
-/* The kernel copies what does not begin at its alignment or leaves a gap between pieces inside a page (PRP lists have
- * none, NVMe Base specification 2.0, 4.1.1): such a payload is gathered here, where it is counted. */
-static bool
-lies_well(const struct nvme_dev *dev, const struct strake_io *io)
-{
-	struct strake_buf_iter it;
-	uintptr_t end = 0;
-	unsigned int pieces = 0;
-	uint8_t *addr;
-	uint32_t n;
-
-	if (strake_buf_iter_init(&it, io->bufs, io->buf_off, io->len) < 0)
-		return false;
-	while ((n = strake_buf_iter_next(&it, &addr)) > 0) {
-		if ((((uintptr_t)addr | n) & dev->dma_mask) != 0 || ++pieces > dev->max_iov ||
-		    (pieces > 1 && (((uintptr_t)addr | end) & PAGE_MASK) != 0))
-			return false;
-		end = (uintptr_t)addr + n;
-	}
-	return true;
-}
-
 /* @return 0, -EAGAIN (no page just now), -ERANGE (payload too short). */
 static int
 begin_rw(struct nvme_lane *lane, struct strake_io *io)
 {
-	struct part *p = part_of(io);
+	struct nvme_part *p = nvme_part_of(io);
 
-	if (io->bufs != NULL && lies_well(lane->sh->dev, io))
+	if (io->bufs != NULL && nvme_lies_well(lane->sh->dev, io))
 		return 0;
 	if (io->bufs != NULL && strake_buf_list_len(io->bufs) < (uint64_t)io->buf_off + io->len)
 		return -ERANGE;
@@ -152,91 +104,16 @@ begin_rw(struct nvme_lane *lane, struct strake_io *io)
 	return 0;
 }
 
-/* How many bytes at most the next command of an I/O takes: up to the drive's limit, ending where the drive likes it. */
-static uint32_t
-cut(const struct nvme_lane *lane, const struct strake_io *io, uint32_t from)
-{
-	const struct nvme_geom *g = &lane->sh->geom;
-	uint64_t at = io->off + from;
-	uint32_t left = io->len - from, most = left;
-	bool zero = io->op == STRAKE_IO_WRITE_ZEROES;
-
-	if (io->op == STRAKE_IO_DEALLOCATE)
-		return RTE_MIN(left, g->max_trim);
-	if (zero)
-		most = g->zeroes ? g->max_zeroes : RTE_MIN(g->max_xfer, STRAKE_BUF_PAGE_MAX);
-	else
-		most = g->max_xfer;
-	if (!zero && g->boundary != 0)
-		most = (uint32_t)RTE_MIN((uint64_t)most, g->boundary - at % g->boundary);
-	if (left <= most)
-		return left;
-	if (io->op != STRAKE_IO_READ && g->write_unit != 0) {
-		uint32_t over = (uint32_t)((at + most) % g->write_unit);
-
-		if (over < most)
-			most -= over;
-	}
-	return most;
-}
-
-static void
-compose_range(struct nvme_lane *lane, struct nvme_slot *s, struct nvme_cmd *cmd)
-{
-	struct nvme_dsm_range *r = (struct nvme_dsm_range *)s->range->addr;
-	uint8_t shift = lane->sh->geom.lba_shift;
-
-	memset(r, 0, RANGE_BYTES);
-	r->nlb = htole32(s->len >> shift);
-	r->slba = htole64((s->io->off + s->off) >> shift);
-	s->iov[0] = (struct iovec){r, RANGE_BYTES};
-	cmd->n_iov = 1;
-	cmd->len = RANGE_BYTES;
-	cmd->cdw10 = 0; /* one range */
-	cmd->cdw11 = CDW11_AD;
-}
-
-static void
-compose_data(struct nvme_lane *lane, struct nvme_slot *s, struct nvme_cmd *cmd)
-{
-	struct strake_io *io = s->io;
-	struct part *p = part_of(io);
-
-	cmd->len = s->len;
-	cmd->n_iov = 1;
-	if (io->op == STRAKE_IO_WRITE_ZEROES)
-		s->iov[0] = (struct iovec){lane->zeroes->addr, s->len};
-	else if (p->page != NULL)
-		s->iov[0] = (struct iovec){p->page->addr + s->off, s->len};
-	else
-		cmd->n_iov = (uint16_t)strake_buf_iov(io->bufs, io->buf_off + s->off, s->len, s->iov, NVME_IOVS);
-}
-
 static bool
 hand_over(struct nvme_lane *lane, struct nvme_slot *s)
 {
-	const struct nvme_geom *g = &lane->sh->geom;
 	struct nvme_cmd cmd = {
 		.tag = (uint64_t)lane->sh->dev->slot << 48 | (uint64_t)(uint32_t)(s->serial + 1) << 16 |
 		       (uint64_t)(s - lane->slots),
 		.opcode = s->opcode,
 		.iov = s->iov,
 	};
-	uint64_t lba = (s->io->off + s->off) >> g->lba_shift;
-
-	if (s->opcode != nvme_cmd_flush && s->opcode != nvme_cmd_dsm) {
-		cmd.cdw10 = (uint32_t)lba;
-		cmd.cdw11 = (uint32_t)(lba >> 32);
-		cmd.cdw12 = (s->len >> g->lba_shift) - 1;
-		if ((s->io->flags & STRAKE_IO_FUA) != 0 && s->opcode != nvme_cmd_read && g->cache_on)
-			cmd.cdw12 |= CDW12_FUA;
-		if (s->opcode == nvme_cmd_write_zeroes && g->zeroes_free)
-			cmd.cdw12 |= CDW12_DEAC;
-	}
-	if (s->opcode == nvme_cmd_dsm)
-		compose_range(lane, s, &cmd);
-	else if (s->opcode == nvme_cmd_read || s->opcode == nvme_cmd_write)
-		compose_data(lane, s, &cmd);
+	nvme_compose(lane, s, &cmd);
 	if (unlikely(!lane->sh->dev->ops->submit(lane, &cmd)))
 		return false;
 	s->serial++;
@@ -257,41 +134,24 @@ slot_put(struct nvme_lane *lane, struct nvme_slot *s)
 	lane->free = s;
 }
 
-static uint8_t
-opcode_of(const struct nvme_lane *lane, const struct strake_io *io)
-{
-	switch (io->op) {
-	case STRAKE_IO_READ:
-		return nvme_cmd_read;
-	case STRAKE_IO_WRITE:
-		return nvme_cmd_write;
-	case STRAKE_IO_WRITE_ZEROES:
-		return lane->sh->geom.zeroes ? nvme_cmd_write_zeroes : nvme_cmd_write;
-	case STRAKE_IO_DEALLOCATE:
-		return nvme_cmd_dsm;
-	default:
-		return nvme_cmd_flush;
-	}
-}
-
 /* The next command of @p io. @return false when there is no slot, page or room for it. */
 static bool
 ask_next(struct nvme_lane *lane, struct strake_io *io)
 {
-	struct part *p = part_of(io);
+	struct nvme_part *p = nvme_part_of(io);
 	struct nvme_slot *s = lane->free;
 
 	if (unlikely(s == NULL))
 		return false;
 	lane->free = s->next;
 	s->io = io;
-	s->opcode = opcode_of(lane, io);
+	s->opcode = nvme_opcode_of(lane, io);
 	s->off = p->next;
-	s->len = io->op == STRAKE_IO_FLUSH ? 1 : cut(lane, io, p->next);
+	s->len = io->op == STRAKE_IO_FLUSH ? 1 : nvme_cut(lane, io, p->next);
 	s->tries = 0;
 	s->first = strake_now();
 	if (s->opcode == nvme_cmd_dsm)
-		s->range = strake_buf_page(RANGE_BYTES);
+		s->range = strake_buf_page(NVME_RANGE_BYTES);
 	if (unlikely((s->opcode == nvme_cmd_dsm && s->range == NULL) || !hand_over(lane, s))) {
 		slot_put(lane, s);
 		return false;
@@ -308,14 +168,14 @@ ask_next(struct nvme_lane *lane, struct strake_io *io)
 static inline bool
 all_asked(struct strake_io *io)
 {
-	return part_of(io)->next >= (io->op == STRAKE_IO_FLUSH ? 1 : io->len);
+	return nvme_part_of(io)->next >= (io->op == STRAKE_IO_FLUSH ? 1 : io->len);
 }
 
 /* @return false when some of it is left for later. A failed one is not continued. */
 static bool
 ask_all(struct nvme_lane *lane, struct strake_io *io)
 {
-	while (part_of(io)->status == 0 && !all_asked(io)) {
+	while (nvme_part_of(io)->status == 0 && !all_asked(io)) {
 		if (!ask_next(lane, io))
 			return false;
 	}
@@ -325,7 +185,7 @@ ask_all(struct nvme_lane *lane, struct strake_io *io)
 static void
 wait_for_room(struct nvme_lane *lane, struct strake_io *io)
 {
-	part_of(io)->waiting = true;
+	nvme_part_of(io)->waiting = true;
 	io->link = NULL;
 	*lane->waiting_tail = io;
 	lane->waiting_tail = &io->link;
@@ -342,7 +202,7 @@ nvme_lane_submit(struct nvme_lane *lane, struct strake_io **ios, uint16_t n)
 		struct strake_io *io = ios[i];
 		int ret = 0;
 
-		memset(io->priv, 0, sizeof(struct part));
+		memset(io->priv, 0, sizeof(struct nvme_part));
 		if (unlikely(end != NVME_IN_USE))
 			ret = -ENODEV;
 		else if (unlikely(!in_bounds(io->drive, io)))
@@ -374,7 +234,7 @@ static void
 settle(struct nvme_lane *lane, struct nvme_slot *s, int status)
 {
 	struct strake_io *io = s->io;
-	struct part *p = part_of(io);
+	struct nvme_part *p = nvme_part_of(io);
 
 	slot_put(lane, s);
 	p->pending--;
@@ -458,7 +318,7 @@ go_on(struct nvme_lane *lane)
 {
 	while (lane->waiting != NULL) {
 		struct strake_io *io = lane->waiting;
-		struct part *p = part_of(io);
+		struct nvme_part *p = nvme_part_of(io);
 
 		if (end_of(lane) != NVME_IN_USE && p->status == 0)
 			p->status = -ENODEV;
