@@ -8,7 +8,7 @@
 /* The fake controller from inside: its I/O is in fake_nvme.c, its admin commands in fake_nvme_admin.c. */
 
 #include "fake_nvme.h"
-#include "nvme_drive.h"
+#include "drivers/drive/nvme/nvme_drive.h"
 
 #define FAKE_NVME_QUEUE 1024
 #define FAKE_NVME_PAGE	4096u
