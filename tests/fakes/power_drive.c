@@ -25,7 +25,7 @@ struct op {
 	uint64_t seq; /* versions there were when a flush was submitted */
 	int status;
 	uint16_t lcore;
-	uint8_t *data;
+	struct power_payload *data;
 	struct op *next;
 };
 
@@ -39,6 +39,8 @@ struct power_supply {
 	struct power_disk *disks[DISKS_MAX];
 	unsigned int n_disks, made;
 	uint64_t rng, writes, cut_at;
+	void (*watch)(void *arg, uint64_t nth);
+	void *watch_arg;
 	bool on;
 	rte_spinlock_t lock; /* over the supply and all its disks: a test needs no speed */
 };
@@ -64,17 +66,23 @@ writes(uint8_t op)
 
 /* --- power -------------------------------------------------------------------------------------------------------- */
 
+/* What power leaves of a disk's bytes, in its medium or in a copy. */
+static void
+cut_medium(struct power_medium *m, const struct power_disk *d, uint64_t *rng)
+{
+	for (const struct op *op = d->ops; op != NULL; op = op->next) {
+		if (writes(op->io->op) && op->status == 0)
+			power_medium_half_write(m, op->io->off, op->io->len, op->data);
+	}
+	power_medium_cut(m, rng);
+}
+
 static void
 cut_disk(struct power_disk *d)
 {
-	for (struct op *op = d->ops; op != NULL; op = op->next) {
-		if (writes(op->io->op) && op->status == 0) {
-			power_medium_half_write(&d->medium, op->io->off, op->io->len, op->data);
-			op->data = NULL;
-		}
+	cut_medium(&d->medium, d, &d->ps->rng);
+	for (struct op *op = d->ops; op != NULL; op = op->next)
 		op->status = -ENODEV;
-	}
-	power_medium_cut(&d->medium, &d->ps->rng);
 }
 
 static void
@@ -158,6 +166,23 @@ overlaps(const struct power_disk *d, const struct strake_io *io)
 }
 
 static int
+fill_window(struct power_disk *d, struct strake_io *io)
+{
+	uint8_t *bytes;
+	int ret;
+
+	if (io->bufs->len >= io->buf_off + io->len) {
+		power_medium_read(&d->medium, io->off, io->bufs->addr + io->buf_off, io->len);
+		return 0;
+	}
+	bytes = power_must(malloc(io->len));
+	power_medium_read(&d->medium, io->off, bytes, io->len);
+	ret = strake_buf_copy_in(io->bufs, io->buf_off, bytes, io->len);
+	free(bytes);
+	return ret;
+}
+
+static int
 fill_read(struct power_disk *d, struct strake_io *io)
 {
 	struct strake_buf **tail = &io->bufs;
@@ -165,7 +190,7 @@ fill_read(struct power_disk *d, struct strake_io *io)
 	uint32_t left = io->len;
 
 	if (io->bufs != NULL)
-		return strake_buf_copy_in(io->bufs, io->buf_off, d->medium.now + off, left);
+		return fill_window(d, io);
 	while (left > 0) {
 		struct strake_buf *buf = strake_buf_page(RTE_MIN(left, STRAKE_BUF_PAGE_MAX));
 
@@ -174,7 +199,7 @@ fill_read(struct power_disk *d, struct strake_io *io)
 			io->bufs = NULL;
 			return -ENOMEM;
 		}
-		memcpy(buf->addr, d->medium.now + off, buf->len);
+		power_medium_read(&d->medium, off, buf->addr, buf->len);
 		off += buf->len;
 		left -= buf->len;
 		*tail = buf;
@@ -186,12 +211,18 @@ fill_read(struct power_disk *d, struct strake_io *io)
 static bool
 payload_changed(const struct op *op)
 {
-	uint8_t *now = power_must(malloc(op->io->len));
-	bool changed = strake_buf_copy_out(op->io->bufs, op->io->buf_off, now, op->io->len) < 0 ||
-		       memcmp(now, op->data, op->io->len) != 0;
+	const uint8_t *was = power_payload_bytes(op->data);
+	struct strake_buf_iter it;
+	uint8_t *at;
+	uint32_t n;
 
-	free(now);
-	return changed;
+	if (strake_buf_iter_init(&it, op->io->bufs, op->io->buf_off, op->io->len) < 0)
+		return true;
+	for (; (n = strake_buf_iter_next(&it, &at)) > 0; was += n) {
+		if (memcmp(at, was, n) != 0)
+			return true;
+	}
+	return false;
 }
 
 /* Carry it out. */
@@ -217,7 +248,6 @@ perform(struct power_disk *d, struct op *op)
 	heal(d, io->off, io->len);
 	d->figures.fua += (io->flags & STRAKE_IO_FUA) != 0;
 	power_medium_write(&d->medium, io->off, io->len, op->data, fua);
-	op->data = NULL;
 	if (d->conf.write_through)
 		power_medium_settle(&d->medium, power_medium_seq(&d->medium));
 	return 0;
@@ -244,8 +274,8 @@ begin(struct power_disk *d, struct strake_io *io)
 		d->figures.overlaps += overlaps(d, io);
 	}
 	if (op->status == 0 && io->op == STRAKE_IO_WRITE) {
-		op->data = power_must(malloc(io->len));
-		if (strake_buf_copy_out(io->bufs, io->buf_off, op->data, io->len) < 0)
+		op->data = power_payload_new(io->len);
+		if (strake_buf_copy_out(io->bufs, io->buf_off, power_payload_bytes(op->data), io->len) < 0)
 			rte_panic("write of %u bytes with a shorter payload\n", io->len);
 	}
 	for (tail = &d->ops; *tail != NULL; tail = &(*tail)->next)
@@ -255,6 +285,8 @@ begin(struct power_disk *d, struct strake_io *io)
 	if (io->op == STRAKE_IO_READ)
 		return;
 	d->ps->writes++;
+	if (d->ps->watch != NULL)
+		d->ps->watch(d->ps->watch_arg, d->ps->writes);
 	if (d->ps->writes == d->ps->cut_at)
 		cut_locked(d->ps);
 }
@@ -305,12 +337,12 @@ power_poll(struct strake_poller *p, uint64_t now)
 			op->status = perform(d, op);
 		d->figures.failed += op->status != 0;
 		d->figures.inflight--;
+		power_payload_put(op->data);
 	}
 	rte_spinlock_unlock(&d->ps->lock);
 	for (op = due; op != NULL; op = next) {
 		next = op->next;
 		strake_io_complete(op->io, op->status);
-		free(op->data);
 		free(op);
 		n++;
 	}
@@ -450,6 +482,52 @@ power_is_on(const struct power_supply *ps)
 	return ps->on;
 }
 
+void
+power_watch(struct power_supply *ps, void (*fn)(void *arg, uint64_t nth), void *arg)
+{
+	ps->watch = fn;
+	ps->watch_arg = arg;
+}
+
+struct power_image {
+	unsigned int n;
+	struct power_medium medium[DISKS_MAX];
+};
+
+struct power_image *
+power_image_take(const struct power_supply *ps, uint64_t seed)
+{
+	struct power_image *im = power_must(calloc(1, sizeof(*im)));
+
+	im->n = ps->n_disks;
+	for (unsigned int i = 0; i < im->n; i++) {
+		power_medium_clone(&im->medium[i], &ps->disks[i]->medium);
+		cut_medium(&im->medium[i], ps->disks[i], &seed);
+	}
+	return im;
+}
+
+void
+power_image_free(struct power_image *im)
+{
+	for (unsigned int i = 0; i < im->n; i++)
+		power_medium_fini(&im->medium[i]);
+	free(im);
+}
+
+void
+power_image_load(struct power_supply *ps, const struct power_image *im)
+{
+	RTE_VERIFY(im->n == ps->n_disks);
+	for (unsigned int i = 0; i < im->n; i++) {
+		struct power_medium *m = &ps->disks[i]->medium;
+
+		RTE_VERIFY(m->bytes == im->medium[i].bytes && ps->disks[i]->ops == NULL);
+		power_medium_fini(m);
+		power_medium_clone(m, &im->medium[i]);
+	}
+}
+
 uint64_t
 power_writes(const struct power_supply *ps)
 {
@@ -529,14 +607,11 @@ power_disk_figures(const struct power_disk *disk, struct power_figures *out)
 void
 power_disk_peek(const struct power_disk *disk, uint64_t off, void *dst, uint64_t len)
 {
-	memcpy(dst, disk->medium.now + off, len);
+	power_medium_read(&disk->medium, off, dst, len);
 }
 
 void
 power_disk_poke(struct power_disk *disk, uint64_t off, const void *src, uint64_t len)
 {
-	/* Older versions would cover it again when they settle. */
-	power_medium_settle(&disk->medium, power_medium_seq(&disk->medium));
-	memcpy(disk->medium.now + off, src, len);
-	memcpy(disk->medium.durable + off, src, len);
+	power_medium_poke(&disk->medium, off, src, len);
 }

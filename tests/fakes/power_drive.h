@@ -40,6 +40,7 @@ extern "C" {
 
 struct power_supply;
 struct power_disk;
+struct power_image;
 
 struct power_supply *power_supply_new(uint64_t seed);
 /** Its disks must be freed before. */
@@ -54,6 +55,18 @@ void power_restore(struct power_supply *ps);
 bool power_is_on(const struct power_supply *ps);
 /** Writes, zeroes, deallocates and flushes submitted so far on all its disks. */
 uint64_t power_writes(const struct power_supply *ps);
+
+/** Call @p fn after each of those was submitted, with what power_writes() says; NULL: no more. */
+void power_watch(struct power_supply *ps, void (*fn)(void *arg, uint64_t nth), void *arg);
+
+/**
+ * What the disks would hold had power gone now, as @p seed draws it: nothing changes. In power_watch()'s callback too.
+ * Pages are shared with the disks until one is written, so it belongs to their thread.
+ */
+struct power_image *power_image_take(const struct power_supply *ps, uint64_t seed);
+void power_image_free(struct power_image *im);
+/** Make the disks of a supply, which are as many and as large, hold it. Nothing is under way on them. */
+void power_image_load(struct power_supply *ps, const struct power_image *im);
 
 /** All but bytes may be 0. */
 struct power_conf {

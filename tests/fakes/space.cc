@@ -25,13 +25,13 @@ struct FakeSpace::Op {
 	void *note_arg = nullptr;
 };
 
-static uint8_t *
-copy_of(const uint8_t *p, size_t len)
+static std::vector<uint8_t>
+bytes_of(const power_medium &m, uint64_t off, uint64_t len)
 {
-	uint8_t *c = (uint8_t *)power_must(malloc(len));
+	std::vector<uint8_t> v(len);
 
-	memcpy(c, p, len);
-	return c;
+	power_medium_read(&m, off, v.data(), len);
+	return v;
 }
 
 static std::vector<uint8_t>
@@ -42,6 +42,19 @@ payload_of(strake_buf *bufs, uint32_t len)
 	if (strake_buf_copy_out(bufs, 0, v.data(), len) < 0)
 		rte_panic("an io of %u bytes with a shorter payload\n", len);
 	return v;
+}
+
+static void
+medium_write(power_medium *m, uint64_t off, const std::vector<uint8_t> &bytes, bool durable, bool half = false)
+{
+	power_payload *p = power_payload_new((uint32_t)bytes.size());
+
+	memcpy(power_payload_bytes(p), bytes.data(), bytes.size());
+	if (half)
+		power_medium_half_write(m, off, (uint32_t)bytes.size(), p);
+	else
+		power_medium_write(m, off, (uint32_t)bytes.size(), p, durable);
+	power_payload_put(p);
 }
 
 /* --- power ---------------------------------------------------------------------------------------------------------
@@ -66,11 +79,10 @@ FakeSpace::cut()
 			auto cols = row_columns(op->data);
 
 			for (uint32_t c = 0; c < width(); c++)
-				power_medium_half_write(&columns[c], place(io->seg, io->row), sp.unit,
-							copy_of(cols[c].data(), sp.unit));
+				medium_write(&columns[c], place(io->seg, io->row), cols[c], false, true);
 		} else if (io != nullptr && op->status == 0 && io->op == STRAKE_SPACE_INTENT) {
 			for (auto &m : intents)
-				power_medium_half_write(&m, io->off, io->len, copy_of(op->data.data(), io->len));
+				medium_write(&m, io->off, op->data, false, true);
 		}
 		op->status = -EIO;
 	}
@@ -195,7 +207,7 @@ FakeSpace::row_read(uint32_t seg, uint32_t row, uint32_t mask, std::vector<std::
 	for (uint32_t c = 0; c < width(); c++) {
 		if (lost.count({(uint64_t)seg * sp.rows + row, c}))
 			mask |= 1u << c;
-		memcpy(out[c].data(), columns[c].now + place(seg, row), sp.unit);
+		out[c] = bytes_of(columns[c], place(seg, row), sp.unit);
 	}
 	return rebuild(mask, out);
 }
@@ -275,9 +287,9 @@ FakeSpace::perform_repair(strake_space_io *io)
 		for (uint32_t c = 0; c < width(); c++) {
 			uint64_t at = place(io->seg, (uint32_t)row), bad = lost.erase({at / sp.unit, c});
 
-			if (gone >> c & 1 || (bad == 0 && memcmp(columns[c].now + at, cols[c].data(), sp.unit) == 0))
+			if (gone >> c & 1 || (bad == 0 && bytes_of(columns[c], at, sp.unit) == cols[c]))
 				continue;
-			power_medium_write(&columns[c], at, sp.unit, copy_of(cols[c].data(), sp.unit), false);
+			medium_write(&columns[c], at, cols[c], false);
 			fig.repaired++;
 		}
 	}
@@ -298,8 +310,7 @@ FakeSpace::perform(Op *op)
 		fig.changed += payload_of(io->bufs, sp.row_bytes) != op->data;
 		for (uint32_t c = 0; c < width(); c++) {
 			lost.erase({(uint64_t)io->seg * sp.rows + io->row, c});
-			power_medium_write(&columns[c], place(io->seg, io->row), sp.unit,
-					   copy_of(cols[c].data(), sp.unit), !sp.volatile_cache);
+			medium_write(&columns[c], place(io->seg, io->row), cols[c], !sp.volatile_cache);
 		}
 		return 0;
 	}
@@ -319,7 +330,7 @@ FakeSpace::perform(Op *op)
 	case STRAKE_SPACE_INTENT:
 		fig.changed += payload_of(io->bufs, io->len) != op->data;
 		for (auto &m : intents) {
-			power_medium_write(&m, io->off, io->len, copy_of(op->data.data(), io->len), true);
+			medium_write(&m, io->off, op->data, true);
 			power_medium_settle(&m, power_medium_seq(&m));
 		}
 		return 0;
@@ -591,8 +602,7 @@ FakeSpace::grow(uint32_t segments)
 
 		power_medium_settle(&m, power_medium_seq(&m));
 		power_medium_init(&bigger, (uint64_t)segments * sp.rows * sp.unit);
-		memcpy(bigger.now, m.now, bytes);
-		memcpy(bigger.durable, m.now, bytes);
+		power_medium_poke(&bigger, 0, bytes_of(m, 0, bytes).data(), bytes);
 		bigger.first_seq = power_medium_seq(&m);
 		power_medium_fini(&m);
 		m = bigger;
@@ -613,33 +623,22 @@ FakeSpace::no_faults()
 	faults.clear();
 }
 
-/* Bytes changed behind the caches: older versions would cover them again when they settle. */
-static void
-medium_poke(power_medium *m, uint64_t off, const uint8_t *src, size_t len)
-{
-	power_medium_settle(m, power_medium_seq(m));
-	memcpy(m->now + off, src, len);
-	memcpy(m->durable + off, src, len);
-}
-
 void
 FakeSpace::wrong(uint32_t seg, uint32_t row, uint32_t column, uint32_t off, uint32_t len)
 {
-	const uint8_t *at = columns[column].now + place(seg, row) + off;
-	std::vector<uint8_t> v(at, at + len);
+	std::vector<uint8_t> v = bytes_of(columns[column], place(seg, row) + off, len);
 
 	for (auto &b : v)
 		b ^= (uint8_t)(1 + power_draw(&rng) % 255);
-	medium_poke(&columns[column], place(seg, row) + off, v.data(), len);
+	power_medium_poke(&columns[column], place(seg, row) + off, v.data(), len);
 }
 
 void
 FakeSpace::misdirect(uint32_t seg, uint32_t row, uint32_t column, uint32_t from_seg, uint32_t from_row)
 {
-	const uint8_t *from = columns[column].now + place(from_seg, from_row);
-	std::vector<uint8_t> v(from, from + sp.unit);
+	std::vector<uint8_t> v = bytes_of(columns[column], place(from_seg, from_row), sp.unit);
 
-	medium_poke(&columns[column], place(seg, row), v.data(), sp.unit);
+	power_medium_poke(&columns[column], place(seg, row), v.data(), sp.unit);
 }
 
 void
@@ -666,7 +665,7 @@ FakeSpace::peek(uint32_t seg, uint64_t off, uint32_t len) const
 	for (uint32_t i = 0; i < len; i++) {
 		uint64_t at = off + i, row = at / sp.row_bytes, in = at % sp.row_bytes;
 
-		v[i] = columns[in / sp.unit].now[place(seg, (uint32_t)row) + in % sp.unit];
+		power_medium_read(&columns[in / sp.unit], place(seg, (uint32_t)row) + in % sp.unit, &v[i], 1);
 	}
 	return v;
 }
@@ -674,7 +673,7 @@ FakeSpace::peek(uint32_t seg, uint64_t off, uint32_t len) const
 std::vector<uint8_t>
 FakeSpace::peek_intents(uint64_t off, uint32_t len, unsigned copy) const
 {
-	return {intents[copy].now + off, intents[copy].now + off + len};
+	return bytes_of(intents[copy], off, len);
 }
 
 void
@@ -692,6 +691,6 @@ FakeSpace::poke(uint32_t seg, uint64_t off, const std::vector<uint8_t> &data)
 		auto cols = row_columns(bytes);
 
 		for (uint32_t c = 0; c < width(); c++)
-			medium_poke(&columns[c], place(seg, (uint32_t)row), cols[c].data(), sp.unit);
+			power_medium_poke(&columns[c], place(seg, (uint32_t)row), cols[c].data(), sp.unit);
 	}
 }
