@@ -150,6 +150,7 @@ struct store_read {
 	struct store *st;
 	struct store_read *next;
 	uint64_t place;
+	bool barred;	      /* some way to read it needs a drive that is away */
 	struct log_head head; /* out */
 	/** status 0: buf holds the whole chunk, checked; the callee's to put. */
 	void (*done)(struct store_read *r, struct strake_buf *buf, int status);

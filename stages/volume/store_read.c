@@ -116,9 +116,18 @@ read_done(struct strake_space_io *io)
 	struct strake_buf *buf;
 
 	r->st->io_under_way--;
+	/* That way needs a drive that is away; another may not. If none is right, what is away may have been. */
+	if (io->status == -EIO && io->attempt > 0) {
+		r->barred = true;
+		read_submit(r, (uint16_t)(io->attempt + 1));
+		return;
+	}
 	if (io->status < 0) {
 		r->st->stats.lost++;
-		finish(r, NULL, io->attempt > 0 && io->status == -ERANGE ? -EBADMSG : io->status);
+		if (io->status == -ERANGE && io->attempt > 0)
+			finish(r, NULL, r->barred ? -EIO : -EBADMSG);
+		else
+			finish(r, NULL, io->status);
 		return;
 	}
 	buf = flatten(io->bufs, io->len);
@@ -155,6 +164,7 @@ store_chunk_read(struct store_read *r)
 
 	st->stats.reads++;
 	r->buf = NULL;
+	r->barred = false;
 	if (unlikely(seg >= st->n_seg || len < LOG_HEAD || off + len > st->seg_bytes)) {
 		r->place = 0; /* whoever said so is wrong: it ends as lost */
 		st->seg[0].readers++;

@@ -87,6 +87,31 @@ TEST(Store, AForcedWriteThatChangesNothingIsDurableToo)
 	rig.down(false);
 }
 
+/* A drive is away, and what was written last is torn: some ways to read it cannot be tried, and that is no reason. */
+TEST(Store, OpensWithoutADriveWhenTheEndOfTheLogIsTorn)
+{
+	for (uint64_t seed = 1; seed <= 8; seed++) {
+		FakeSpaceConf c = small();
+		bytes out;
+
+		c.seed = seed;
+		StoreRig rig(c);
+
+		ASSERT_EQ(0, rig.boot()) << rig.why;
+		ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 0, 64, StoreRig::blocks(64, 100)));
+		ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
+		ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 100, 200, StoreRig::blocks(200, 300)));
+		rig.fs->cut();
+		rig.down(true);
+		rig.fs->restore();
+		rig.fs->unreadable(UINT32_MAX, 0, 0);
+		ASSERT_EQ(0, rig.boot()) << "seed " << seed << ": " << rig.why;
+		ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 0, 64, {}, &out)) << "seed " << seed;
+		EXPECT_EQ(StoreRig::blocks(64, 100), out) << "seed " << seed;
+		rig.down(true);
+	}
+}
+
 TEST(Store, MergesPartsOfBlocks)
 {
 	StoreRig rig(small());
