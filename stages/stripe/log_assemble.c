@@ -210,15 +210,17 @@ newest(const struct group_boot *boot, const struct seen *f)
 	return top;
 }
 
-/* Both say that the other is out of service: each went on alone. */
+/* Both say that the other is out of service, and it knows of more than was ever written to it by those who go on
+ * without it: each went on alone. One that only stayed behind may well remember the other when it was not rebuilt yet.
+ */
 static bool
 parted(const struct seen *top, const struct seen *f)
 {
 	uint32_t t = top->s->index, i = f->s->index;
 
 	return f != top && top->s->member[i].state != LOG_MEMBER_IN_SYNC &&
-	       f->s->member[i].state == LOG_MEMBER_IN_SYNC && t < f->s->members &&
-	       f->s->member[t].state != LOG_MEMBER_IN_SYNC;
+	       f->s->generation > top->s->member[i].generation && f->s->member[i].state == LOG_MEMBER_IN_SYNC &&
+	       t < f->s->members && f->s->member[t].state != LOG_MEMBER_IN_SYNC;
 }
 
 /* Its place was given to another drive while it was away, later than anything it knows of: it is left out. */
@@ -258,6 +260,7 @@ place_member(struct log_group *g, const struct group_boot *boot, const struct se
 				    f->drive->name);
 	take(g, i, f->drive);
 	m->copy = f->copy ^ 1;
+	m->forming = f->marked; /* the mark stays until what it announces is whole */
 	m->state = s->member[i].state == LOG_MEMBER_IN_SYNC ? LOG_MEMBER_IN_SYNC : LOG_MEMBER_STALE;
 	return 0;
 }
