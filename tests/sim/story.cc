@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#include "story.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include "proof.h"
+
+extern "C" {
+#include "power_medium.h"
+#include "stages/stripe/log_super_format.h"
+}
+
+namespace sim
+{
+
+/* --- figures ------------------------------------------------------------------------------------------------------ */
+
+void
+Totals::add(const Totals &t)
+{
+	seeds += t.seeds;
+	points += t.points;
+	in_recovery += t.in_recovery;
+	in_rebuild += t.in_rebuild;
+	in_checkpoint += t.in_checkpoint;
+	in_collection += t.in_collection;
+	degraded += t.degraded;
+	damaged += t.damaged;
+	unreadable += t.unreadable;
+	too_many += t.too_many;
+	in_order += t.in_order;
+	reopened += t.reopened;
+	lost += t.lost;
+	checkpoints += t.checkpoints;
+	collected += t.collected;
+	moved += t.moved;
+	hits += t.hits;
+	trims += t.trims;
+	rebuilt += t.rebuilt;
+	replayed += t.replayed;
+	dropped += t.dropped;
+	intents += t.intents;
+	flushes += t.flushes;
+	fuas += t.fuas;
+	full += t.full;
+	repaired += t.repaired;
+	states.insert(t.states.begin(), t.states.end());
+}
+
+void
+Totals::print(const char *head) const
+{
+	printf("%s: %lu seeds, %lu points, %zu states; power went in recovery %lu, rebuild %lu, checkpoint %lu, "
+	       "collection %lu; recovered degraded %lu, damaged %lu, with sectors that cannot be read %lu, with too "
+	       "many "
+	       "drives lost %lu, closed in order %lu\n",
+	       head, seeds, points, states.size(), in_recovery, in_rebuild, in_checkpoint, in_collection, degraded,
+	       damaged, unreadable, too_many, in_order);
+	printf("%s: checkpoints %lu, collected %lu, blocks moved %lu, shared %lu, trims %lu, rebuilt %lu, replayed "
+	       "%lu, "
+	       "dropped %lu, intents %lu, flushes %lu, fuas %lu, full %lu, repaired %lu\n",
+	       head, checkpoints, collected, moved, hits, trims, rebuilt, replayed, dropped, intents, flushes, fuas,
+	       full, repaired);
+}
+
+/* --- one seed ----------------------------------------------------------------------------------------------------- */
+
+WorldConf
+Story::world_conf(uint64_t seed)
+{
+	static const struct {
+		unsigned data, parity;
+		uint32_t unit;
+	} shapes[] = {{3, 1, 16384}, {2, 1, 32768}, {3, 1, 16384}, {3, 2, 16384},
+		      {3, 1, 16384}, {2, 2, 32768}, {3, 1, 16384}, {3, 3, 16384}};
+	uint64_t r = seed;
+	WorldConf c;
+
+	c.seed = power_draw(&r);
+	c.data = shapes[seed % 8].data;
+	c.parity = shapes[seed % 8].parity;
+	c.unit = shapes[seed % 8].unit;
+	c.drive_bytes += power_draw(&r) % 8 * 65536 + (c.unit > 16384 ? 1u << 20 : 0);
+	c.delay_turns = seed % 5;
+	c.write_through = seed % 11 == 0;
+	c.checkpoint_bytes = 200000 + power_draw(&r) % 1500000;
+	c.row_age = (1 + power_draw(&r) % 50) * 1000000ull;
+	return c;
+}
+
+Story::Story(uint64_t s, unsigned n) : seed(s), points(n), rnd(s * 7919 + 1), w(world_conf(s)), host(w, s * 31 + 7)
+{
+	totals.seeds = 1;
+}
+
+Story::~Story()
+{
+	/* While the host is there to be told what ends now. */
+	if (w.g != nullptr)
+		w.crash();
+	for (Image &im : images)
+		power_image_free(im.drives);
+}
+
+std::string
+Story::run()
+{
+	constexpr unsigned kLives = 2;
+
+	for (unsigned i = 0; i < kLives; i++) {
+		std::string bad = live(i, kLives);
+
+		if (!bad.empty())
+			return "life " + std::to_string(i) + ": " + bad;
+	}
+	return finish();
+}
+
+void
+Story::tell()
+{
+	const store_stats &s = w.st->stats;
+
+	totals.checkpoints += s.checkpoints;
+	totals.collected += s.collected;
+	totals.moved += s.moved_blocks;
+	totals.hits += s.hit_blocks;
+	totals.intents += s.intents;
+	totals.replayed += s.replayed;
+	totals.dropped += s.dropped;
+	totals.lost += s.lost;
+	totals.repaired += s.repaired;
+}
+
+/* Up to the loss of power; then what was taken meanwhile is recovered; then the drives are what that left. */
+std::string
+Story::live(unsigned life, unsigned lives)
+{
+	std::string bad = boot(w.all_drives());
+	power_image *left;
+
+	if (bad.empty())
+		bad = judge(host.oracle, true);
+	if (!bad.empty())
+		return bad;
+	gap = 12;
+	stale = false;
+	power_watch(w.ps, watched, this);
+	bad = work(100 + (unsigned)(rnd() % 60), life == 0 || rnd() % 2 == 0);
+	power_watch(w.ps, nullptr, nullptr);
+	if (!bad.empty())
+		return bad;
+	tell();
+	w.crash();
+	host.die();
+	totals.points++;
+	left = power_image_take(w.ps, 0);
+	while (!images.empty() && bad.empty()) {
+		uint64_t nth = images.back().nth;
+
+		bad = recover(images.back());
+		if (!bad.empty())
+			bad = "power lost at write " + std::to_string(nth) + ": " + bad;
+		power_image_free(images.back().drives);
+		images.pop_back();
+	}
+	power_image_load(w.ps, left);
+	power_image_free(left);
+	return bad;
+}
+
+/* The host at work; a drive goes away and comes back, and is rebuilt beside it. */
+std::string
+Story::work(unsigned ops, bool lose)
+{
+	unsigned depth = 1 + (unsigned)(rnd() % 12), gone = (unsigned)(rnd() % w.drives());
+	unsigned lose_at = lose ? ops / 4 : ops, back_at = lose ? ops / 4 + (unsigned)(rnd() % 40) : ops;
+	bool back = false, lost = false;
+	std::string bad;
+
+	sound = away = false;
+
+	for (unsigned i = 0; i < ops && host.wrong.empty() && bad.empty(); i++) {
+		for (unsigned t = 0; w.open_reqs >= depth; t++) {
+			w.turn();
+			if (t > 30000) {
+				w.dump();
+				return "requests hang";
+			}
+		}
+		allowed = 1 + points * (i + 1) / ops;
+		if (!sound && i % 32 == 0)
+			sound = (i >= lose_at || !suspects()) && wait_sound();
+		if (sound && i >= lose_at && !lost && wait_in_sync().empty()) {
+			power_disk_vanish(w.disks[gone], true);
+			lost = away = true;
+		}
+		if (lost && i >= back_at && !back)
+			bad = give_back(gone, &back);
+		host.begin();
+	}
+	power_disk_vanish(w.disks[gone], false);
+	return bad.empty() ? host.wrong : bad;
+}
+
+std::string
+Story::give_back(unsigned i, bool *back)
+{
+	log_member_figures f;
+	char err[300] = "";
+	int ret;
+
+	log_group_member_get(w.g, i, &f);
+	if (f.state != LOG_MEMBER_MISSING)
+		return ""; /* nobody has noticed yet */
+	*back = true;
+	power_disk_vanish(w.disks[i], false);
+	away = false;
+	ret = log_group_member_return(w.g, i, w.drive[i], err, sizeof(err));
+	return ret == 0 ? "" : std::string("a drive cannot come back: ") + err;
+}
+
+/* Rows that were open when power went last may have wrong parity until they are collected, and stand no loss. */
+bool
+Story::suspects() const
+{
+	for (uint32_t i = 0; i < w.st->n_seg; i++) {
+		if (w.st->seg[i].d.state == STORE_SEG_SUSPECT)
+			return true;
+	}
+	return false;
+}
+
+/* And that they were is durable. */
+bool
+Story::wait_sound()
+{
+	constexpr unsigned kPatience = 1000;
+	uint64_t target;
+
+	for (unsigned t = 0; t < kPatience && suspects(); t++)
+		w.turn();
+	if (suspects())
+		return false;
+	target = w.st->ckpt.begun + 1;
+	store_ckpt_want(w.st);
+	for (unsigned t = 0; t < kPatience && w.st->ckpt.ended < target; t++)
+		w.turn();
+	return w.st->ckpt.ended >= target;
+}
+
+std::string
+Story::wait_in_sync()
+{
+	stale = stale || w.group().stale > 0;
+	for (unsigned t = 0; w.group().stale + w.group().missing > 0; t++) {
+		if (t > 20000) {
+			w.dump();
+			return "rebuild does not end";
+		}
+		w.turn();
+	}
+	totals.rebuilt += stale;
+	stale = false;
+	return "";
+}
+
+/* In order: nothing is lost, nothing is torn. */
+std::string
+Story::finish()
+{
+	std::string bad = boot(w.all_drives());
+	int ret;
+
+	if (bad.empty())
+		bad = judge(host.oracle, true);
+	for (unsigned i = 0; i < 40 && bad.empty(); i++) {
+		host.begin();
+		bad = w.drain() ? host.wrong : "requests hang";
+	}
+	if (bad.empty())
+		bad = wait_in_sync();
+	if (!bad.empty())
+		return bad;
+	tell();
+	host.die();
+	ret = w.stop();
+	if (ret != 0)
+		return "closing ends with " + std::to_string(ret);
+	for (uint32_t b = 0; b < kAll; b++)
+		host.oracle.holds(b, host.oracle.last_stamp(b));
+	bad = boot(w.all_drives());
+	if (bad.empty())
+		bad = judge(host.oracle);
+	if (bad.empty())
+		w.stop();
+	totals.trims = host.figures.trims;
+	totals.flushes = host.figures.flushes;
+	totals.fuas = host.figures.fuas;
+	totals.full = host.figures.full;
+	return bad;
+}
+
+/* --- where power goes --------------------------------------------------------------------------------------------- */
+
+/* What the store and the group are about: coarse, so that two that are the same are alike. */
+uint64_t
+Story::state() const
+{
+	const store *st = w.st;
+	const struct log_group_status g = w.group();
+	uint64_t key = 0;
+	auto add = [&key](uint64_t v, uint64_t most) { key = key * (most + 1) + std::min(v, most); };
+	unsigned intents = 0, filling = 0, moving = 0;
+
+	for (const store_intent &in : st->intent)
+		intents += in.busy;
+	for (unsigned s = 0; s < LOG_STREAMS; s++) {
+		filling |= (unsigned)(st->out[s].row != nullptr) << s;
+		moving += st->out[s].written < st->out[s].given;
+	}
+	add(st->ckpt.state, 5);
+	add(st->ckpt.list_only, 1);
+	add(!store_gc_idle(st), 1);
+	add(intents, 2);
+	add(filling, 31);
+	add(moving, 3);
+	add(st->flushing, 1);
+	add(st->barriers != nullptr, 1);
+	add(st->waits != nullptr, 1);
+	add(st->n_drained, 2);
+	add(st->suspects, 1);
+	add(st->full, 1);
+	add(store_seg_ready(st) < 4, 1);
+	add(g.missing, 1);
+	add(g.stale, 1);
+	return key;
+}
+
+void
+Story::watched(void *arg, uint64_t nth)
+{
+	Story *s = (Story *)arg;
+	bool stale = s->w.group().stale > 0;
+
+	s->totals.rebuilt += s->stale && !stale;
+	s->stale = stale;
+	if (s->w.st == nullptr || s->images.size() >= s->allowed)
+		return;
+	/* Where the store is as it never was with this seed, more often; and while a drive is rebuilt. */
+	bool fresh = s->met.insert(s->state()).second || stale;
+
+	if (s->rnd() % (fresh ? 2 : s->gap) == 0)
+		s->take(nth);
+}
+
+void
+Story::take(uint64_t nth)
+{
+	const struct log_group_status g = w.group();
+	uint64_t key = state();
+
+	totals.states.insert(key);
+	totals.in_checkpoint += w.st->ckpt.state != STORE_CKPT_IDLE;
+	totals.in_collection += !store_gc_idle(w.st);
+	totals.in_rebuild += g.stale > 0;
+	images.push_back({power_image_take(w.ps, rnd()), host.oracle, away || g.stale + g.missing > 0 || !sound, nth});
+}
+
+/* --- recovery ----------------------------------------------------------------------------------------------------- */
+
+std::string
+Story::boot(uint32_t drives)
+{
+	int ret = w.boot(drives);
+
+	return ret == 0 ? "" : "it does not open: " + w.why + " (" + std::to_string(ret) + ")";
+}
+
+std::string
+Story::judge(Oracle &oracle, bool learn)
+{
+	std::string bad = Host::check(w, oracle, learn);
+
+	return bad.empty() ? prove(w) : bad;
+}
+
+/* Recovery itself loses power, so many times, at any of its writes. */
+std::string
+Story::cut_again(unsigned cuts)
+{
+	for (unsigned i = 0; i < cuts; i++) {
+		int ret;
+
+		power_cut_at(w.ps, 1 + rnd() % 160);
+		ret = w.boot(w.all_drives());
+		if (ret != 0 && power_is_on(w.ps))
+			return "it does not open: " + w.why;
+		if (!power_is_on(w.ps)) {
+			totals.in_recovery++;
+			totals.points++;
+		}
+		w.crash();
+	}
+	return boot(w.all_drives());
+}
+
+static bool
+has_zero_grain(const std::vector<uint8_t> &bytes, uint64_t len)
+{
+	for (uint64_t at = 0; at < len; at += LOG_GRAIN) {
+		auto from = bytes.begin() + (long)at;
+
+		if (std::all_of(from, from + LOG_GRAIN, [](uint8_t x) { return x == 0; }))
+			return true;
+	}
+	return false;
+}
+
+/* One drive has other bytes than it should, here and there: flipped, of another place, or of an older time. */
+std::string
+Story::damage(Image &)
+{
+	const uint64_t from = lgroup_super_data_off(262144), bytes = w.conf.drive_bytes - from;
+	power_disk *d = w.disks[rnd() % w.drives()];
+	std::vector<uint8_t> some(4096);
+
+	for (unsigned i = 0; i < 24; i++) {
+		uint64_t off = from + rnd() % (bytes / 4096) * 4096, len = rnd() % 3 == 0 ? 4096 : 512;
+
+		power_disk_peek(d, rnd() % 2 == 0 ? off : from + rnd() % (bytes / 4096) * 4096, some.data(), len);
+		if (rnd() % 2 == 0)
+			some[rnd() % len] ^= (uint8_t)(1 + rnd() % 255);
+		/* Zeroes look like the end of a row to recovery, even where parity says otherwise. */
+		if (has_zero_grain(some, len))
+			continue;
+		power_disk_poke(d, off, some.data(), len);
+	}
+	totals.damaged++;
+	return boot(w.all_drives());
+}
+
+/* Sectors of one drive that cannot be read until they are written. */
+std::string
+Story::unreadable()
+{
+	const uint64_t from = lgroup_super_data_off(262144), bytes = w.conf.drive_bytes - from;
+	power_disk *d = w.disks[rnd() % w.drives()];
+	std::string bad;
+
+	for (unsigned i = 0; i < 8; i++) {
+		power_fault f = {};
+
+		f.ops = 1u << STRAKE_IO_READ;
+		f.off = from + rnd() % (bytes / 512) * 512;
+		f.len = 512 * (1 + rnd() % 16);
+		f.status = -EIO;
+		f.heals = true;
+		power_disk_fault(d, &f);
+	}
+	totals.unreadable++;
+	return boot(w.all_drives());
+}
+
+/* One drive more is lost than can be spared: errors, but no wrong byte; and all is there when they are back. */
+std::string
+Story::too_many(Image &im)
+{
+	std::string bad = boot(w.all_drives());
+	std::vector<Request> reqs(8);
+
+	if (!bad.empty() || !wait_sound())
+		return bad;
+	for (unsigned i = 0; i <= w.conf.parity; i++)
+		power_disk_vanish(w.disks[(seed + i) % w.drives()], true);
+	for (unsigned i = 0; i < reqs.size(); i++)
+		w.submit(reqs[i], i == 7 ? STRAKE_OP_FLUSH : STRAKE_OP_READ, i * 40 % kAll, i == 7 ? 0 : 16, {}, 0,
+			 false);
+	if (!w.drain()) {
+		w.crash();
+		return "requests hang with too many drives lost";
+	}
+	for (unsigned i = 0; i < 7; i++) {
+		for (uint32_t b = 0; reqs[i].status == 0 && b < 16; b++) {
+			if (!im.oracle.may_hold(i * 40 % kAll + b, stamp_of(&reqs[i].data[b * 4096])))
+				return "a wrong byte with too many drives lost";
+		}
+	}
+	w.crash();
+	for (power_disk *d : w.disks)
+		power_disk_vanish(d, false);
+	totals.too_many++;
+	return boot(w.all_drives());
+}
+
+std::string
+Story::in_order(Image &im)
+{
+	std::string bad = boot(w.all_drives());
+	int ret;
+
+	if (bad.empty())
+		bad = judge(im.oracle);
+	if (!bad.empty())
+		return bad;
+	ret = w.stop();
+	totals.in_order++;
+	return ret != 0 ? "closing ends with " + std::to_string(ret) : boot(w.all_drives());
+}
+
+std::string
+Story::recover(Image &im)
+{
+	unsigned dice = (unsigned)(rnd() % 16);
+	Way way = dice < 3 ? PLAIN : dice < 11 ? CUT : (Way)(DEGRADED + dice - 11);
+	std::string bad;
+
+	power_image_load(w.ps, im.drives);
+	totals.points++;
+	/* Those which lean on parity, or on all drives but one being good. */
+	if (im.frail && (way == DEGRADED || way == DAMAGED || way == UNREADABLE || way == TOO_MANY))
+		way = PLAIN;
+	switch (way) {
+	case CUT:
+		bad = cut_again(1 + (unsigned)(rnd() % 3));
+		break;
+	case DEGRADED:
+		totals.degraded++;
+		bad = boot(w.all_drives() & ~(1u << rnd() % w.drives()));
+		break;
+	case DAMAGED:
+		bad = damage(im);
+		break;
+	case UNREADABLE:
+		bad = unreadable();
+		break;
+	case TOO_MANY:
+		bad = too_many(im);
+		break;
+	case IN_ORDER:
+		bad = in_order(im);
+		break;
+	default:
+		bad = boot(w.all_drives());
+	}
+	if (bad.empty())
+		bad = judge(im.oracle);
+	if (w.up())
+		totals.repaired += w.st->stats.repaired;
+	if (w.g != nullptr)
+		w.crash();
+	for (power_disk *d : w.disks)
+		power_disk_no_faults(d);
+	if (!bad.empty()) {
+		static const char *const names[] = {
+			"",	     "cut in recovery: ", "degraded: ", "damaged: ", "unreadable: ", "too many lost: ",
+			"in order: "};
+
+		bad = names[way] + bad;
+	}
+	return bad;
+}
+
+} // namespace sim

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#ifndef SIM_STORY_H
+#define SIM_STORY_H
+
+/*
+ * What one seed does: some lives of an appliance, each ended by a loss of power. While one runs, images are taken of
+ * what its drives would hold had power gone just then, with what the oracle knew. Each image is then recovered by the
+ * real code, on its own, in one of several ways (Way), and everything is checked.
+ */
+
+#include <set>
+#include <unordered_set>
+
+#include "host.h"
+
+namespace sim
+{
+
+struct Totals {
+	uint64_t seeds = 0, points = 0; /* points: losses of power that were recovered from */
+	uint64_t in_recovery = 0, in_rebuild = 0, in_checkpoint = 0, in_collection = 0; /* of those */
+	uint64_t degraded = 0, damaged = 0, unreadable = 0, too_many = 0, in_order = 0, reopened = 0, lost = 0;
+	uint64_t checkpoints = 0, collected = 0, moved = 0, hits = 0, trims = 0, rebuilt = 0, replayed = 0, dropped = 0,
+		 intents = 0, flushes = 0, fuas = 0, full = 0, repaired = 0;
+	std::unordered_set<uint64_t> states;
+
+	void add(const Totals &t);
+	void print(const char *head) const;
+};
+
+struct Image {
+	power_image *drives;
+	Oracle oracle;
+	bool frail; /* what it holds stands no loss of a drive */
+	uint64_t nth;
+};
+
+class Story
+{
+      public:
+	Story(uint64_t seed, unsigned points);
+	~Story();
+
+	/* @return what went wrong first, or nothing. */
+	std::string run();
+
+	Totals totals;
+
+      private:
+	enum Way { PLAIN, CUT, DEGRADED, DAMAGED, UNREADABLE, TOO_MANY, IN_ORDER, WAYS };
+
+	const uint64_t seed;
+	const unsigned points;
+	std::mt19937_64 rnd;
+	World w;
+	Host host;
+	std::vector<Image> images;
+	std::unordered_set<uint64_t> met; /* states of this seed */
+	uint64_t gap = 1;
+	bool away = false;    /* a drive is, whether that was noticed or not */
+	bool stale = false;   /* a drive is being rebuilt */
+	bool sound = false;   /* nothing is left of rows that were open when power went last */
+	unsigned allowed = 0; /* images so far, so that they spread over the life */
+
+	static WorldConf world_conf(uint64_t seed);
+	std::string live(unsigned life, unsigned lives);
+	std::string work(unsigned ops, bool lose);
+	std::string give_back(unsigned drive, bool *back);
+	std::string finish();
+	void tell();
+
+	static void watched(void *arg, uint64_t nth);
+	uint64_t state() const;
+	void take(uint64_t nth);
+
+	std::string recover(Image &im);
+	std::string boot(uint32_t drives);
+	std::string cut_again(unsigned cuts);
+	std::string judge(Oracle &oracle, bool learn = false);
+	std::string damage(Image &im);
+	std::string unreadable();
+	std::string too_many(Image &im);
+	std::string in_order(Image &im);
+	std::string wait_in_sync();
+	bool suspects() const;
+	bool wait_sound();
+};
+
+} // namespace sim
+
+#endif /* SIM_STORY_H */

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+/*
+ * An appliance that can lose power at any write: the real store on the real log group, with two volumes, on drives of
+ * the tests (power_drive.h), all on this thread as main and owner, in virtual time. Everything follows from seeds.
+ */
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "power_drive.h"
+
+extern "C" {
+#include "log_group.h"
+#include "stages/volume/store.h"
+#include "strake_advice.h"
+#include "strake_chain.h"
+#include "strake_volume.h"
+}
+
+namespace sim
+{
+
+using bytes = std::vector<uint8_t>;
+
+constexpr unsigned kVolumes = 2;
+constexpr uint32_t kBlocks = 96;	      /* of a volume */
+constexpr uint32_t kAll = kVolumes * kBlocks; /* of all: number them volume after volume */
+
+struct WorldConf {
+	uint64_t seed = 1;
+	unsigned data = 3, parity = 1;
+	uint32_t unit = 16384, rows = 3;
+	uint64_t drive_bytes = 5u << 20; /* fewer are no member */
+	uint32_t delay_turns = 0;	 /* of drives */
+	bool write_through = false;
+	uint64_t checkpoint_bytes = 0, row_age = 0;
+};
+
+struct Request {
+	bool done = false;
+	int status = 1;
+	bytes data;
+	strake_advice advice = {};
+	std::function<void()> then;
+};
+
+class World
+{
+      public:
+	explicit World(const WorldConf &c);
+	~World();
+	World(const World &) = delete;
+
+	/* As a process starts, with the drives of the mask. @return 0, or what refused it, and `why`. */
+	int boot(uint32_t drives);
+	/* Power goes: everything under way ends with errors, the process with it. Then power is back. */
+	void crash();
+	/* In order. @return of store_close(). */
+	int stop();
+	bool
+	up() const
+	{
+		return st != nullptr;
+	}
+
+	void turn();
+	/* Turns until nothing is asked any more. @return false: it hangs. */
+	bool drain(unsigned turns = 50000);
+	void submit(Request &r, uint8_t op, uint32_t block, uint32_t n, const bytes &payload, uint16_t flags,
+		    bool advise);
+
+	unsigned
+	drives() const
+	{
+		return (unsigned)disks.size();
+	}
+	uint32_t
+	all_drives() const
+	{
+		return (1u << disks.size()) - 1;
+	}
+	struct log_group_status group() const;
+
+	const WorldConf conf;
+	power_supply *ps = nullptr;
+	std::vector<power_disk *> disks;
+	std::vector<strake_drive *> drive;
+	log_group *g = nullptr;
+	store *st = nullptr;
+	strake_volume *vol[kVolumes] = {};
+	uint64_t open_reqs = 0;
+	std::string why;
+
+	/* For a seed that hangs: says where, and aborts. */
+	void dump() const;
+	std::string where(uint32_t block) const;
+
+      private:
+	uint64_t now;
+
+	int store_up();
+	int store_down(bool abandon);
+	void settle();
+	void group_down();
+	static uint64_t clock();
+	static void over(strake_unit *u);
+};
+
+/* A block with a stamp all over; 0: zeroes. */
+void stamp(uint8_t *to, uint64_t s);
+/* @return whose it is, or UINT64_MAX: torn. */
+uint64_t stamp_of(const uint8_t *at);
+
+} // namespace sim
+
+#endif /* SIM_WORLD_H */
