@@ -261,6 +261,7 @@ store_up(struct appliance *a, unsigned int i)
 	struct store_conf conf = {
 		.name = a->conf->groups[i].name,
 		.space = log_group_space(a->log_groups[i]),
+		.map_bytes = a->conf->groups[i].map_cache,
 	};
 
 	return store_open(&a->stores[i], &conf, a->err, sizeof(a->err));

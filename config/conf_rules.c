@@ -72,6 +72,27 @@ appliance_rules(struct conf_check *ck)
 	conf_err_value(ck->errs, conf_node_get(a, "buffers"), "%s does not fit into memory, %s in all", b, m);
 }
 
+/* Caches of the map are taken from DPDK's memory, beside the buffers. */
+static void
+cache_rules(struct conf_check *ck)
+{
+	struct conf_node *a = conf_node_get(ck->tree->root, "appliance");
+	uint64_t memory = number(a, "memory", 1ULL << 30), sum = number(a, "buffers", 256ULL << 20);
+	static const struct conf_key size = {.type = CONF_SIZE};
+	char m[CONF_TEXT];
+
+	for (struct conf_node *g = conf_first(ck->tree, "groups"); g != NULL; g = g->next) {
+		uint64_t cache = number(g, "map_cache", 0);
+
+		sum += cache;
+		if (cache == 0 || sum < memory)
+			continue;
+		conf_value_print(&size, memory, m);
+		conf_err_value(ck->errs, conf_node_get(g, "map_cache"),
+			       "does not fit into appliance.memory, %s in all, beside buffers and other caches", m);
+	}
+}
+
 /* --- ports and listeners -------------------------------------------------------------------------------------------
  */
 
@@ -276,7 +297,7 @@ group_members(struct conf_check *ck, struct conf_node *group, struct conf_node *
 static void
 group_plain(struct conf_check *ck, const struct conf_node *g)
 {
-	static const char *const keys[] = {"spares", "rebuild_rate", "scrub_every", "scrub_rate"};
+	static const char *const keys[] = {"map_cache", "spares", "rebuild_rate", "scrub_every", "scrub_rate"};
 
 	for (unsigned int i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		struct conf_node *node = conf_node_get(g, keys[i]);
@@ -422,6 +443,7 @@ conf_check_rules(struct conf_check *ck)
 	unique(ck, "subsystems", "nqn", false);
 	unique(ck, "subsystems", "serial", false);
 	appliance_rules(ck);
+	cache_rules(ck);
 	port_rules(ck);
 	listener_rules(ck);
 	drive_rules(ck);

@@ -194,6 +194,8 @@ save_group(FILE *out, const struct conf_group *g)
 		put_size(out, "    ", "unit", g->unit);
 		if (g->segment != 0)
 			put_size(out, "    ", "segment", g->segment);
+		if (g->map_cache != 0)
+			put_size(out, "    ", "map_cache", g->map_cache);
 	} else {
 		put(out, "    ", "raid", raids[g->raid]);
 		put_size(out, "    ", "chunk", g->chunk);

@@ -151,6 +151,9 @@ static const struct conf_field group_fields[] = {
 		 .help = "Of a log group: bytes of a segment, what is cleaned as one, on one drive; without it, it "
 			 "suits "
 			 "the drives."}},
+	{.key = {"map_cache", CONF_SIZE, .min = 16ULL << 20, .max = 1ULL << 40,
+		 .help = "Of a log group: how much of its map is kept in memory. 2.1GiB hold that of a TiB of blocks; "
+			 "with less, pages of it are read when they are wanted. Part of `memory`; without it 64MiB."}},
 	{.key = {"spares", CONF_STRING,
 		 .help = "Of a log group: blank drives, each of which takes the place of a member that goes missing; "
 			 "with one of them `group grow` makes the group larger. They need not be there yet."},

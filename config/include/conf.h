@@ -104,6 +104,7 @@ struct conf_group {
 	unsigned int data, parity;  /**< columns of a row; data 0 (default): all drives less parity; parity default 1 */
 	uint64_t unit;		    /**< bytes of a row on one drive; default 64KiB */
 	uint64_t segment;	    /**< bytes of a segment on one drive; 0 (default): to suit the drives */
+	uint64_t map_cache;	    /**< bytes of the map kept in memory, 16MiB or more; 0 (default): 64MiB */
 	struct conf_drive **spares; /**< `spares: [names]`: for the place of a member that goes missing */
 	unsigned int n_spares;
 	uint64_t rebuild_rate; /**< bytes a second that rebuild and growth write; 0 (default): no limit */

@@ -337,10 +337,21 @@ TEST(ConfRules, LogGroupsHaveDataAndParityAndPlainOnesARaid)
 		     1, "more than 64MiB");
 }
 
+TEST(ConfRules, ACacheOfTheMapIsLargeEnoughAndFitsIntoMemory)
+{
+	const std::string group = "groups: [{name: g0, style: log, drives: [d0], parity: 0, map_cache: ";
+
+	EXPECT_ERROR(valid_with("groups", group + "15MiB}]\n"), 1, "15MiB is out of range; expected 16MiB to 1TiB");
+	EXPECT_ERROR(valid_with("groups", group + "1GiB}]\n"), 1, "does not fit into appliance.memory, 1GiB in all");
+	EXPECT_ERROR(valid_with("groups", group + "400MiB},\n {name: g1, style: log, drives: [d1], parity: 0,\n"
+						  "map_cache: 400MiB}]\n"),
+		     3, "does not fit into appliance.memory");
+}
+
 TEST(ConfRules, SparesAndScrubsAreOfLogGroups)
 {
 	const std::string log = "groups: [{name: g0, style: log, drives: [d0], parity: 0, ";
-	Loaded l(valid_with("groups", log + "spares: [d1], scrub_every: 7d, scrub_rate: 64MiB}]\n"));
+	Loaded l(valid_with("groups", log + "spares: [d1], scrub_every: 7d, scrub_rate: 64MiB, map_cache: 256MiB}]\n"));
 
 	ASSERT_NE(nullptr, l.c) << l.said;
 	EXPECT_EQ("", l.said) << "a spare is used";
@@ -348,13 +359,15 @@ TEST(ConfRules, SparesAndScrubsAreOfLogGroups)
 	EXPECT_STREQ("d1", l.c->groups[0].spares[0]->name);
 	EXPECT_EQ(7 * 86400000000000u, l.c->groups[0].scrub_every);
 	EXPECT_EQ(64u << 20, l.c->groups[0].scrub_rate);
+	EXPECT_EQ(256u << 20, l.c->groups[0].map_cache);
 	EXPECT_ERROR(valid_with("groups", log + "spares: [d0]}]\n"), 1, "is in groups[0] already");
 	EXPECT_ERROR(valid_with("groups", log + "spares: [d1, d1]}]\n"), 1, "twice");
 	EXPECT_ERROR(valid_with("groups", log + "spares: [d7]}]\n"), 1, "d7");
 	EXPECT_ERROR(valid_with("groups", log + "spares: [d1]}, {name: g1, raid: 0, drives: [d1]}]\n"), 1,
 		     "is in groups[0] already");
 	EXPECT_ERROR(valid_with("groups", log + "scrub_every: 0s}]\n"), 1, "scrub_every");
-	for (const char *key : {"spares: [d1]", "rebuild_rate: 1MiB", "scrub_every: 1h", "scrub_rate: 1MiB"})
+	for (const char *key :
+	     {"spares: [d1]", "rebuild_rate: 1MiB", "scrub_every: 1h", "scrub_rate: 1MiB", "map_cache: 16MiB"})
 		EXPECT_ERROR(
 			valid_with("groups", "groups: [{name: g0, raid: 0, drives: [d0], " + std::string(key) + "}]\n"),
 			1, "is of log groups");
