@@ -292,7 +292,7 @@ enough(const struct log_group *g, const struct group_boot *boot, const struct lg
 {
 	uint32_t here = lgroup_mask_state(g, LOG_MEMBER_IN_SYNC), all = 0, gone;
 
-	for (uint32_t i = 0; i < g->s.members; i++)
+	for (uint32_t i = 0; i < RTE_MIN(g->s.members, LOG_SUPER_MEMBERS); i++)
 		all |= (uint32_t)(top->member[i].state == LOG_MEMBER_IN_SYNC) << i;
 	gone = all & ~here;
 	if (g->s.members - (uint32_t)__builtin_popcount(here) > g->s.parity) {
