@@ -114,6 +114,30 @@ def case_deleted_through_kill_9_it_does_not_come_back_from_the_file(b):
     b.fsck()
 
 
+def case_a_deletion_that_was_only_written_down_is_ended_by_the_next_start(b):
+    more = f"  - {{name: v1, group: g0, size: 256MiB, stages: {ALL}}}"
+    a = prepared(b, conf(b, more=more)).start()
+    c = b.client()
+    for ns in ("1", "2"):
+        c.run("verify", "--ns", ns, "--length", "16M", "--seed", ns)
+    uuid = a.ctl("volume", "show", "v1")["uuid"]
+    uuid = "-".join((uuid[:8], uuid[8:12], uuid[12:16], uuid[16:20], uuid[20:]))
+    a.stop()
+    os.makedirs(os.path.join(b.folder, "state"), exist_ok=True)
+    b.write("state/changes.json", json.dumps({"version": 1, "deleted": {"v1": {"group": "g0", "uuid": uuid}}}), 0o600)
+    a.start()
+    check("volume v1 was being deleted: it is now" in a.log(), a.log())
+    check(names(a) == ["v0"] and list(spaces(c)) == [1], f"{names(a)} {spaces(c)}")
+    until(lambda: a.ctl("store", "show", "g0")["logical_blocks"] == 4096, 60, "its blocks are forgotten")
+    c.run("verify", "--length", "16M", "--seed", "1", "--read-only")
+    a.stop()
+    b.fsck()
+    # What cannot be read is no reason to serve what was deleted.
+    b.write("state/changes.json", "{", 0o600)
+    status, said = a.fails()
+    check(status == 1 and "changes.json" in said, said)
+
+
 def case_what_the_file_leaves_out_is_told_and_can_be_freed(b):
     more = f"  - {{name: v1, group: g0, size: 256MiB, stages: {ALL}}}"
     a = prepared(b, conf(b, more=more)).start()

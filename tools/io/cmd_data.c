@@ -189,6 +189,22 @@ cmd_trim(void *values, int argc, char **argv)
 	return finish(&s, ret);
 }
 
+/* Zeroes are not sent, so their commands may be longer than those that carry data: as long as the target says, or as
+ * their field for blocks can say. */
+static uint32_t
+zero_bytes(struct session *s)
+{
+	uint64_t most = 65536ull << s->ns.lba_shift;
+	struct nvme_id_cs_ctrlr *id = calloc(1, sizeof(*id));
+
+	if (id != NULL && ini_identify(s->ini, NVME_CNS_CS_CTRLR, 0, id) == 0 && id->wzsl != 0 && id->wzsl < 20)
+		most = 4096ull << id->wzsl < most ? 4096ull << id->wzsl : most;
+	else if (ini_max_xfer(s->ini) < most)
+		most = ini_max_xfer(s->ini);
+	free(id);
+	return (uint32_t)most;
+}
+
 int
 cmd_zero(void *values, int argc, char **argv)
 {
@@ -199,9 +215,11 @@ cmd_zero(void *values, int argc, char **argv)
 
 	if (ret != CLI_OK)
 		return ret;
-	if (o->bs == 0)
-		o->bs = ini_max_xfer(s.ini);
 	xfer_setup(&x, &s, o, NVME_IO_WRITE_ZEROES);
+	if (o->bs == 0 || o->bs > x.bs)
+		x.bs = zero_bytes(&s);
+	if (o->bs != 0 && o->bs < x.bs)
+		x.bs = (uint32_t)o->bs & ~((1u << s.ns.lba_shift) - 1);
 	if (o->dealloc)
 		x.control |= NVME_RW_DEAC;
 	return finish(&s, xfer_run(&x));

@@ -223,7 +223,11 @@ id_cs_ns(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd, void *out)
 static uint16_t
 id_cs_ctrlr(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd, void *out)
 {
-	return 0; /* no limits below those of the commands' own fields */
+	struct nvme_id_cs_ctrlr *id = out;
+
+	/* Hosts that are told no limit take that of transfers, and send a thousand commands for one. */
+	id->wzsl = NVMF_ZEROES_SHIFT - 12;
+	return 0;
 }
 
 /* --- others --------------------------------------------------------------------------------------------------------

@@ -83,6 +83,8 @@ nvmf_io_check(struct nvmf_cmd *cmd)
 			return NVME_SC_NS_WRITE_PROTECTED;
 		if ((cmd->sqe.control & NVME_RW_NSZ) != 0)
 			return NVME_SC_INVALID_FIELD; /* zeroing a whole namespace is not offered */
+		if (((uint64_t)cmd->sqe.nlb + 1) << ns->lba_shift > 1ull << NVMF_ZEROES_SHIFT)
+			return NVME_SC_INVALID_FIELD;
 		sc = check_bare(cmd);
 		return sc != 0 ? sc : check_range(&cmd->sqe, ns);
 	case NVME_IO_VERIFY:

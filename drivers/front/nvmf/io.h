@@ -13,6 +13,9 @@
 #include "ns.h"
 #include "strake_telemetry.h"
 
+/** Most bytes of a Write Zeroes, log 2: what its field for blocks can say of the smallest blocks. */
+#define NVMF_ZEROES_SHIFT 25
+
 /** Where a lent command is (nvmf_cmd::state). */
 enum nvmf_cmd_state {
 	NVMF_CMD_FREE,	   /**< with the transport */

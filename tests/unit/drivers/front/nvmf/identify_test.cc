@@ -113,7 +113,10 @@ TEST_F(NvmfIdentify, ListsNamespacesAboveTheOneNamed)
 TEST_F(NvmfIdentify, OnlyTheNvmCommandSetIsThere)
 {
 	EXPECT_EQ(0, identify(*a, NVME_CNS_CS_NS, 1, 0).sc());
-	EXPECT_EQ(0, identify(*a, NVME_CNS_CS_CTRLR, 0, 0).sc());
+	Cmd &limits = identify(*a, NVME_CNS_CS_CTRLR, 0, 0);
+
+	EXPECT_EQ(0, limits.sc());
+	EXPECT_EQ(13u, limits.as<nvme_id_cs_ctrlr>()->wzsl) << "32 MiB in pages of 4 KiB";
 	for (uint8_t csi : {1, 2, 255})
 		for (uint32_t cns :
 		     {NVME_CNS_CS_NS, NVME_CNS_CS_CTRLR, NVME_CNS_CS_ACTIVE_NS, NVME_CNS_CS_ALLOCATED_NS}) {
