@@ -8,7 +8,7 @@
 /**
  * @file
  * A reliable byte stream, whoever carries it: Strake's own TCP, a kernel socket, an in-memory pipe, or a transform
- * (TLS) on top of one of them.
+ * (such as TLS) on top of one of them (strake_transform.h).
  *
  * A stream belongs to one lcore; every function and callback of it runs there. Bytes come as lists of strake_buf, in
  * order, still where the carrier received them; the user keeps what it needs and puts the rest. Received bytes count
