@@ -109,7 +109,7 @@ TEST(Recovery, CutShortWithASmallCacheItBeginsAgain)
 		s.rig.down(true);
 		s.rig.fs->restore();
 	}
-	EXPECT_GT(cuts, 6u);
+	EXPECT_GT(cuts, 3u);
 	if (s.rig.up)
 		s.rig.down(true);
 	s.rig.fs->cut_at(0);
@@ -119,17 +119,19 @@ TEST(Recovery, CutShortWithASmallCacheItBeginsAgain)
 	s.rig.down(false);
 }
 
-/* Whenever power goes, the same cache is enough: also while a checkpoint is under way, and hosts go on beside it. */
+/* Power goes while a checkpoint is under way, and hosts went on beside it as far as they could: still the same cache is
+ * enough. */
 TEST(Recovery, TheSameCacheIsAlwaysEnough)
 {
 	Scattered s(MAP_BYTES_MIN);
-	uint64_t stamp = 1000, replayed = 0;
-	unsigned under_way = 0;
+	uint64_t stamp = 1000, most = 0;
 
-	for (unsigned life = 0; life < 10; life++) {
+	for (unsigned life = 0; life < 8; life++) {
+		std::vector<RigReq> beside(40 * life);
+
 		ASSERT_EQ(0, s.rig.boot()) << s.rig.why;
 		EXPECT_EQ(0u, s.rig.st->stats.map_grown + map_stats(s.rig.st->map)->grown) << "life " << life;
-		replayed = std::max(replayed, s.rig.st->stats.replayed);
+		most = std::max(most, s.rig.st->stats.pages);
 		if (life > 0)
 			s.expect(100, stamp);
 		stamp += 1000;
@@ -137,19 +139,24 @@ TEST(Recovery, TheSameCacheIsAlwaysEnough)
 		ASSERT_EQ(0, s.rig.run(STRAKE_OP_FLUSH, 0, 0));
 
 		const store_ckpt &c = s.rig.st->ckpt;
-		uint64_t begun = c.begun, left = 20 * life;
+		uint64_t begun = c.begun, i = 100;
 
-		for (uint64_t i = 100; left > 0; i++) {
+		for (; c.begun == begun && i < 2000; i++)
 			s.write(i, 1, stamp);
-			left -= c.begun > begun || i > 2000;
-			if (c.begun > begun && c.begun != c.ended && left < 4)
-				break;
-		}
-		under_way += c.begun != c.ended;
+		ASSERT_GT(c.begun, begun);
+		s.rig.fs->hold = true;
+		for (RigReq &r : beside)
+			s.rig.submit(r, STRAKE_OP_WRITE, i++ * kStep, 1, StoreRig::blocks(1, stamp));
+		for (int t = 0; t < 300; t++)
+			s.rig.turn();
+		EXPECT_GT(c.begun, c.ended);
+		s.rig.fs->hold = false;
+		s.rig.fs->cut();
+		for (int t = 0; t < 30; t++)
+			s.rig.turn();
 		s.die();
 	}
-	EXPECT_GT(replayed, 100u);
-	EXPECT_GT(under_way, 0u);
+	EXPECT_GT(most, 120u) << "pages that recovery changed";
 }
 
 } // namespace
