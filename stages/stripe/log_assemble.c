@@ -484,7 +484,8 @@ lgroup_assemble(struct log_group *g, const struct group_boot *boot)
  */
 
 int
-lgroup_judge(struct log_group *g, uint32_t member, struct strake_drive *drive, bool *whole, char *err, size_t errlen)
+lgroup_judge(struct log_group *g, uint32_t member, struct strake_drive *drive, bool *whole, bool *same, char *err,
+	     size_t errlen)
 {
 	const struct conf_group conf = {.name = g->s.name};
 	const struct group_boot boot = {&conf, &drive, 1, err, errlen};
@@ -497,6 +498,7 @@ lgroup_judge(struct log_group *g, uint32_t member, struct strake_drive *drive, b
 		ret = group_refuse(&boot, -EINVAL, "drive \"%s\" is too small, or its blocks are too large",
 				   drive->name);
 	*whole = f.s == NULL;
+	*same = f.s != NULL && !f.marked && member < g->s.members && f.s->seq == g->m[member].seq;
 	if (ret == 0 && f.s != NULL &&
 	    (member >= g->s.members || memcmp(f.s->uuid, g->s.uuid, sizeof(f.s->uuid)) != 0 || f.s->index != member ||
 	     memcmp(f.s->member[member].uuid, g->s.member[member].uuid, sizeof(g->s.uuid)) != 0))

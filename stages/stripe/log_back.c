@@ -122,7 +122,7 @@ back_wait(struct log_group *g)
 int
 log_group_member_return(struct log_group *g, unsigned int member, struct strake_drive *drive, char *err, size_t errlen)
 {
-	bool whole;
+	bool whole, same;
 	int ret;
 
 	if (member >= g->s.members || g->m[member].state != LOG_MEMBER_MISSING || drive_is_used(g, drive) ||
@@ -131,7 +131,7 @@ log_group_member_return(struct log_group *g, unsigned int member, struct strake_
 			 drive->name, member);
 		return -EBUSY;
 	}
-	ret = lgroup_judge(g, member, drive, &whole, err, errlen);
+	ret = lgroup_judge(g, member, drive, &whole, &same, err, errlen);
 	if (ret < 0)
 		return ret;
 	ret = back_prepare(g, member, whole);
@@ -139,6 +139,7 @@ log_group_member_return(struct log_group *g, unsigned int member, struct strake_
 		snprintf(err, errlen, "group \"%s\": out of memory", g->s.name);
 		return ret;
 	}
+	g->m[member].same = same;
 	back_begin(g, member, drive, false);
 	back_wait(g);
 	return 0;
@@ -166,7 +167,7 @@ log_group_member_vacant(const struct log_group *g, const struct strake_drive *dr
 int
 log_group_spare_add(struct log_group *g, struct strake_drive *drive, char *err, size_t errlen)
 {
-	bool whole;
+	bool whole, same;
 	int ret;
 
 	if (g->spares == LOG_SPARES || drive_is_used(g, drive)) {
@@ -174,7 +175,7 @@ log_group_spare_add(struct log_group *g, struct strake_drive *drive, char *err, 
 			 drive->name, g->spares);
 		return -ENOSPC;
 	}
-	ret = lgroup_judge(g, UINT32_MAX, drive, &whole, err, errlen);
+	ret = lgroup_judge(g, UINT32_MAX, drive, &whole, &same, err, errlen);
 	if (ret < 0)
 		return ret;
 	log_group_spare_put(g, drive);
@@ -224,6 +225,7 @@ lgroup_spare_job(struct log_group *g)
 			if (lgroup_slots(&g->s, d) < g->s.member[i].slots || back_prepare(g, i, true) < 0)
 				continue;
 			g->spare[k] = g->spare[--g->spares];
+			g->m[i].same = false;
 			g->back.member = i;
 			g->back.add = false;
 			g->back.drive = d;
@@ -262,7 +264,7 @@ int
 log_group_drive_add(struct log_group *g, struct strake_drive *drive, char *err, size_t errlen)
 {
 	uint32_t i = g->s.members, slots = lgroup_slots(&g->s, drive);
-	bool whole;
+	bool whole, same;
 	int ret;
 
 	if (i == LOG_MEMBERS_MAX || !g->joined || g->geo != NULL || g->view_out || g->back.drive != NULL ||
@@ -274,7 +276,7 @@ log_group_drive_add(struct log_group *g, struct strake_drive *drive, char *err, 
 			 g->s.name, drive->name);
 		return -EBUSY;
 	}
-	ret = lgroup_judge(g, UINT32_MAX, drive, &whole, err, errlen);
+	ret = lgroup_judge(g, UINT32_MAX, drive, &whole, &same, err, errlen);
 	if (ret < 0)
 		return ret;
 	ret = grow_prepare(g, slots);

@@ -133,6 +133,7 @@ lgroup_fan_super(struct log_group *g, void (*end)(struct log_group *g, uint32_t 
 		struct lgroup_slot *m = &g->m[i];
 
 		g->s.index = i;
+		m->seq = g->s.seq;
 		lgroup_super_encode(&g->s, m->page->addr);
 		/* If this write fails the member is lost, and what its other copy holds is older than the rest. */
 		lgroup_fan_add(g, i, STRAKE_IO_WRITE, lgroup_super_off(m->forming ? 1 : m->copy), m->page,

@@ -91,6 +91,7 @@ lgroup_publish(struct log_group *g)
 		v->m[i].drive = g->m[i].drive;
 		v->m[i].state = g->m[i].state;
 		v->m[i].epoch = g->m[i].epoch;
+		v->m[i].same = g->m[i].same;
 		v->m[i].fresh = g->m[i].fresh;
 	}
 	v->msg.fn = view_there;

@@ -44,7 +44,9 @@ struct lgroup_member {
 	uint32_t epoch;		    /**< counts its comings */
 	uint64_t written, flushed;  /**< writes done, and those a flush has covered */
 	uint64_t read_errors, write_errors, wrong;
-	uint8_t *fresh; /**< stale: bitmap of segments whose column here is good; main's to allocate and free */
+	uint8_t *fresh;	 /**< stale: bitmap of segments whose column here is good; main's to allocate and free */
+	uint8_t *behind; /**< bitmap of segments whose column here lacks something; NULL: all. log_behind.c */
+	uint64_t safe;	 /**< stamps up to this one are covered by a flush */
 };
 
 /** A stretch of one column that a read wants. */
@@ -74,6 +76,7 @@ struct lgroup_op {
 	uint32_t who[LOG_OP_IOS];   /**< member */
 	uint32_t of[LOG_OP_IOS];    /**< piece, or role */
 	uint64_t cover[LOG_OP_IOS]; /**< writes of the member that a flush covers */
+	uint64_t stamp, safe;	    /**< of its latest write to a segment; those that its flushes cover. log_behind.c */
 	struct lgroup_piece list[LOG_OP_IOS];
 };
 
@@ -92,6 +95,7 @@ struct lgroup_view {
 	struct {
 		struct strake_drive *drive;
 		uint8_t state;
+		bool same; /**< it came back as it went */
 		uint32_t epoch;
 		uint8_t *fresh;
 	} m[LOG_MEMBERS_MAX];
@@ -194,7 +198,9 @@ struct lgroup_owner {
 	} repair;
 	uint32_t *rows; /**< by segment: rows begun since it was freed */
 	uint32_t rows_room;
-	bool growing; /**< a member was added and columns have to move to it */
+	uint64_t *stamp, stamps; /**< by segment, of its latest write; given so far. log_behind.c */
+	uint32_t behind_room;	 /**< segments with a stamp, and a bit in `behind` */
+	bool growing;		 /**< a member was added and columns have to move to it */
 	struct lgroup_walk walk;
 	struct lgroup_scrub scrub;
 	struct lgroup_report report[LOG_MEMBERS_MAX];
@@ -212,6 +218,8 @@ struct lgroup_slot {
 	struct strake_drive *drive; /**< NULL: never there since start */
 	uint8_t state;
 	bool forming;	/**< has a mark and no complete superblock yet */
+	bool same;	/**< when it last came it was as it had gone */
+	uint64_t seq;	/**< of the superblock that was written to it last */
 	uint8_t copy;	/**< superblock copy to overwrite next */
 	uint32_t epoch; /**< counts its comings */
 	uint8_t *fresh; /**< for the owner, which clears it whenever the member comes */
@@ -271,8 +279,8 @@ extern int lgroup_logtype;
 /** Fill a zeroed group from its drives: superblock, members, notes. */
 int lgroup_assemble(struct log_group *g, const struct group_boot *boot);
 /** May an open drive take the place of a member, or of a new one (UINT32_MAX)? Runs turns. @return 0, *whole: it is
- * blank; or -errno and one line. */
-int lgroup_judge(struct log_group *g, uint32_t member, struct strake_drive *drive, bool *whole, char *err,
+ * blank, *same: it has the superblock that was written to it last; or -errno and one line. */
+int lgroup_judge(struct log_group *g, uint32_t member, struct strake_drive *drive, bool *whole, bool *same, char *err,
 		 size_t errlen);
 uint32_t lgroup_slots(const struct lgroup_super *s, const struct strake_drive *d);
 
@@ -353,6 +361,22 @@ void lgroup_walk_moved(struct log_group *g);
 /** Where the column of a segment that moves is to be written too. @return false: it does not move. */
 bool lgroup_walk_also(const struct log_group *g, uint32_t seg, uint32_t pos, uint32_t *column);
 void lgroup_walk_fini(struct log_group *g);
+
+/* log_behind.c: on the owner lcore */
+int lgroup_behind_init(struct log_group *g);
+void lgroup_behind_fini(struct log_group *g);
+/** A write to the segment did not reach the member. */
+void lgroup_behind_mark(struct log_group *g, uint32_t member, uint32_t seg);
+/** The op begins to write to its segment. */
+void lgroup_behind_stamp(struct lgroup_op *op);
+/** Writes with stamps up to this one are done: a flush that begins now covers them. */
+uint64_t lgroup_behind_safe(const struct log_group *g);
+/** The member, as it still stands, goes. */
+void lgroup_behind_went(struct log_group *g, uint32_t member);
+/** It comes: what is `fresh` on it from the start. @p same: as it went. */
+void lgroup_behind_back(struct log_group *g, uint32_t member, bool same, uint8_t *fresh);
+/** From now on it is told what it lacks: nothing if it is in sync, else all. */
+void lgroup_behind_begin(struct log_group *g, uint32_t member, bool in_sync);
 
 /* log_scrub.c: on the owner lcore */
 int lgroup_scrub_init(struct log_group *g);

@@ -76,6 +76,7 @@ mend(struct lgroup_op *op, const struct lgroup_piece *p)
 
 	if ((p->failed >> p->role & 1) && lgroup_readable(op->g, member, op->sio->seg) &&
 	    lgroup_writable(op->g, member)) {
+		lgroup_behind_stamp(op);
 		lgroup_io(op, member, STRAKE_IO_WRITE, lgroup_place(op->g, column, p->row, p->off), p->len, p->bufs, 0);
 		lgroup_go(op, mended);
 		return;

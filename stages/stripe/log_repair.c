@@ -147,11 +147,14 @@ repair_back(struct lgroup_op *op)
 		repair_over(op, ret);
 		return;
 	}
+	lgroup_behind_stamp(op);
 	for (uint32_t role = 0; role < width; role++) {
 		struct strake_buf *have = g->o.repair.have[role], *truth = g->o.repair.truth[role];
 		uint32_t column = lgroup_role_column(g, op->sio->seg, g->o.repair.row, role);
 		uint32_t member = lgroup_column_member(column);
 
+		if (!lgroup_writable(g, member))
+			lgroup_behind_mark(g, member, op->sio->seg);
 		if (!lgroup_readable(g, member, op->sio->seg) || !lgroup_writable(g, member) ||
 		    (have != NULL && (have == truth || lgroup_same(have, truth, g->o.repair.len))))
 			continue;

@@ -17,6 +17,8 @@ write_io(struct lgroup_op *op, uint32_t member, uint8_t what, uint64_t off, uint
 		lgroup_io(op, member, what, off, len, bufs, buf_off);
 	else if (op->g->o.m[member].failing)
 		op->failed |= 1u << member;
+	if (unlikely(op->stamp != 0 && !lgroup_writable(op->g, member)))
+		lgroup_behind_mark(op->g, member, op->sio->seg);
 }
 
 void
@@ -33,6 +35,7 @@ lgroup_row(struct lgroup_op *op)
 		lgroup_end(op, -ERANGE);
 		return;
 	}
+	lgroup_behind_stamp(op);
 	for (uint32_t i = 0; i < g->s.parity; i++)
 		page[i] = op->parity[i]->addr;
 	if (g->s.parity > 0)

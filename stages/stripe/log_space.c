@@ -84,9 +84,12 @@ io_wrote(struct lgroup_op *op, const struct strake_io *io, uint32_t i)
 	if (unlikely(io->status != 0)) {
 		op->failed |= 1u << op->who[i];
 		m->write_errors++;
+		if (op->stamp != 0)
+			lgroup_behind_mark(op->g, op->who[i], op->sio->seg);
 		lgroup_failed(op->g, op->who[i]);
 	} else if (io->op == STRAKE_IO_FLUSH) {
 		m->flushed = RTE_MAX(m->flushed, op->cover[i]);
+		m->safe = RTE_MAX(m->safe, op->safe);
 	} else if (!(io->flags & STRAKE_IO_FUA)) {
 		m->written++;
 	}
@@ -129,8 +132,11 @@ lgroup_io(struct lgroup_op *op, uint32_t member, uint8_t what, uint64_t off, uin
 	io->done = io_back;
 	io->arg = op;
 	op->who[op->ios] = member;
-	if (what == STRAKE_IO_FLUSH)
+	if (what == STRAKE_IO_FLUSH) {
 		op->cover[op->ios] = op->g->o.m[member].written;
+		if (op->ios == 0)
+			op->safe = lgroup_behind_safe(op->g);
+	}
 	op->ios++;
 }
 
@@ -259,10 +265,17 @@ lgroup_adopt(struct strake_msg *msg)
 
 		if (m->epoch != v->m[i].epoch || v->m[i].state == LOG_MEMBER_MISSING || v->refused >> i & 1)
 			m->failing = false;
+		if (!o->joined || i >= o->members)
+			lgroup_behind_begin(g, i, v->m[i].state == LOG_MEMBER_IN_SYNC);
+		else if (m->state != LOG_MEMBER_MISSING &&
+			 (m->epoch != v->m[i].epoch || v->m[i].state == LOG_MEMBER_MISSING))
+			lgroup_behind_went(g, i);
+		else if (m->state == LOG_MEMBER_STALE && v->m[i].state == LOG_MEMBER_IN_SYNC)
+			lgroup_behind_begin(g, i, true);
 		if (m->epoch != v->m[i].epoch) {
 			m->epoch = v->m[i].epoch;
 			m->written = m->flushed = 0;
-			memset(v->m[i].fresh, 0, o->geo.room / 8 + 1);
+			lgroup_behind_back(g, i, v->m[i].same, v->m[i].fresh);
 		}
 		/* Main asks for it when it wants to close a drive: what we begin on one comes before. */
 		__atomic_store_n(&m->drive, v->m[i].drive, __ATOMIC_RELEASE);
@@ -305,6 +318,7 @@ begin(struct log_group *g, struct strake_space_io *sio)
 	op->sio = sio;
 	op->ios = 0;
 	op->failed = 0;
+	op->stamp = 0;
 	op->parity = sio->op == STRAKE_SPACE_ROW ? o->free_pages[--o->n_free_pages] : NULL;
 	o->beginning = true;
 	if (likely(sio->op < RTE_DIM(begins)))
@@ -391,6 +405,7 @@ lgroup_owner_free(struct log_group *g)
 	o->ops = NULL;
 	rte_free(o->rows);
 	o->rows = NULL;
+	lgroup_behind_fini(g);
 }
 
 static int
@@ -418,7 +433,7 @@ owner_make(struct log_group *g)
 		}
 		o->free_pages[o->n_free_pages++] = o->pages[i];
 	}
-	return lgroup_walk_init(g) < 0 || lgroup_scrub_init(g) < 0 ? -ENOMEM : 0;
+	return lgroup_walk_init(g) < 0 || lgroup_scrub_init(g) < 0 || lgroup_behind_init(g) < 0 ? -ENOMEM : 0;
 }
 
 int

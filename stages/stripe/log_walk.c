@@ -6,7 +6,8 @@
  * Filling columns in the background, on the owner lcore, a row at a time.
  *
  * Rebuild: a stale member is written by every new row; what lies in older rows of segments in use is made from k other
- * columns and written to it. A segment is read from it again as soon as it is `fresh`. Then come the intents, if it
+ * columns and written to it. A segment is read from it again as soon as it is `fresh`; after a short absence most are
+ * from the start. Then come the intents, if it
  * keeps them, and a flush; main is told, and when that is durable it is in sync.
  *
  * Move: a column is copied to the slot where it will be, while new rows of its segment are written to both; after a
@@ -374,6 +375,8 @@ segment_next(struct log_group *g)
 	for (; w->seg < sp->segments && n < STEP; w->seg++, n++) {
 		uint32_t rows = 0;
 
+		if (bit_get(g->o.m[w->member].fresh, w->seg))
+			continue;
 		for (w->pos = 0; w->pos < width; w->pos++) {
 			if (lgroup_column_member(lgroup_geometry_column(&g->o.geo, w->seg, w->pos)) == w->member)
 				break;

@@ -70,7 +70,9 @@ struct strake_space *log_group_space(struct log_group *g);
 
 /** Take a member out of service. @return 0 when that is on its way; -EBUSY: m are out already; -EINVAL. */
 int log_group_member_fail(struct log_group *g, unsigned int member);
-/** Bring a drive back or put a new one, blank, in a missing member's place: it is rebuilt. Runs turns.
+/** Bring a drive back or put a new one, blank, in a missing member's place: it is rebuilt. One that has the superblock
+ * it went with gets only the segments that it missed since, and those of which its volatile cache may have held
+ * something; checksums above find what was changed on it behind our back. Runs turns.
  * @return 0 when the rebuild begins; -errno with one line in @p err. */
 int log_group_member_return(struct log_group *g, unsigned int member, struct strake_drive *drive, char *err,
 			    size_t errlen);

@@ -286,6 +286,161 @@ TEST_F(LogRebuild, StaleDriveIsNeverReadBeforeItIsRebuilt)
 	right();
 }
 
+TEST_F(LogRebuild, DriveThatWasAwayGetsWhatItMissed)
+{
+	disk_conf.write_through = true;
+	all_up(4);
+	fill(8);
+	lose(1);
+	ASSERT_EQ(0, row(9, 0, data_of(9, 0)));
+	rows.erase(3);
+	ASSERT_EQ(0, simple(STRAKE_SPACE_FREE, 3));
+	ASSERT_EQ(0, row(3, 0, pattern(sp->row_bytes, 77)));
+	uint64_t before_bytes = status().rebuild_bytes;
+
+	ASSERT_EQ(0, give(1, 1)) << err;
+	in_sync();
+	EXPECT_LE(status().rebuild_bytes - before_bytes, 2 * sp->unit + sp->intent_bytes)
+		<< "two rows, and the intents";
+	expect_right_without({0}, 3);
+	power_disk_vanish(disks[0], true);
+	EXPECT_EQ(pattern(sp->row_bytes, 77), read(3, 0, sp->row_bytes));
+	EXPECT_EQ(data_of(9, 0), read(9, 0, sp->row_bytes));
+	power_disk_vanish(disks[0], false);
+	until([&] { return status().missing == 1; });
+	ASSERT_EQ(0, give(0, 0)) << err;
+	in_sync();
+	/* The write that finds out that a drive is gone is one it missed. */
+	power_disk_vanish(disks[1], true);
+	ASSERT_EQ(0, row(10, 0, data_of(10, 0)));
+	power_disk_vanish(disks[1], false);
+	ASSERT_EQ(0, give(1, 1)) << err;
+	in_sync();
+	power_disk_vanish(disks[0], true);
+	EXPECT_EQ(data_of(10, 0), read(10, 0, sp->row_bytes));
+}
+
+/* What was written and not flushed may be lost with the drive's power. */
+TEST_F(LogRebuild, CacheOfADriveThatWasAwayIsNotBelieved)
+{
+	std::vector<uint8_t> image(disk_bytes);
+
+	all_up(4);
+	fill(2);
+	ASSERT_EQ(0, simple(STRAKE_SPACE_FLUSH));
+	power_disk_peek(disks[1], 0, image.data(), image.size());
+	for (uint32_t r = 0; r < sp->rows; r++)
+		ASSERT_EQ(0, row(2, r, data_of(2, r)));
+	lose(1);
+	uint64_t before_bytes = status().rebuild_bytes;
+
+	power_disk_poke(disks[1], 0, image.data(), image.size());
+	ASSERT_EQ(0, give(1, 1)) << err;
+	in_sync();
+	EXPECT_LE(status().rebuild_bytes - before_bytes, sp->rows * sp->unit + sp->intent_bytes) << "one segment";
+	expect_right_without({0}, 3);
+}
+
+/* A drive that comes back with what it had some time before it went, an older image of it, is rebuilt whole. */
+TEST_F(LogRebuild, OlderImageOfADriveIsRebuiltWhole)
+{
+	std::vector<uint8_t> image(disk_bytes);
+
+	disk_conf.write_through = true;
+	all_up(4);
+	fill(2);
+	power_disk_peek(disks[1], 0, image.data(), image.size());
+	lose(3);
+	ASSERT_EQ(0, give(3, 3)) << err;
+	in_sync();
+	for (uint32_t r = 0; r < sp->rows; r++)
+		ASSERT_EQ(0, row(2, r, data_of(2, r)));
+	lose(1);
+	power_disk_poke(disks[1], 0, image.data(), image.size());
+	ASSERT_EQ(0, give(1, 1)) << err;
+	in_sync();
+	expect_right_without({0}, 3);
+}
+
+/* Drives come and go at any time, with a cache or without, also in the midst of their rebuild. */
+TEST_F(LogRebuild, ComingsAndGoingsLeaveNothingBehind)
+{
+	for (uint64_t seed = 1; seed <= 8; seed++) {
+		uint64_t rng = seed;
+		std::map<uint32_t, std::vector<uint64_t>> what;
+		bool away[5] = {};
+
+		disk_conf.delay_turns = 3;
+		disk_conf.write_through = seed % 2 == 0;
+		conf.parity = 2;
+		make_disks(5, seed);
+		up({0, 1, 2, 3, 4});
+		for (int i = 0; i < 250; i++) {
+			uint32_t s = (uint32_t)(draw(&rng) % 12), d = (uint32_t)(draw(&rng) % 5), out = 0;
+
+			switch (draw(&rng) % 8) {
+			case 0:
+				power_disk_vanish(disks[d], false);
+				if (away[d] && give(d, d) == 0)
+					away[d] = false;
+				break;
+			case 1:
+				/* It is taken out; or it goes, which is found out by the next write. */
+				for (uint32_t k = 0; k < 5; k++)
+					out += away[k] || member(k).state != LOG_MEMBER_IN_SYNC;
+				if (away[d] || out >= 2)
+					break;
+				away[d] = true;
+				if (i % 2 == 0)
+					power_disk_vanish(disks[d], true);
+				else
+					ASSERT_EQ(0, log_group_member_fail(g, d));
+				break;
+			case 2:
+				ASSERT_EQ(0, simple(STRAKE_SPACE_FLUSH));
+				break;
+			default:
+				if (what[s].size() == sp->rows) {
+					rows.erase(s);
+					what[s].clear();
+					ASSERT_EQ(0, simple(STRAKE_SPACE_FREE, s));
+					break;
+				}
+				ASSERT_EQ(0, row(s, (uint32_t)what[s].size(), pattern(sp->row_bytes, seed * 1000 + i)));
+				what[s].push_back(seed * 1000 + i);
+			}
+			turns((unsigned)(draw(&rng) % 12));
+		}
+		for (uint32_t d = 0; d < 5; d++) {
+			power_disk_vanish(disks[d], false);
+			if (!away[d] || member(d).state == LOG_MEMBER_IN_SYNC)
+				continue;
+			until([&] { return member(d).state == LOG_MEMBER_MISSING; });
+			ASSERT_EQ(0, give(d, d)) << err;
+		}
+		in_sync();
+		for (uint32_t a = 0; a < 5; a++)
+			for (uint32_t b = a + 1; b < 5; b++) {
+				power_fault f = {};
+
+				f.ops = 1u << STRAKE_IO_READ;
+				f.status = -EIO;
+				power_disk_fault(disks[a], &f);
+				power_disk_fault(disks[b], &f);
+				for (auto &[s, rs] : what)
+					for (uint32_t r = 0; r < rs.size(); r++)
+						ASSERT_EQ(pattern(sp->row_bytes, rs[r]),
+							  read(s, (uint64_t)r * sp->row_bytes, sp->row_bytes))
+							<< "seed " << seed << " seg " << s << " row " << r;
+				power_disk_no_faults(disks[a]);
+				power_disk_no_faults(disks[b]);
+			}
+		stop();
+		drop_disks();
+		rows.clear();
+	}
+}
+
 TEST_F(LogRebuild, RefusesWrongDrives)
 {
 	all_up(4);
@@ -329,22 +484,28 @@ TEST_F(LogRebuild, DriveWithACacheIsFlushedFromTheTimeItComes)
 
 TEST_F(LogRebuild, LossInTheMidstGoesOnWithoutErrors)
 {
-	disk_conf.delay_turns = 2;
-	all_up(4);
-	make_disks(1);
-	conf.n_drives = 4;
-	fill(10);
-	lose(1);
-	ASSERT_EQ(0, give(1, 4)) << err;
-	turns(10);
-	power_disk_vanish(disks[4], true);
-	until([&] { return member(1).state == LOG_MEMBER_MISSING; });
-	expect_filled(10);
-	ASSERT_EQ(0, row(11, 0, data_of(11, 0)));
-	power_disk_vanish(disks[4], false);
-	ASSERT_EQ(0, give(1, 4)) << err;
-	in_sync();
-	expect_right_without({0}, 10);
+	for (bool write_through : {false, true}) {
+		disk_conf.delay_turns = 2;
+		disk_conf.write_through = write_through;
+		all_up(4);
+		make_disks(1);
+		conf.n_drives = 4;
+		fill(10);
+		lose(1);
+		ASSERT_EQ(0, give(1, 4)) << err;
+		turns(10);
+		power_disk_vanish(disks[4], true);
+		until([&] { return member(1).state == LOG_MEMBER_MISSING; });
+		expect_filled(10);
+		ASSERT_EQ(0, row(11, 0, data_of(11, 0)));
+		power_disk_vanish(disks[4], false);
+		ASSERT_EQ(0, give(1, 4)) << err;
+		in_sync();
+		expect_right_without({0}, 10);
+		stop();
+		drop_disks();
+		rows.clear();
+	}
 }
 
 /* At whatever step of its rebuild a drive is taken away: it can be closed, and nothing looks at it again. */
