@@ -157,7 +157,7 @@ lvol_end(struct store_job *job)
 		req->u.bufs = NULL;
 	}
 	if (req->u.op == STRAKE_OP_DEALLOCATE || req->u.op == STRAKE_OP_WRITE_ZEROES)
-		lv->st->eased = true;
+		store_ease(lv->st);
 	store_job_put(lv->st, job);
 	waiters = leave(lv, req, in_down);
 	if (unlikely(waiters != NULL))

@@ -58,6 +58,7 @@ struct store_seg {
 	struct log_segment d;	      /* d.state: enum store_seg_state */
 	uint32_t readers;	      /* reads under way */
 	uint32_t record_bytes;	      /* not counted as dead blocks yet */
+	uint32_t empty;		      /* bytes of rows that were given up before they were full */
 	uint32_t rows;		      /* written or under way */
 	uint64_t first_row;	      /* of its stream: the ordinal of its row 0 */
 	uint64_t born, closed;	      /* serials, which are the clock of age; 0: before the store was opened */
@@ -240,6 +241,7 @@ struct store {
 	uint32_t n_seg, n_free;
 	uint32_t n_drained, n_drained_map; /* all, and those of the map among them */
 	uint32_t reserve;		   /* free segments that only collection and checkpoints may open */
+	uint32_t fruitless;		   /* segments collected since a host got one, or gave something back */
 	int64_t credit;			   /* bytes that hosts may append before collection has come further */
 	uint32_t *ready;		   /* segments a durable superblock names to be opened, in order */
 	uint32_t n_ready, ready_at;
@@ -486,6 +488,14 @@ void store_stall(struct store *st, struct store_wait *w);
 void store_fail(struct store *st, int err);
 
 extern const struct strake_stage_ops store_pack_ops;
+
+/** Something was given back. */
+static inline void
+store_ease(struct store *st)
+{
+	st->eased = true;
+	st->fruitless = 0;
+}
 
 static inline uint32_t
 store_row_bytes(const struct store *st)

@@ -113,7 +113,8 @@ choose(struct store_gc *g)
 	uint32_t v;
 
 	g->rests = true;
-	if (enough && !st->suspects)
+	/* Everything was moved, twice, and it won nothing. */
+	if ((enough || st->fruitless > 2 * st->n_seg) && !st->suspects)
 		return;
 	v = store_seg_victim(st);
 	st->suspects = st->suspects && v != STORE_NONE && st->seg[v].d.state == STORE_SEG_SUSPECT;

@@ -235,6 +235,7 @@ store_row_close(struct store *st, unsigned int stream)
 	fill = o->off % store_row_bytes(st);
 	row_zero(o->row, fill, store_row_bytes(st) - fill);
 	st->stats.padded += store_row_bytes(st) - fill;
+	st->seg[o->seg].empty += store_row_bytes(st) - fill;
 	o->off += store_row_bytes(st) - fill;
 	o->safe = o->logged = o->off;
 	row_give(st, o->row);

@@ -183,14 +183,16 @@ store_seg_open(struct store *st, unsigned int stream)
 	s->rows = 0;
 	s->listed = false;
 	s->blank = false;
-	s->record_bytes = 0;
+	s->record_bytes = s->empty = 0;
 	s->after = 0;
 	s->born = st->serial;
 	s->first_row = o->given;
 	o->seg = seg;
 	o->off = o->safe = o->logged = 0;
-	if (1u << stream & STORE_HOST_STREAMS)
+	if (1u << stream & STORE_HOST_STREAMS) {
+		st->fruitless = 0;
 		store_look(st);
+	}
 	list_in_time(st);
 }
 
@@ -210,8 +212,18 @@ store_seg_drained(struct store *st, uint32_t seg)
 	st->n_drained++;
 	st->n_drained_map += s->d.stream == STORE_META;
 	st->ckpt.futile = false;
+	st->fruitless++;
 	st->stats.collected++;
 	list_in_time(st);
+}
+
+/* Share of a segment that is needed. What was in it before a restart is taken to fill it. */
+static double
+share_live(const struct store *st, const struct store_seg *s)
+{
+	double u = s->d.blocks > 0 ? (double)s->d.live / s->d.blocks : 0;
+
+	return u * (double)(st->seg_bytes - s->empty) / st->seg_bytes;
 }
 
 /* Segments that would be full if each held nothing but what is needed. */
@@ -223,9 +235,8 @@ needed(const struct store *st)
 	for (uint32_t i = 0; i < st->n_seg; i++) {
 		const struct log_segment *d = &st->seg[i].d;
 
-		if (d->state == STORE_SEG_FREE || d->state == STORE_SEG_DRAINED || d->stream == STORE_META)
-			continue;
-		sum += d->blocks > 0 ? (double)d->live / d->blocks : 0;
+		if (d->state != STORE_SEG_FREE && d->state != STORE_SEG_DRAINED && d->stream != STORE_META)
+			sum += share_live(st, &st->seg[i]);
 	}
 	return sum;
 }
@@ -294,7 +305,7 @@ store_seg_moved_stream(const struct store *st, uint64_t serial)
 static double
 score(const struct store *st, const struct store_seg *s, bool pressed)
 {
-	double u = s->d.blocks > 0 ? (double)s->d.live / s->d.blocks : 0;
+	double u = share_live(st, s);
 
 	if (u >= 0.97 && (s->d.state != STORE_SEG_SUSPECT || pressed))
 		return 0;

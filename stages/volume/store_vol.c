@@ -317,7 +317,7 @@ store_delete_poll(struct store *st)
 	d->wait.fn = delete_woken;
 	ret = forget_some(st, d->v, &d->at, DELETE_RUN, &d->wait);
 	d->waiting = ret == -EAGAIN;
-	st->eased = true;
+	store_ease(st);
 	if (ret == 0)
 		let_go(st, d->v);
 	else if (ret != -EINPROGRESS && ret != -EAGAIN && ret != -EBUSY)

@@ -380,12 +380,12 @@ overwrite_at_random(bool compressed, uint32_t blocks)
 
 TEST(Store, NeverFillsUpWithChunksThatAreMostlyDead)
 {
-	overwrite_at_random(true, 9000);
+	overwrite_at_random(true, 9448);
 }
 
 TEST(Store, TakesOverwritesOfPlainRunsForEver)
 {
-	overwrite_at_random(false, 4704);
+	overwrite_at_random(false, 4936);
 }
 
 } // namespace
