@@ -113,7 +113,8 @@ void map_tel(const struct map *m, struct rte_tel_data *d);
 
 /* Recovery. */
 
-/** Changes are being played: pages may be dirty up to seven eighths of the cache, whatever dirty_max says. */
+/** Changes are being played: pages may be dirty up to seven eighths of the cache, whatever dirty_max says. When that is
+ * over, or given up, map_poll() tells those who still wait. */
 void map_recover(struct map *m, bool on);
 /** Does somebody wait, in recovery, because no more pages may be dirty? Only map_grow() helps. */
 bool map_cramped(const struct map *m);

@@ -19,6 +19,8 @@ void
 map_recover(struct map *m, bool on)
 {
 	m->recovering = on;
+	m->cramped = false;
+	m->wake_due = UINT32_MAX;
 }
 
 bool

@@ -23,7 +23,9 @@ struct store;
 struct store_conf {
 	const char *name;
 	struct strake_space *space;
-	uint64_t map_bytes;	   /**< cache of the map; 0: 64 MiB */
+	/** Cache of the map: 4,136 bytes hold a page, which maps 2 MiB; 0: 64 MiB. If the log was written with more, as
+	 * much is taken while it is played. Less than 16 MiB is for tests: a trim may need a thousand pages at once. */
+	uint64_t map_bytes;
 	uint64_t checkpoint_bytes; /**< of the log between checkpoints; 0: a sixteenth of the space, at most 1 GiB */
 	uint64_t row_age;	   /**< ns: a row that is not full is written after this time; 0: 5 s */
 	uint32_t jobs;		   /**< requests under way at once; 0: 512 */

@@ -4,6 +4,8 @@
 
 /* Checkpoints, ranges, and coming back after a crash. */
 
+#include <rte_malloc.h>
+
 #include "map_rig.h"
 
 namespace
@@ -256,6 +258,44 @@ TEST(MapRecovery, TheCacheGrowsAndForgetsNothing)
 				  r.list(r.tree(tree.first), 0, map_tree_size(t)));
 		}
 	}
+}
+
+TEST(MapRecovery, WithoutMemoryToGrowTheCacheStaysAsItWas)
+{
+	std::vector<void *> hog;
+	uint64_t idx = 0, one = 1;
+	MapWaiter w(true);
+	MapRig r(1);
+
+	ASSERT_EQ(0, r.open(kSmall));
+	map_tree *t = r.tree(1);
+
+	map_recover(r.m, true);
+	while (map_set(r.m, t, idx, 1, &one, nullptr, &w.w) == 0) {
+		r.put_model(1, idx, 1);
+		idx += MAP_FANOUT;
+	}
+	w.waiting = true;
+	EXPECT_TRUE(map_cramped(r.m));
+	for (void *p; (p = rte_malloc("hog", 1 << 20, 0)) != nullptr;)
+		hog.push_back(p);
+	EXPECT_EQ(-ENOMEM, map_grow(r.m));
+	EXPECT_TRUE(map_cramped(r.m));
+	EXPECT_EQ(r.model[1].size(), r.list(t, 0, map_tree_size(t)).size());
+	map_recover(r.m, false);
+	map_poll(r.m);
+	EXPECT_TRUE(w.fired) << "recovery is given up";
+	map_recover(r.m, true);
+	EXPECT_EQ(-EAGAIN, map_set(r.m, t, idx, 1, &one, nullptr, &w.w));
+	w.waiting = true;
+	w.fired = false;
+	for (void *p : hog)
+		rte_free(p);
+	EXPECT_EQ(0, map_grow(r.m));
+	EXPECT_FALSE(map_cramped(r.m));
+	map_poll(r.m);
+	EXPECT_TRUE(w.fired);
+	EXPECT_EQ(0, map_set(r.m, t, idx, 1, &one, nullptr, nullptr));
 }
 
 /* 64 TiB with a thousand entries: pages looked at go with the entries, not with the range. */
