@@ -152,11 +152,9 @@ check_name(struct appliance *a, const char *name, json_t *answer)
 static int
 check_size(const struct conf_volume *v, json_t *answer)
 {
-	bool log = plan_volume_is_log(v);
-
-	if (v->size % (log ? 4096 : v->lba) != 0)
-		return ctl_refuse(answer, -EINVAL, "a size is a whole number of %u-byte blocks", log ? 4096 : v->lba);
-	if (log && v->size > LOG_BYTES_MAX)
+	if (v->size % 4096 != 0)
+		return ctl_refuse(answer, -EINVAL, "a size is a whole number of 4-KiB blocks");
+	if (v->size > LOG_BYTES_MAX)
 		return ctl_refuse(answer, -E2BIG, "a volume of a log group has 64TiB at most");
 	return 0;
 }
@@ -176,6 +174,12 @@ wanted(struct appliance *a, const struct ctl_request *r, struct conf_volume *v, 
 
 	if (g == NULL)
 		return ctl_refuse(answer, -ENOENT, "no group \"%s\"", group != NULL ? group : "");
+	if (g->style != CONF_STYLE_LOG)
+		return ctl_refuse(
+			answer, -ENOTSUP,
+			"group \"%s\" is a plain one, in which a new volume would begin with whatever bytes lie "
+			"there: name it in the configuration file and restart the appliance",
+			group);
 	if (ctl_number(r, "size", &size, answer) < 0 || size < 4096 || size > 1ULL << 50)
 		return ctl_refuse(answer, -EINVAL, "a size is 4KiB or more, such as 10GiB");
 	if (like != NULL) {

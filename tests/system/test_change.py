@@ -57,6 +57,8 @@ def case_a_volume_grows_and_shrinks_under_load(b):
     check("would lose its last" in refused(a, "volume", "resize", "v0", "96MiB", "--shrink", "v1"), "its own name")
     check("whole number" in refused(a, "volume", "resize", "v0", "134217729"), "a part of a block")
     check("no volume" in refused(a, "volume", "resize", "v9", "1MiB"), "nobody's name")
+    check("plain" in refused(a, "volume", "create", "new", "--group", "g0", "--size", "1MiB"), "in a plain group")
+    check("plain" in refused(a, "volume", "delete", "v0"), "of a plain group")
     a.ctl("volume", "resize", "v0", "96MiB", "--shrink", "v0")
     check(spaces(c)[0]["blocks"] == size * 3 // 2, f"{spaces(c)}")
     check(c.run("read", "--offset", "96M", "--length", "4k", expect=None).returncode != 0, "read beyond the end")
