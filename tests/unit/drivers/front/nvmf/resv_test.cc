@@ -129,6 +129,20 @@ TEST_F(Resv, ReportIsCutToWhatIsAskedFor)
 	EXPECT_EQ(1, d[64 + 16]);
 }
 
+/* Who would delete a volume asks. */
+TEST_F(Resv, AVolumeTellsWhetherItIsReserved)
+{
+	Peer a = peer(1);
+
+	ASSERT_EQ(0, reg(a, 7));
+	EXPECT_FALSE(nvmf_volume_reserved(&disk->vol)) << "registered is not reserved";
+	ASSERT_EQ(0, acquire(a, 7, NVME_RESV_WRITE_EXCL));
+	EXPECT_TRUE(nvmf_volume_reserved(&disk->vol));
+	EXPECT_FALSE(nvmf_volume_reserved(&big->vol));
+	ASSERT_EQ(0, release(a, 7, NVME_RESV_WRITE_EXCL));
+	EXPECT_FALSE(nvmf_volume_reserved(&disk->vol));
+}
+
 TEST_F(Resv, AHostWithoutIdentifierCannotReserve)
 {
 	Peer z = peer(0);
