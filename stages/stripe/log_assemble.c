@@ -499,8 +499,13 @@ lgroup_judge(struct log_group *g, uint32_t member, struct strake_drive *drive, b
 				   drive->name);
 	*whole = f.s == NULL;
 	*same = f.s != NULL && !f.marked && member < g->s.members && f.s->seq == g->m[member].seq;
+	if (ret == 0 && f.s != NULL && member >= g->s.members)
+		ret = group_refuse(
+			&boot, -EEXIST,
+			"drive \"%s\" is not blank: it was a member of a group once, and must be erased first",
+			drive->name);
 	if (ret == 0 && f.s != NULL &&
-	    (member >= g->s.members || memcmp(f.s->uuid, g->s.uuid, sizeof(f.s->uuid)) != 0 || f.s->index != member ||
+	    (memcmp(f.s->uuid, g->s.uuid, sizeof(f.s->uuid)) != 0 || f.s->index != member ||
 	     memcmp(f.s->member[member].uuid, g->s.member[member].uuid, sizeof(g->s.uuid)) != 0))
 		ret = group_refuse(&boot, -EEXIST, "drive \"%s\" is not the one that was member %u", drive->name,
 				   member);

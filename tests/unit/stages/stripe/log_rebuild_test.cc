@@ -216,6 +216,7 @@ TEST_F(LogRebuild, SparesOfTheFileAreKeptOrAreMembers)
 	conf_drive d4 = {}, d5 = {};
 	conf_drive *spares[] = {&d4, &d5};
 	bytes junk = pattern(512, 3);
+	char text[300];
 
 	d4.name = "d4";
 	d5.name = "d5";
@@ -238,6 +239,8 @@ TEST_F(LogRebuild, SparesOfTheFileAreKeptOrAreMembers)
 	EXPECT_EQ(0u, status().spares);
 	EXPECT_EQ(0u, status().missing + status().stale);
 	EXPECT_FALSE(log_group_has_drive(g, drives[2]));
+	EXPECT_EQ(-EEXIST, log_group_spare_add(g, drives[2], text, sizeof(text)));
+	EXPECT_NE(nullptr, strstr(text, "must be erased first")) << text;
 	EXPECT_STREQ("d4", member(2).drive->name);
 	expect_right_without({0}, 3);
 	stop();
