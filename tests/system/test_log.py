@@ -177,7 +177,7 @@ def case_drives_are_removed_and_replaced_under_load(b):
     until(whole("d1", "d2"), 60, "rebuild")
     check("rebuilding" not in a.ctl("group", "show", "g0")["state"], "it is over")
     # In the midst of the next rebuild one more goes, and comes back.
-    a.ctl("group", "rate", "g0", "1MiB")
+    a.ctl("group", "rate", "g0", "64KiB")
     a.ctl("drive", "fail", "d0")
     a.ctl("drive", "return", "d0")
     until(lambda: "rebuilding" in a.ctl("group", "show", "g0")["state"], 30, "its progress")
@@ -202,7 +202,7 @@ def case_drives_are_removed_and_replaced_under_load(b):
         a = prepared(b, f.read()).start()
     c.run("verify", "--length", "16M", "--seed", "1", "--read-only")
     # The rate was saved; killed in the midst of a rebuild, the next start begins it anew.
-    check(a.ctl("group", "show", "g0")["rebuild_rate"] == 1 << 20, "the rate")
+    check(a.ctl("group", "show", "g0")["rebuild_rate"] == 64 << 10, "the rate")
     a.ctl("drive", "fail", "d3")
     c.run("verify", "--length", "16M", "--seed", "4")
     c.run("flush")
