@@ -119,9 +119,6 @@ nothing(struct store_walk *w, const uint8_t *at)
 static int
 no_window(struct store_walk *w)
 {
-	/* That way needs a drive that is away; another may not. */
-	if (w->status == -EIO && w->attempt > 0)
-		return window_read(w, (uint16_t)(w->attempt + 1));
 	if (w->status == -ERANGE && w->attempt > 0) {
 		/* Every way was tried: look for the next chunk behind. */
 		w->scan = true;
