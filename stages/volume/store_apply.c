@@ -245,7 +245,7 @@ apply_records(struct store_replay *r, const struct replay_item *it)
 		struct log_record rec;
 		int ret = log_record_decode(&rec, it->bytes + (size_t)r->block * LOG_RECORD);
 
-		rec.place = store_replay_place(r, rec.place);
+		rec.place = store_replay_place(r, rec.place, it->lsn);
 		if (ret == 0)
 			ret = store_replay_record(r->st, &rec, waiter(r));
 		if (ret == -EAGAIN)
@@ -281,7 +281,7 @@ give_place(struct store_replay *r, struct replay_item *it)
 		return ret;
 	it->place = store_append(st, STORE_HOT, &h, NULL, it->bytes);
 	it->counted = true;
-	store_replay_moved(r, it->was, it->place);
+	store_replay_moved(r, it, it->place);
 	return 0;
 }
 

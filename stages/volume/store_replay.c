@@ -243,7 +243,7 @@ store_replay_sort(struct store_replay *r)
 			r->item[n++] = *it;
 		/* A recovery that was cut short gave the image a place already. */
 		else if (r->item[n - 1].place != 0 && it->place == 0 && r->item[n - 1].place != it->was)
-			store_replay_moved(r, it->was, r->item[n - 1].place);
+			store_replay_moved(r, it, r->item[n - 1].place);
 	}
 	r->n_items = n;
 	return 0;
@@ -260,19 +260,19 @@ moved_slot(const struct store_replay *r, uint64_t was)
 }
 
 void
-store_replay_moved(struct store_replay *r, uint64_t was, uint64_t now)
+store_replay_moved(struct store_replay *r, const struct replay_item *it, uint64_t now)
 {
-	struct replay_moved *m = moved_slot(r, was);
+	struct replay_moved *m = moved_slot(r, it->was);
 
 	if (m->was == 0)
-		*m = (struct replay_moved){was, now};
+		*m = (struct replay_moved){it->was, now, it->lsn};
 }
 
 uint64_t
-store_replay_place(const struct store_replay *r, uint64_t place)
+store_replay_place(const struct store_replay *r, uint64_t place, uint64_t lsn)
 {
 	uint64_t chunk = log_entry_chunk(place);
 	const struct replay_moved *m = chunk == 0 ? NULL : moved_slot(r, chunk);
 
-	return m != NULL && m->was == chunk ? m->now | (place & ~chunk) : place;
+	return m != NULL && m->was == chunk && m->lsn < lsn ? m->now | (place & ~chunk) : place;
 }

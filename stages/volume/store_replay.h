@@ -35,6 +35,7 @@ struct replay_item {
 /* A chunk that only an intent had: where it was to lie, and where it lies now. */
 struct replay_moved {
 	uint64_t was, now; /* was 0: a free slot of the hash */
+	uint64_t lsn;	   /* of the chunk */
 };
 
 struct replay_scan {
@@ -91,9 +92,10 @@ void store_replay_end(struct store_replay *r, int err);
 int store_replay_add(struct store_replay *r, const struct log_head *h, uint64_t place, const uint8_t *payload);
 /** All are there: sort them, and forget what is there twice. @return 0, -ENOMEM. */
 int store_replay_sort(struct store_replay *r);
-/** A chunk lies elsewhere now; and where one lies that records speak of as it was before power went. */
-void store_replay_moved(struct store_replay *r, uint64_t was, uint64_t now);
-uint64_t store_replay_place(const struct store_replay *r, uint64_t place);
+/** A chunk lies elsewhere now; and where one lies that a record speaks of as it was before power went. A record that is
+ * older than the chunk speaks of what lay there before, when the segment had another generation. */
+void store_replay_moved(struct store_replay *r, const struct replay_item *it, uint64_t now);
+uint64_t store_replay_place(const struct store_replay *r, uint64_t place, uint64_t lsn);
 
 /* Steps, each of which goes on to the next state when it is through. @return whether anything was done. */
 

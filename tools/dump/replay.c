@@ -20,7 +20,7 @@ struct item {
 };
 
 struct moved {
-	uint64_t was, now;
+	uint64_t was, now, lsn;
 };
 
 struct replay {
@@ -222,9 +222,9 @@ by_lsn(const void *a, const void *b)
 }
 
 static void
-move_note(struct replay *r, uint64_t was, uint64_t now)
+move_note(struct replay *r, uint64_t was, uint64_t now, uint64_t lsn)
 {
-	r->moved[r->n_moved++] = (struct moved){was, now};
+	r->moved[r->n_moved++] = (struct moved){was, now, lsn};
 }
 
 /* Each number once; those that only intents have get a place that no segment has. */
@@ -246,7 +246,7 @@ sort(struct replay *r)
 			/* A recovery that was cut short gave it another place. */
 			if (it->place == 0 && r->item[n - 1].place != was &&
 			    log_entry_seg(r->item[n - 1].place) < LOG_SEGS_MAX / 2)
-				move_note(r, was, r->item[n - 1].place);
+				move_note(r, was, r->item[n - 1].place, it->head.lsn);
 			continue;
 		}
 		if (it->place == 0) {
@@ -254,7 +254,7 @@ sort(struct replay *r)
 
 			it->place = log_direct(LOG_SEGS_MAX - 1 - k / 1024, k % 1024 * LOG_GRAIN, it->head.bytes, 0);
 			st->intent[st->n_intents++] = (struct store_intent){was, it->place, it->head};
-			move_note(r, was, it->place);
+			move_note(r, was, it->place, it->head.lsn);
 		}
 		r->item[n++] = *it;
 	}
@@ -348,11 +348,12 @@ play_hit(struct store *st, const struct log_record *rec)
 	return true;
 }
 
+/* A record that is older than the chunk speaks of what lay there before. */
 static uint64_t
-place_now(const struct replay *r, uint64_t place)
+place_now(const struct replay *r, uint64_t place, uint64_t lsn)
 {
 	for (size_t i = 0; i < r->n_moved; i++) {
-		if (r->moved[i].was == log_entry_chunk(place))
+		if (r->moved[i].was == log_entry_chunk(place) && r->moved[i].lsn < lsn)
 			return r->moved[i].now | (place & STORE_DIRECT_BLK);
 	}
 	return place;
@@ -367,7 +368,7 @@ play_records(struct replay *r, const struct item *it)
 		struct log_record rec;
 		bool done = decode_record(&rec, it->bytes + (size_t)i * LOG_RECORD) == NULL;
 
-		rec.place = place_now(r, rec.place);
+		rec.place = place_now(r, rec.place, it->head.lsn);
 		if (done && rec.type == LOG_REC_HIT)
 			done = play_hit(st, &rec);
 		else if (done && (rec.n > MAP_FANOUT || rec.lba + rec.n > store_tree_size(st, rec.vol)))
