@@ -31,6 +31,8 @@ freed(struct strake_space_io *io)
 		store_replay_end(r, io->status);
 		return;
 	}
+	/* All of it may be lost: a word that a dedup index keeps for that must not mean what comes there now. */
+	st->seg[io->seg].d.gen += !r->super->clean;
 	st->seg[io->seg].blank = true;
 	st->seg[io->seg].listed = true;
 	st->ready[st->n_ready++] = io->seg;

@@ -159,4 +159,59 @@ TEST(Recovery, TheSameCacheIsAlwaysEnough)
 	EXPECT_GT(most, 120u) << "pages that recovery changed";
 }
 
+constexpr uint64_t kPlace = ~(0x7ffULL << 48); /* of a word, without the generation */
+
+/* Writes block 7 until it lies where it should. @return its word. */
+uint64_t
+write_until(StoreRig &rig, uint64_t stamp, const std::function<bool(uint64_t)> &there)
+{
+	for (int i = 0; i < 400; i++) {
+		RigReq r;
+
+		r.advice.n = 1;
+		r.advice.block[0].valid = 1;
+		rig.submit(r, STRAKE_OP_WRITE, 7, 1, StoreRig::blocks(1, stamp), 0, nullptr, true);
+		EXPECT_TRUE(rig.drain());
+		if (there(r.advice.block[0].where))
+			return r.advice.block[0].where;
+	}
+	ADD_FAILURE() << "it never comes to lie there";
+	return 0;
+}
+
+/* A dedup index outlives what power took: its word for a lost block must not be good for the next one there. */
+TEST(Recovery, AWordForALostBlockIsRefused)
+{
+	FakeSpaceConf c;
+
+	c.segments = 64;
+	c.rows = 8;
+	StoreRig rig(c);
+	RigReq next;
+	bytes out;
+
+	/* The second segment that is opened, since the first is the map's after the crash. */
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	uint64_t first = write_until(rig, 411, [](uint64_t) { return true; });
+	uint64_t lost = write_until(rig, 411, [&](uint64_t w) { return log_entry_seg(w) != log_entry_seg(first); });
+
+	rig.fs->cut();
+	rig.down(true);
+	rig.fs->restore();
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	ASSERT_EQ(0u, rig.st->stats.replayed);
+	write_until(rig, 457, [&](uint64_t w) { return ((w ^ lost) & kPlace) == 0; });
+	next.advice.n = 1;
+	next.advice.block[0].valid = 1;
+	next.advice.block[0].where = lost;
+	next.advice.block[0].owner_vol = 1;
+	next.advice.block[0].owner_lba = 7;
+	rig.submit(next, STRAKE_OP_WRITE, 70, 1, StoreRig::blocks(1, 411), 0, nullptr, true);
+	ASSERT_TRUE(rig.drain());
+	EXPECT_EQ(0, next.advice.block[0].hit);
+	ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 70, 1, {}, &out));
+	EXPECT_EQ(StoreRig::blocks(1, 411), out);
+	rig.down(false);
+}
+
 } // namespace
