@@ -47,7 +47,7 @@ enum store_seg_state {
 	STORE_SEG_FREE,
 	STORE_SEG_OPEN,
 	STORE_SEG_CLOSED,
-	STORE_SEG_SUSPECT, /* open when power went: parity of its last rows may be wrong, so it is collected first */
+	STORE_SEG_SUSPECT, /* open when power went: what could not be mended of its rows is collected first */
 	STORE_SEG_DRAINED, /* nothing in it is needed by the map as it is now */
 	STORE_SEG_BAD,	   /* could not be read whole: what is left in it stays */
 };

@@ -6,7 +6,9 @@
  * Recovery: from the superblock's checkpoint to the map as the log has it.
  *
  *     table    the segment table, as the checkpoint left it
- *     scan     segments that were open then, or could be opened since: what of them has a later lsn
+ *     scan     segments that were open then, or could be opened since: what of them has a later lsn. What is right by
+ *              parity only is written anew, like that of intents; then the rows get the parity of what lies in them,
+ *              since power may have torn it
  *     intents  chunks whose rows never came to be written
  *     free     listed segments that hold nothing are deallocated
  *     apply    everything in lsn order; a record whose premises were lost with power is dropped

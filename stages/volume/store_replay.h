@@ -42,7 +42,12 @@ struct replay_scan {
 	struct store_walk walk;
 	uint32_t at; /* which of those to scan */
 	bool busy;
-	bool counts; /* it holds chunks that count */
+	bool counts;  /* it holds chunks that count */
+	bool lean;    /* some of them are right by parity only, and stay where they are */
+	bool mending; /* rows [row, rows) get the parity of what lies there */
+	uint32_t row, rows;
+	struct strake_space_io io;
+	struct store *st;
 };
 
 /* Has a page of the map read that will be wanted soon. */
@@ -69,6 +74,7 @@ struct store_replay {
 	uint64_t lsn_max, serial_max;
 	struct replay_item *item;
 	size_t n_items, items_max, n_images;
+	uint32_t image_bytes; /* of chunks that are right by parity only */
 	struct replay_block *arena;
 	struct replay_moved *moved; /* hash by `was` */
 	size_t moved_mask;

@@ -53,7 +53,7 @@ window_done(struct strake_space_io *io)
 }
 
 static int
-window_read(struct store_walk *w, uint16_t attempt)
+part_read(struct store_walk *w, uint16_t attempt, uint32_t most)
 {
 	if (w->win == NULL)
 		w->win = strake_buf_page(WINDOW);
@@ -66,13 +66,19 @@ window_read(struct store_walk *w, uint16_t attempt)
 		.attempt = attempt,
 		.seg = w->seg,
 		.off = w->pos,
-		.len = RTE_MIN(w->end - w->pos, WINDOW),
+		.len = RTE_MIN(w->end - w->pos, most),
 		.done = window_done,
 		.arg = w,
 	};
 	w->st->io_under_way++;
 	strake_space_submit(w->st->sp, &w->io);
 	return -EAGAIN;
+}
+
+static int
+window_read(struct store_walk *w, uint16_t attempt)
+{
+	return part_read(w, attempt, WINDOW);
 }
 
 static bool
@@ -98,27 +104,56 @@ look(const struct store_walk *w, struct log_head *h, const uint8_t *at)
 	return ret == 0 && !log_chunk_checks(h, at) ? -EINVAL : ret;
 }
 
-/* No chunk here: the rest of a row that was closed early, or something is wrong and may be right another way. */
 static int
-nothing(struct store_walk *w, const uint8_t *at)
+row_over(struct store_walk *w)
 {
 	uint32_t rb = store_row_bytes(w->st);
 
-	if (strake_kernel->is_zero(at, LOG_GRAIN) && w->attempt == 0) {
-		w->pos = w->pos / rb * rb + rb;
-		w->scan = false;
-		return 0;
+	w->pos = w->pos / rb * rb + rb;
+	w->scan = w->probe = false;
+	if (w->attempt > 0)
+		w->win_len = 0;
+	return 0;
+}
+
+/* Zeroes: the rest of a row that was closed early, or a write that its drive lost. Parity knows. */
+static int
+zeroes(struct store_walk *w)
+{
+	const struct strake_space *sp = w->st->sp;
+
+	if (w->scan || sp->parity == 0)
+		return row_over(w);
+	w->probe = true;
+	return part_read(w, (uint16_t)(1 + w->pos % sp->row_bytes / sp->unit), sp->block);
+}
+
+/* No chunk here: the rest of a row, or something is wrong and may be right another way. */
+static int
+nothing(struct store_walk *w, const uint8_t *at)
+{
+	bool zero = strake_kernel->is_zero(at, LOG_GRAIN);
+
+	if (w->probe) {
+		w->probe = false;
+		return zero ? row_over(w) : window_read(w, w->attempt);
 	}
+	if (zero && w->attempt == 0)
+		return zeroes(w);
 	if (!w->scan)
 		return window_read(w, (uint16_t)(w->attempt + 1));
 	w->pos += LOG_GRAIN;
 	return 0;
 }
 
-/* The window could not be had. @return -EAGAIN: try again; -errno. */
+/* The window could not be had. @return 0: it was not needed; -EAGAIN: try again; -errno. */
 static int
 no_window(struct store_walk *w)
 {
+	if (w->status == -EIO && w->probe) {
+		w->status = 0;
+		return row_over(w);
+	}
 	if (w->status == -ERANGE && w->attempt > 0) {
 		/* Every way was tried: look for the next chunk behind. */
 		w->scan = true;
@@ -139,8 +174,12 @@ store_walk_chunk(struct store_walk *w, struct log_head *h, const uint8_t **at)
 
 		if (w->reading)
 			return -EAGAIN;
-		if (w->status != 0)
-			return no_window(w);
+		if (w->status != 0) {
+			ret = no_window(w);
+			if (ret < 0)
+				return ret;
+			continue;
+		}
 		if (w->pos >= w->end || (w->stop_blank && w->pos / store_row_bytes(w->st) >= w->blank + 2))
 			return 0;
 		if (w->pos < w->win_off || w->pos >= w->win_off + w->win_len)
@@ -153,6 +192,7 @@ store_walk_chunk(struct store_walk *w, struct log_head *h, const uint8_t **at)
 		if (ret < 0)
 			return ret;
 	}
+	w->probe = false;
 	if (w->gen == 0)
 		w->gen = h->gen;
 	return 1;

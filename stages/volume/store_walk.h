@@ -21,6 +21,7 @@ struct store_walk {
 	uint32_t blank;	 /* row behind the last one in which a chunk began */
 	bool stop_blank; /* end behind two rows in which none begins */
 	bool reading, scan;
+	bool probe; /* a few bytes are read with their column left out */
 	int status;
 	uint16_t attempt;
 	uint32_t win_off, win_len;

@@ -183,7 +183,7 @@ Story::work(unsigned ops, bool lose)
 	bool back = false, lost = false;
 	std::string bad;
 
-	sound = away = false;
+	away = false;
 
 	for (unsigned i = 0; i < ops && host.wrong.empty() && bad.empty(); i++) {
 		for (unsigned t = 0; w.open_reqs >= depth; t++) {
@@ -194,9 +194,7 @@ Story::work(unsigned ops, bool lose)
 			}
 		}
 		allowed = 1 + points * (i + 1) / ops;
-		if (!sound && i % 32 == 0)
-			sound = (i >= lose_at || !suspects()) && wait_sound();
-		if (sound && i >= lose_at && !lost && wait_in_sync().empty()) {
+		if (i >= lose_at && !lost && wait_in_sync().empty()) {
 			power_disk_vanish(w.disks[gone], true);
 			lost = away = true;
 		}
@@ -223,35 +221,6 @@ Story::give_back(unsigned i, bool *back)
 	away = false;
 	ret = log_group_member_return(w.g, i, w.drive[i], err, sizeof(err));
 	return ret == 0 ? "" : std::string("a drive cannot come back: ") + err;
-}
-
-/* Rows that were open when power went last may have wrong parity until they are collected, and stand no loss. */
-bool
-Story::suspects() const
-{
-	for (uint32_t i = 0; i < w.st->n_seg; i++) {
-		if (w.st->seg[i].d.state == STORE_SEG_SUSPECT)
-			return true;
-	}
-	return false;
-}
-
-/* And that they were is durable. */
-bool
-Story::wait_sound()
-{
-	constexpr unsigned kPatience = 1000;
-	uint64_t target;
-
-	for (unsigned t = 0; t < kPatience && suspects(); t++)
-		w.turn();
-	if (suspects())
-		return false;
-	target = w.st->ckpt.begun + 1;
-	store_ckpt_want(w.st);
-	for (unsigned t = 0; t < kPatience && w.st->ckpt.ended < target; t++)
-		w.turn();
-	return w.st->ckpt.ended >= target;
 }
 
 std::string
@@ -350,6 +319,8 @@ Story::watched(void *arg, uint64_t nth)
 
 	s->totals.rebuilt += s->stale && !stale;
 	s->stale = stale;
+	if (s->away || stale || s->w.group().missing > 0)
+		s->frail = nth + 40;
 	if (s->w.st == nullptr || s->images.size() >= s->allowed)
 		return;
 	/* Where the store is as it never was with this seed, more often; and while a drive is rebuilt. */
@@ -369,7 +340,7 @@ Story::take(uint64_t nth)
 	totals.in_checkpoint += w.st->ckpt.state != STORE_CKPT_IDLE;
 	totals.in_collection += !store_gc_idle(w.st);
 	totals.in_rebuild += g.stale > 0;
-	images.push_back({power_image_take(w.ps, rnd()), host.oracle, away || g.stale + g.missing > 0 || !sound, nth});
+	images.push_back({power_image_take(w.ps, rnd()), host.oracle, nth < frail, nth});
 }
 
 /* --- recovery ----------------------------------------------------------------------------------------------------- */
@@ -410,18 +381,6 @@ Story::cut_again(unsigned cuts)
 	return boot(w.all_drives());
 }
 
-static bool
-has_zero_grain(const std::vector<uint8_t> &bytes, uint64_t len)
-{
-	for (uint64_t at = 0; at < len; at += LOG_GRAIN) {
-		auto from = bytes.begin() + (long)at;
-
-		if (std::all_of(from, from + LOG_GRAIN, [](uint8_t x) { return x == 0; }))
-			return true;
-	}
-	return false;
-}
-
 /* One drive has other bytes than it should, here and there: flipped, of another place, or of an older time. */
 std::string
 Story::damage(Image &)
@@ -436,9 +395,6 @@ Story::damage(Image &)
 		power_disk_peek(d, rnd() % 2 == 0 ? off : from + rnd() % (bytes / 4096) * 4096, some.data(), len);
 		if (rnd() % 2 == 0)
 			some[rnd() % len] ^= (uint8_t)(1 + rnd() % 255);
-		/* Zeroes look like the end of a row to recovery, even where parity says otherwise. */
-		if (has_zero_grain(some, len))
-			continue;
 		power_disk_poke(d, off, some.data(), len);
 	}
 	totals.damaged++;
@@ -474,7 +430,7 @@ Story::too_many(Image &im)
 	std::string bad = boot(w.all_drives());
 	std::vector<Request> reqs(8);
 
-	if (!bad.empty() || !wait_sound())
+	if (!bad.empty())
 		return bad;
 	for (unsigned i = 0; i <= w.conf.parity; i++)
 		power_disk_vanish(w.disks[(seed + i) % w.drives()], true);

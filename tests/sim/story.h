@@ -62,7 +62,7 @@ class Story
 	uint64_t gap = 1;
 	bool away = false;    /* a drive is, whether that was noticed or not */
 	bool stale = false;   /* a drive is being rebuilt */
-	bool sound = false;   /* nothing is left of rows that were open when power went last */
+	uint64_t frail = 0;   /* before this write drives may not say yet that all are there */
 	unsigned allowed = 0; /* images so far, so that they spread over the life */
 
 	static WorldConf world_conf(uint64_t seed);
@@ -85,8 +85,6 @@ class Story
 	std::string too_many(Image &im);
 	std::string in_order(Image &im);
 	std::string wait_in_sync();
-	bool suspects() const;
-	bool wait_sound();
 };
 
 } // namespace sim

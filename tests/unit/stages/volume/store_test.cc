@@ -112,6 +112,34 @@ TEST(Store, OpensWithoutADriveWhenTheEndOfTheLogIsTorn)
 	}
 }
 
+/* A drive that lost what it was told to write shows zeroes, which otherwise end a row. */
+TEST(Store, MissesNothingWhereADriveLostAWrite)
+{
+	for (uint32_t column = 0; column < 3; column++) {
+		StoreRig rig(small());
+		std::vector<uint32_t> written;
+		bytes out;
+
+		ASSERT_EQ(0, rig.boot()) << rig.why;
+		ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 0, 100, StoreRig::blocks(100, 100)));
+		ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
+		for (uint32_t seg = 0; seg < rig.conf.segments; seg++)
+			written.push_back(rig.fs->rows_written(seg));
+		rig.fs->cut();
+		rig.down(true);
+		rig.fs->restore();
+		for (uint32_t seg = 0; seg < rig.conf.segments; seg++) {
+			for (uint32_t row = 0; row < written[seg]; row++)
+				rig.fs->misdirect(seg, row, column, rig.conf.segments - 1, 0);
+		}
+		ASSERT_EQ(0u, written.back());
+		ASSERT_EQ(0, rig.boot()) << rig.why;
+		ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 0, 100, {}, &out));
+		EXPECT_EQ(StoreRig::blocks(100, 100), out) << "column " << column;
+		rig.down(false);
+	}
+}
+
 TEST(Store, MergesPartsOfBlocks)
 {
 	StoreRig rig(small());
