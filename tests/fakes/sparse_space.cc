@@ -393,6 +393,7 @@ SparseSpace::submit_fn(strake_space *sp, strake_space_io *io)
 	op.io = io;
 	switch (io->op) {
 	case STRAKE_SPACE_READ:
+	case STRAKE_SPACE_REPAIR: /* nothing is wrong here, but all of it is read for that */
 	case STRAKE_SPACE_INTENT_READ:
 		self->begin(op, self->conf.read_ns, io->len);
 		break;
