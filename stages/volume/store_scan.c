@@ -165,7 +165,7 @@ row_mended(struct strake_space_io *io)
 static void
 mend_next(struct replay_scan *s)
 {
-	if (s->row == s->rows) {
+	if (s->row >= s->rows) {
 		s->busy = s->mending = false;
 		return;
 	}
@@ -193,7 +193,8 @@ scan_begin(struct store_replay *r, struct replay_scan *s)
 	s->walk.older = d->state == STORE_SEG_FREE || d->gen == 0 ? d->gen : d->gen - 1;
 	s->walk.stop_blank = true;
 	s->st = st;
-	s->row = s->rows = r->scan_off[s->at] / store_row_bytes(st);
+	/* The row in which the checkpoint began is durable since, and holds chunks that are not looked at here. */
+	s->row = s->rows = (r->scan_off[s->at] + store_row_bytes(st) - 1) / store_row_bytes(st);
 	s->counts = s->lean = false;
 	s->busy = true;
 }

@@ -53,4 +53,11 @@ TEST(GroupSim, LosesNothingThatWasFlushed)
 	all.print("sim");
 }
 
+/* A generation given twice, and the row in which a checkpoint began given the parity of what a drive had made of it. */
+TEST(GroupSim, LosesNothingWhereItOnceDid)
+{
+	for (uint64_t s : {203, 1156})
+		EXPECT_EQ("", sim::Story(s, 10).run()) << "seed " << s;
+}
+
 } // namespace
