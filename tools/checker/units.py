@@ -22,7 +22,7 @@ def programs(folder, suites):
 
 
 def run_one(test, env):
-    status, out = sh(test["cmd"], timeout=test["timeout"] * 3, env=env)
+    status, out = sh(test["cmd"], timeout=test["timeout"] * 3, env={**test["env"], **env})
     passed = sum(int(n) for n in re.findall(r"^\[  PASSED  \] (\d+) test", out, re.M))
     failed = re.findall(r"^\[  FAILED  \] (\S+)(?: \(| *$|,)", out, re.M)
     return test["name"], status, passed, sorted(set(failed) - {""}), out
