@@ -29,12 +29,11 @@ def case_scrub_mends_what_is_wrong_in_data_and_in_parity(b):
     a.stop()
     # What was open at the last start is collected, not mended.
     suspect = {int(line.split()[0]) for line in b.fsck("--segments").splitlines() if " suspect " in line and "," not in line}
-    places = [p for p in chunks(b, DATA) if (p[1] - COLUMNS) // COLUMN not in suspect]
-    i, at = places[0]
-    flip(b, i, at + 2000)
-    i, at = places[len(places) // 2]
-    flip(b, i, at)
-    flip(b, parity_of(places[-1][1]), places[-1][1] + 50)
+    rows = {(at - COLUMNS) // COLUMN: (i, at) for i, at in chunks(b, DATA)}
+    one, two, three = [place for row, place in sorted(rows.items()) if row not in suspect][:3]
+    flip(b, one[0], one[1] + 2000)
+    flip(b, *two)
+    flip(b, parity_of(three[1]), three[1] + 50)
     b.fsck(expect=4)
     a.start()
     a.ctl("group", "scrub", "g0", "--rate", "1GiB")
