@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 
 #include "proof.h"
 
@@ -261,6 +262,7 @@ Story::finish()
 	ret = w.stop();
 	if (ret != 0)
 		return "closing ends with " + std::to_string(ret);
+	keep("closed");
 	for (uint32_t b = 0; b < kAll; b++)
 		host.oracle.holds(b, host.oracle.last_stamp(b));
 	bad = boot(w.all_drives());
@@ -344,6 +346,16 @@ Story::take(uint64_t nth)
 }
 
 /* --- recovery ----------------------------------------------------------------------------------------------------- */
+
+/* For strake-fsck: the drives, in a folder of STRAKE_SIM_IMAGES. */
+void
+Story::keep(const std::string &name) const
+{
+	static const char *const folder = getenv("STRAKE_SIM_IMAGES");
+
+	if (folder != nullptr)
+		w.write_drives(std::string(folder) + "/" + std::to_string(seed) + "-" + name);
+}
 
 std::string
 Story::boot(uint32_t drives)
@@ -477,6 +489,7 @@ Story::recover(Image &im)
 	std::string bad;
 
 	power_image_load(w.ps, im.drives);
+	keep(std::to_string(im.nth) + (im.frail ? "-frail" : ""));
 	totals.points++;
 	/* Those which lean on parity, or on all drives but one being good. */
 	if (im.frail && (way == DEGRADED || way == DAMAGED || way == UNREADABLE || way == TOO_MANY))

@@ -77,6 +77,7 @@ class Story
 	void take(uint64_t nth);
 
 	std::string recover(Image &im);
+	void keep(const std::string &name) const;
 	std::string boot(uint32_t drives);
 	std::string cut_again(unsigned cuts);
 	std::string judge(Oracle &oracle, bool learn = false);

@@ -4,10 +4,13 @@
 
 #include "world.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 
 #include <malloc.h>
 #include <rte_log.h>
@@ -385,6 +388,27 @@ stamp_of(const uint8_t *at)
 	memcpy(&s, at, 8);
 	stamp(want, s);
 	return memcmp(want, at, 4096) == 0 ? s : UINT64_MAX;
+}
+
+void
+World::write_drives(const std::string &folder) const
+{
+	bytes part(65536);
+
+	std::filesystem::create_directories(folder);
+	for (unsigned i = 0; i < drives(); i++) {
+		std::string path = folder + "/S" + std::to_string(i);
+		std::ofstream file(path, std::ios::binary | std::ios::trunc);
+
+		for (uint64_t off = 0; off < conf.drive_bytes; off += part.size()) {
+			power_disk_peek(disks[i], off, part.data(), part.size());
+			if (std::any_of(part.begin(), part.end(), [](uint8_t b) { return b != 0; }))
+				file.seekp((long)off).write((const char *)part.data(), (long)part.size());
+		}
+		file.close();
+		must(!file.fail(), "a drive cannot be written to a file");
+		std::filesystem::resize_file(path, conf.drive_bytes);
+	}
 }
 
 static const char states[] = "fOcSDB", streams[] = "hcwgm";

@@ -102,6 +102,8 @@ class World
 	/* For a seed that hangs: says where, and aborts. */
 	void dump() const;
 	std::string where(uint32_t block) const;
+	/* What the drives hold now, as a reader of them sees it, in sparse files of a new folder: S0, S1 and so on. */
+	void write_drives(const std::string &folder) const;
 
       private:
 	uint64_t now;
