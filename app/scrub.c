@@ -5,21 +5,19 @@
 #include "scrub.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <rte_common.h>
 #include <rte_log.h>
 
 #include "log_group.h"
 #include "scrub_plan.h"
+#include "state.h"
 #include "store_log.h"
 #include "strake_lcore.h"
 #include "strake_space.h"
@@ -42,75 +40,45 @@ static struct appliance *app;
 /* --- what outlives a restart ---------------------------------------------------------------------------------------
  */
 
-/* In a group's own file, since a name has no '/'. */
+/* A group's own file, since a name has no '/'. */
 static void
-path_of(const struct scrub *s, const char *end, char path[PATH_MAX])
+name_of(const struct scrub *s, char name[NAME_MAX])
 {
 	struct log_group_status st;
 
 	log_group_status(s->g, &st);
-	snprintf(path, PATH_MAX, "%s/scrub-%s%s", app->conf->appliance.state, st.name, end);
+	snprintf(name, NAME_MAX, "scrub-%s", st.name);
 }
 
 static void
 load(struct scrub *s)
 {
-	char path[PATH_MAX], text[SCRUB_PAST_MAX] = "";
-	FILE *f;
+	char name[NAME_MAX], *text = NULL;
+	long n;
 
-	path_of(s, "", path);
-	f = fopen(path, "re");
-	if (f == NULL)
+	name_of(s, name);
+	n = state_read(app->conf->appliance.state, name, &text);
+	if (n == 0)
 		return;
-	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
-	fclose(f);
-	if (scrub_past_parse(&s->plan.past, text) < 0)
-		rte_log(RTE_LOG_WARNING, scrub_log, "%s cannot be understood: the time to the next scrub begins anew\n",
-			path);
+	if (n < 0 || scrub_past_parse(&s->plan.past, text) < 0)
+		rte_log(RTE_LOG_WARNING, scrub_log,
+			"%s/%s cannot be understood: the time to the next scrub begins anew\n",
+			app->conf->appliance.state, name);
+	if (n > 0)
+		free(text);
 }
 
-static int
-write_new(const char *path, const struct scrub_past *past)
-{
-	char text[SCRUB_PAST_MAX];
-	unsigned int len = scrub_past_print(past, text);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600), ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, len) != (ssize_t)len || fsync(fd) < 0)
-		ret = errno != 0 ? -errno : -EIO;
-	close(fd);
-	return ret;
-}
-
-/* The folders of a path; one that cannot be made will be missed when the file is. */
-static void
-make_folders(char *path)
-{
-	for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		mkdir(path, strchr(slash + 1, '/') != NULL ? 0755 : 0700);
-		*slash = '/';
-	}
-}
-
-/* Beside the old, then in its place. */
 static void
 keep(const struct scrub *s)
 {
-	char path[PATH_MAX], fresh[PATH_MAX];
+	char name[NAME_MAX], text[SCRUB_PAST_MAX];
 	int ret;
 
-	path_of(s, "", path);
-	path_of(s, ".new", fresh);
-	make_folders(fresh);
-	ret = write_new(fresh, &s->plan.past);
-	if (ret == 0 && rename(fresh, path) < 0)
-		ret = -errno;
+	name_of(s, name);
+	ret = state_write(app->conf->appliance.state, name, text, scrub_past_print(&s->plan.past, text));
 	if (ret < 0)
-		rte_log(RTE_LOG_WARNING, scrub_log, "%s: %s: after a restart the next scrub may come late\n", path,
-			strerror(-ret));
+		rte_log(RTE_LOG_WARNING, scrub_log, "%s/%s: %s: after a restart the next scrub may come late\n",
+			app->conf->appliance.state, name, strerror(-ret));
 }
 
 /* --- looking -------------------------------------------------------------------------------------------------------
