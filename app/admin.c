@@ -22,15 +22,13 @@ static int
 find(const struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
 	const char *name = ctl_value(r, "name");
+	const struct conf_group *g = conf_group_find(a->conf, name);
 
-	for (unsigned int g = 0; name != NULL && g < a->conf->n_groups; g++) {
-		if (strcmp(a->conf->groups[g].name, name) != 0)
-			continue;
-		if (a->log_groups[g] == NULL)
-			return ctl_refuse(answer, -EINVAL, "group \"%s\" is a plain one: this is for log groups", name);
-		return (int)g;
-	}
-	return ctl_refuse(answer, -ENOENT, "no group \"%s\"", name != NULL ? name : "");
+	if (g == NULL)
+		return ctl_refuse(answer, -ENOENT, "no group \"%s\"", name != NULL ? name : "");
+	if (a->log_groups[g - a->conf->groups] == NULL)
+		return ctl_refuse(answer, -EINVAL, "group \"%s\" is a plain one: this is for log groups", name);
+	return (int)(g - a->conf->groups);
 }
 
 /* --- scrub and rebuild ------------------------------------------------------------------------------------------- */
@@ -103,11 +101,7 @@ admin_grow(struct appliance *a, const struct ctl_request *r, json_t *answer)
 static bool
 is_sealed(const struct conf_volume *v)
 {
-	for (unsigned int i = 0; i < v->n_stages; i++) {
-		if (strcmp(v->stages[i].name, "seal") == 0)
-			return true;
-	}
-	return false;
+	return conf_volume_stage(v, "seal") != NULL;
 }
 
 /* The first volume of the group with this domain and a seal. */

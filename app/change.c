@@ -26,11 +26,11 @@ change_subsystem(struct appliance *a, const struct ctl_request *r, json_t *answe
 {
 	const char *nqn = ctl_value(r, "subsystem");
 
-	for (unsigned int i = 0; nqn != NULL && i < a->conf->n_subsystems; i++)
-		if (strcmp(a->conf->subsystems[i].nqn, nqn) == 0)
-			return &conf_of(a)->subsystems[i];
-	ctl_refuse(answer, -ENOENT, "no subsystem \"%s\"", nqn != NULL ? nqn : "");
-	return NULL;
+	struct conf_subsystem *s = conf_subsystem_find(a->conf, nqn);
+
+	if (s == NULL)
+		ctl_refuse(answer, -ENOENT, "no subsystem \"%s\"", nqn != NULL ? nqn : "");
+	return s;
 }
 
 /* --- namespaces ----------------------------------------------------------------------------------------------------

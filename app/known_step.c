@@ -88,16 +88,6 @@ dedup_of(const struct conf_volume *v)
 	return NULL;
 }
 
-static bool
-has_seal(const struct conf_volume *v)
-{
-	for (unsigned int i = 0; i < v->n_stages; i++) {
-		if (strcmp(v->stages[i].name, "seal") == 0)
-			return true;
-	}
-	return false;
-}
-
 static int
 volume_init(void *arg)
 {
@@ -122,7 +112,7 @@ keep(struct appliance *a, const struct conf_volume *v, struct strake_stage *dedu
 		.name = name,
 		.store = a->stores[g],
 		.dedup = dedup,
-		.seal = has_seal(v) ? a->seals[g] : NULL,
+		.seal = conf_volume_stage(v, "seal") != NULL ? a->seals[g] : NULL,
 		.domain = domain,
 		.lcore = dedup->lcore >= 0 ? (uint16_t)dedup->lcore : log_group_space(a->log_groups[g])->owner,
 	};

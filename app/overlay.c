@@ -311,21 +311,11 @@ lay_sizes(struct conf *conf)
 	}
 }
 
-static struct conf_subsystem *
-subsystem_named(const struct conf *conf, const char *nqn)
-{
-	for (unsigned int i = 0; i < conf->n_subsystems; i++) {
-		if (strcmp(conf->subsystems[i].nqn, nqn) == 0)
-			return &conf->subsystems[i];
-	}
-	return NULL;
-}
-
 /* @return whether the change still is one. */
 static bool
 lay_namespace(struct conf *conf, const json_t *n)
 {
-	struct conf_subsystem *s = subsystem_named(conf, text_of(n, "subsystem"));
+	struct conf_subsystem *s = conf_subsystem_find(conf, text_of(n, "subsystem"));
 	struct conf_volume *v = conf_volume_find(conf, text_of(n, "volume"));
 	unsigned int nsid = (unsigned int)json_integer_value(json_object_get(n, "nsid"));
 	const struct conf_namespace *taken = NULL;

@@ -18,6 +18,7 @@
 #include "strake_drive.h"
 #include "store_log.h"
 #include "volume.h"
+#include "volume_json.h"
 
 RTE_LOG_REGISTER(plan_log, strake.plan, INFO)
 
@@ -364,21 +365,6 @@ plan_stages_up(struct appliance *a, const struct conf_volume *v, struct plan_sta
 }
 
 static int
-parse_uuid(const char *text, uint8_t *uuid)
-{
-	unsigned int n = 0;
-
-	for (; *text != '\0' && n < 16; text++) {
-		if (*text == '-')
-			continue;
-		if (sscanf(text, "%2hhx", &uuid[n++]) != 1)
-			return -EINVAL;
-		text++;
-	}
-	return n == 16 ? 0 : -EINVAL;
-}
-
-static int
 volume_up(struct appliance *a, unsigned int i)
 {
 	const struct conf_volume *v = &a->conf->volumes[i];
@@ -388,7 +374,7 @@ volume_up(struct appliance *a, unsigned int i)
 	uint8_t uuid[16];
 	int ret;
 
-	if (v->uuid != NULL && parse_uuid(v->uuid, uuid) < 0) {
+	if (v->uuid != NULL && volume_uuid_parse(v->uuid, uuid) < 0) {
 		snprintf(a->err, sizeof(a->err), "volume %s: %s is not a UUID", v->name, v->uuid);
 		return -EINVAL;
 	}

@@ -31,20 +31,10 @@ plan_volume_is_log(const struct conf_volume *v)
 	return v->group->style == CONF_STYLE_LOG;
 }
 
-static const struct conf_stage *
-stage_of(const struct conf_volume *v, const char *name)
-{
-	for (unsigned int i = 0; i < v->n_stages; i++) {
-		if (strcmp(v->stages[i].name, name) == 0)
-			return &v->stages[i];
-	}
-	return NULL;
-}
-
 static const char *
 domain_name(const struct conf_volume *v)
 {
-	const struct conf_stage *s = stage_of(v, "dedup");
+	const struct conf_stage *s = conf_volume_stage(v, "dedup");
 
 	return s != NULL ? conf_str(s->values, "domain") : NULL;
 }
@@ -94,7 +84,7 @@ ways_differ(const struct conf_volume *a, const struct conf_volume *b)
 	static const char *const names[] = {"compress", "seal"};
 
 	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if ((stage_of(a, names[i]) == NULL) != (stage_of(b, names[i]) == NULL))
+		if ((conf_volume_stage(a, names[i]) == NULL) != (conf_volume_stage(b, names[i]) == NULL))
 			return names[i];
 	}
 	return NULL;
@@ -104,7 +94,7 @@ ways_differ(const struct conf_volume *a, const struct conf_volume *b)
 static int
 check_pair(const struct conf *conf, const struct conf_volume *v, const struct conf_volume *u, char *err, size_t errlen)
 {
-	const struct conf_stage *mine = stage_of(v, "seal"), *other = stage_of(u, "seal");
+	const struct conf_stage *mine = conf_volume_stage(v, "seal"), *other = conf_volume_stage(u, "seal");
 	const char *key = mine != NULL && other != NULL ? seals_differ(mine, other) : NULL;
 
 	if (key != NULL) {
@@ -119,7 +109,7 @@ check_pair(const struct conf *conf, const struct conf_volume *v, const struct co
 	if (strcmp(domain_name(v), domain_name(u)) != 0) {
 		snprintf(err, errlen,
 			 "%s:%u: volume \"%s\": domains \"%s\" and \"%s\" have the same number; rename one", conf->file,
-			 stage_of(v, "dedup")->line, v->name, domain_name(v), domain_name(u));
+			 conf_volume_stage(v, "dedup")->line, v->name, domain_name(v), domain_name(u));
 		return -EINVAL;
 	}
 	key = ways_differ(v, u);
@@ -128,7 +118,7 @@ check_pair(const struct conf *conf, const struct conf_volume *v, const struct co
 	snprintf(err, errlen,
 		 "%s:%u: volume \"%s\": it shares domain \"%s\" with volume \"%s\", so both must have the stage %s or "
 		 "none",
-		 conf->file, stage_of(v, "dedup")->line, v->name, domain_name(v), u->name, key);
+		 conf->file, conf_volume_stage(v, "dedup")->line, v->name, domain_name(v), u->name, key);
 	return -EINVAL;
 }
 
@@ -355,7 +345,7 @@ plan_keys_up(struct appliance *a)
 		ret = -ENOMEM;
 	for (unsigned int i = 0; ret == 0 && i < a->conf->n_volumes; i++) {
 		const struct conf_volume *v = &a->conf->volumes[i];
-		const struct conf_stage *s = plan_volume_is_log(v) ? stage_of(v, "seal") : NULL;
+		const struct conf_stage *s = plan_volume_is_log(v) ? conf_volume_stage(v, "seal") : NULL;
 		struct strake_stage *seal;
 
 		if (s != NULL)
@@ -414,7 +404,7 @@ stages_join(struct appliance *a, const struct conf_volume *v, const struct plan_
 		if (strcmp(lists->req[i]->ops->name, "dedup") == 0)
 			ret = dedup_attach(lists->req[i], sp->uuid, sp->owner, why, sizeof(why));
 	}
-	if (ret == 0 && stage_of(v, "seal") != NULL) {
+	if (ret == 0 && conf_volume_stage(v, "seal") != NULL) {
 		ret = gcm_domain_add(a->seals[g], plan_domain_number(v));
 		snprintf(why, sizeof(why), "seal: %s", ret == -ENOSPC ? "the table of keys is full" : strerror(-ret));
 	}

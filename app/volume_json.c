@@ -73,16 +73,6 @@ text_in(const json_t *v, const char *key)
 	return text != NULL ? text : "";
 }
 
-struct conf_group *
-volume_group_named(const struct conf *conf, const char *name)
-{
-	for (unsigned int i = 0; i < conf->n_groups; i++) {
-		if (strcmp(conf->groups[i].name, name) == 0)
-			return &conf->groups[i];
-	}
-	return NULL;
-}
-
 static int
 stage_of(const json_t *from, struct conf_stage *to, char *err, size_t errlen)
 {
@@ -126,7 +116,7 @@ volume_parse(const struct conf *conf, const char *name, const json_t *from, stru
 
 	*v = (struct conf_volume){
 		.name = strdup(name),
-		.group = volume_group_named(conf, text_in(from, "group")),
+		.group = conf_group_find(conf, text_in(from, "group")),
 		.size = (uint64_t)json_integer_value(json_object_get(from, "size")),
 		.lba = (unsigned int)json_integer_value(json_object_get(from, "lba")),
 		.read_only = json_is_true(json_object_get(from, "read_only")),

@@ -23,8 +23,6 @@ json_t *volume_stage_print(const struct conf_stage *s);
 int volume_parse(const struct conf *conf, const char *name, const json_t *from, struct conf_volume *v, char *err,
 		 size_t errlen);
 
-struct conf_group *volume_group_named(const struct conf *conf, const char *name);
-
 /** Into 36 characters and their end; and back. */
 void volume_uuid_print(const uint8_t *uuid, char out[37]);
 int volume_uuid_parse(const char *text, uint8_t *uuid);

@@ -300,7 +300,7 @@ volumes_delete(struct appliance *a, const struct ctl_request *r, json_t *answer)
 static void
 finish_deletion(const struct appliance *a, const struct overlay_gone *gone, bool *all)
 {
-	const struct conf_group *g = volume_group_named(a->conf, gone->group);
+	const struct conf_group *g = conf_group_find(a->conf, gone->group);
 	struct store *st = g != NULL ? store_of(a, g) : NULL;
 	struct store_volume d;
 	int ret;

@@ -26,16 +26,6 @@
 /* --- stages --------------------------------------------------------------------------------------------------------
  */
 
-static const struct conf_stage *
-stage_in(const struct conf_volume *v, const char *name)
-{
-	for (unsigned int i = 0; i < v->n_stages; i++) {
-		if (strcmp(v->stages[i].name, name) == 0)
-			return &v->stages[i];
-	}
-	return NULL;
-}
-
 static bool
 same_stages(const struct conf_volume *a, const struct conf_volume *b)
 {
@@ -71,11 +61,11 @@ model_of(const struct conf *conf, const struct conf_group *g, const struct conf_
 static json_t *
 stage_named(const struct conf *conf, const struct conf_group *g, const struct conf_volume *like, const char *name)
 {
-	const struct conf_stage *s = like != NULL ? stage_in(like, name) : NULL;
+	const struct conf_stage *s = like != NULL ? conf_volume_stage(like, name) : NULL;
 
 	for (unsigned int i = 0; s == NULL && i < conf->n_volumes; i++) {
 		if (conf->volumes[i].group == g)
-			s = stage_in(&conf->volumes[i], name);
+			s = conf_volume_stage(&conf->volumes[i], name);
 	}
 	if (s != NULL)
 		return volume_stage_print(s);
@@ -165,7 +155,7 @@ wanted(struct appliance *a, const struct ctl_request *r, struct conf_volume *v, 
 {
 	const char *group = ctl_value(r, "group"), *like = ctl_value(r, "like"), *words = ctl_value(r, "stages");
 	const char *uuid = ctl_value(r, "uuid"), *only = ctl_value(r, "read_only"), *domain = ctl_value(r, "domain");
-	const struct conf_group *g = group != NULL ? volume_group_named(a->conf, group) : NULL;
+	const struct conf_group *g = conf_group_find(a->conf, group);
 	const struct conf_volume *model = NULL;
 	uint64_t size, lba = 4096;
 	char text[37], why[256];

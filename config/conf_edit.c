@@ -12,17 +12,49 @@
 
 #include "conf_section.h"
 
-/* --- volumes ------------------------------------------------------------------------------------------------------ */
+/* --- by name ------------------------------------------------------------------------------------------------------ */
 
 struct conf_volume *
 conf_volume_find(const struct conf *conf, const char *name)
 {
-	for (unsigned int i = 0; i < conf->n_volumes; i++) {
+	for (unsigned int i = 0; name != NULL && i < conf->n_volumes; i++) {
 		if (strcmp(conf->volumes[i].name, name) == 0)
 			return &conf->volumes[i];
 	}
 	return NULL;
 }
+
+struct conf_group *
+conf_group_find(const struct conf *conf, const char *name)
+{
+	for (unsigned int i = 0; name != NULL && i < conf->n_groups; i++) {
+		if (strcmp(conf->groups[i].name, name) == 0)
+			return &conf->groups[i];
+	}
+	return NULL;
+}
+
+struct conf_subsystem *
+conf_subsystem_find(const struct conf *conf, const char *nqn)
+{
+	for (unsigned int i = 0; nqn != NULL && i < conf->n_subsystems; i++) {
+		if (strcmp(conf->subsystems[i].nqn, nqn) == 0)
+			return &conf->subsystems[i];
+	}
+	return NULL;
+}
+
+const struct conf_stage *
+conf_volume_stage(const struct conf_volume *volume, const char *kind)
+{
+	for (unsigned int i = 0; i < volume->n_stages; i++) {
+		if (strcmp(volume->stages[i].name, kind) == 0)
+			return &volume->stages[i];
+	}
+	return NULL;
+}
+
+/* --- volumes ------------------------------------------------------------------------------------------------------ */
 
 /* Namespaces point at volumes: those behind @p from are @p by further on now. */
 static void

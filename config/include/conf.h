@@ -269,7 +269,12 @@ struct conf_volume *conf_volume_add(struct conf *conf, const struct conf_volume 
 void conf_volume_remove(struct conf *conf, struct conf_volume *volume);
 /** Free what a volume that was not added holds. */
 void conf_volume_clear(struct conf_volume *volume);
+/** By name, which may be NULL; NULL: there is none. */
 struct conf_volume *conf_volume_find(const struct conf *conf, const char *name);
+struct conf_group *conf_group_find(const struct conf *conf, const char *name);
+struct conf_subsystem *conf_subsystem_find(const struct conf *conf, const char *nqn);
+/** The stage of that kind; NULL: the volume has none. */
+const struct conf_stage *conf_volume_stage(const struct conf_volume *volume, const char *kind);
 /** Whether a file may give this name; if not, @p err has what is wrong with it. */
 bool conf_name_good(const char *name, char *err, size_t errlen);
 /** The same of a UUID. */

@@ -93,6 +93,23 @@ TEST(ConfEdit, WhatWasAddedIsSavedAndLoadsAgain)
 	EXPECT_EQ(text, saved(again.c));
 }
 
+TEST(ConfEdit, ThingsAreFoundByName)
+{
+	const char *no[] = {"", "A", "aa", nullptr};
+	Loaded l(kFile);
+
+	ASSERT_NE(nullptr, l.c) << l.said;
+	EXPECT_EQ(&l.c->volumes[1], conf_volume_find(l.c, "b"));
+	EXPECT_EQ(&l.c->groups[0], conf_group_find(l.c, "g0"));
+	EXPECT_EQ(&l.c->subsystems[1], conf_subsystem_find(l.c, "nqn.2026-11.io.s:y"));
+	EXPECT_EQ(nullptr, conf_volume_stage(&l.c->volumes[0], "dedup"));
+	for (const char *name : no) {
+		EXPECT_EQ(nullptr, conf_volume_find(l.c, name));
+		EXPECT_EQ(nullptr, conf_group_find(l.c, name));
+		EXPECT_EQ(nullptr, conf_subsystem_find(l.c, name));
+	}
+}
+
 TEST(ConfEdit, TheLastVolumeMayGo)
 {
 	Loaded l(kFile);
