@@ -136,6 +136,58 @@ def case_kill_9_leaves_nothing_wrong_and_intents_are_compared(b):
     check("is damaged on d0, and whole on d1" in b.fsck(), "the copy of an intent was not missed")
 
 
+def fill(b, i, at, n, data=None):
+    """Write over bytes of drive i, with zeroes if not told. Returns what was there."""
+    with open(os.path.join(b.folder, f"d{i}"), "r+b") as f:
+        f.seek(at)
+        was = f.read(n)
+        f.seek(at)
+        f.write(data or bytes(n))
+    return was
+
+
+def killed_with_a_log(b, parity=1):
+    """A store that was killed a MiB after its checkpoint. Returns the chunks of that MiB which lie on one drive, which has neither
+    the first nor the last bytes of their row, with their lengths."""
+    a, c = small(b, parity)
+    a.stop()
+    a.start()
+    c.run("verify", "--offset", "16M", "--length", "1M", "--seed", "2")
+    c.run("flush")
+    a.kill()
+    newest = {int(line.split()[0]) for line in b.fsck("--segments").splitlines() if " suspect " in line and "free," not in line}
+    found = []
+    for i, at in chunks(b, DATA, parity):
+        n = 64 * int.from_bytes(drive(b, i)[at + 36:at + 38], "little")
+        seg = (at - COLUMNS) // COLUMN
+        if seg in newest and (at + n - COLUMNS) // COLUMN == seg and (i - seg) % 4 == 1:
+            found.append((i, at, n))
+    check(len(found) >= 3, f"chunks {found} in segments {newest}")
+    return found
+
+
+def case_zeroes_that_a_drive_made_of_a_chunk_end_no_row(b):
+    found = killed_with_a_log(b)
+    all_of_it = b.fsck("--dump").splitlines()
+    for i, at, n in (found[0], found[-1]):
+        for place, size in ((at, n), (at - (at - COLUMNS) % COLUMN, COLUMN)):
+            was = fill(b, i, place, size)
+            said = b.fsck("--dump")
+            check(f"zeroes lie there; right when made from the other drives: wrong bytes are on d{i}" in said, said)
+            # What lies behind it is played, and proved.
+            rest = [line for line in said.splitlines() if not line.startswith("note: ")]
+            check(rest[:-1] == all_of_it[:-1] and rest[-1].split(";")[1:] == all_of_it[-1].split(";")[1:],
+                  f"{said} is not {all_of_it}")
+            fill(b, i, place, size, was)
+    check(b.fsck("--dump").splitlines() == all_of_it, "it is not as before")
+
+
+def case_zeroes_end_a_row_without_parity_and_what_is_behind_is_told(b):
+    i, at, n = killed_with_a_log(b, parity=0)[0]
+    fill(b, i, at, n)
+    check("end a row, though a chunk lies behind them" in b.fsck(), "nothing was said of what is behind")
+
+
 def case_a_drive_that_is_away_is_made_from_the_others(b):
     a, c = small(b)
     a.ctl("drive", "fail", "d1")

@@ -50,6 +50,9 @@ int group_read(const struct group *g, uint32_t seg, uint32_t off, uint32_t len, 
 uint32_t group_member_of(const struct group *g, uint32_t seg, uint32_t off);
 /** Members that have a column of the segment. */
 uint32_t group_members_of(const struct group *g, uint32_t seg);
+/** The next way to have a segment's bytes: members to leave out, one, then two, up to as many as there is parity. @p at
+ * is 0 at first. @return a mask of members that count; 0: every way was told. */
+uint32_t group_way(const struct group *g, uint32_t seg, uint32_t *at);
 /** Roles of a row whose bytes disagree with those that k others make; a mask of members. 0: they agree. */
 uint32_t group_row_wrong(const struct group *g, uint32_t seg, uint32_t row);
 /** Intents, copy @p copy. @return 0, -1. */

@@ -71,38 +71,31 @@ chunk_look(const struct store *st, uint64_t place, uint32_t without, struct log_
 	return h->seg == seg && h->off == off && h->bytes == bytes ? NULL : "what lies there belongs elsewhere";
 }
 
-/* Leave out one drive after the other, then two, up to as many as there is parity. */
+/* What recovery has looked at is told by replay. */
 static bool
-chunk_rebuild(const struct store *st, uint64_t place, uint32_t from, uint32_t mask, uint32_t left, struct log_head *h,
-	      uint8_t *to, uint32_t *wrong)
+told(const struct store *st, uint64_t place)
 {
-	uint32_t all = group_members_of(st->g, log_entry_seg(place));
+	const struct store_seg *s = &st->seg[log_entry_seg(place)];
 
-	for (uint32_t i = from; i < st->g->s.members && left > 0; i++) {
-		if ((all >> i & 1) == 0 || !st->g->drive[i].good)
-			continue;
-		*wrong = mask | 1u << i;
-		if (left == 1 ? chunk_look(st, place, *wrong, h, to) == NULL
-			      : chunk_rebuild(st, place, i + 1, *wrong, left - 1, h, to, wrong))
-			return true;
-	}
-	return false;
+	return !st->super.clean && s->d.state == STORE_SUSPECT && log_entry_off(place) >= s->scan_from;
 }
 
 const char *
 store_chunk(struct store *st, uint64_t place, struct log_head *h, uint8_t *to)
 {
 	const char *why = chunk_look(st, place, 0, h, to);
-	uint32_t wrong = 0;
+	uint32_t wrong, way = 0;
 
 	if (why == NULL || log_entry_seg(place) >= st->g->deal.segments)
 		return why;
-	for (uint32_t n = 1; n <= st->g->s.parity; n++) {
-		if (!chunk_rebuild(st, place, 0, 0, n, h, to, &wrong))
+	while ((wrong = group_way(st->g, log_entry_seg(place), &way)) != 0) {
+		if (chunk_look(st, place, wrong, h, to) != NULL)
 			continue;
-		say(SAY_MENDABLE,
-		    "chunk at segment %u offset %u: %s; right when made from the other drives: wrong bytes are on %s",
-		    log_entry_seg(place), log_entry_off(place), why, group_names(st->g, wrong));
+		if (!told(st, place))
+			say(SAY_MENDABLE,
+			    "chunk at segment %u offset %u: %s; right when made from the other drives: wrong bytes are "
+			    "on %s",
+			    log_entry_seg(place), log_entry_off(place), why, group_names(st->g, wrong));
 		return NULL;
 	}
 	return why;

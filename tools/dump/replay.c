@@ -51,45 +51,95 @@ item_add(struct replay *r, const struct log_head *h, uint64_t place, const uint8
 
 /* A segment, of which as much is in memory as was looked at. */
 struct window {
+	struct store *st;
 	uint8_t *mem, *other;
 	uint32_t seg, have;
+	uint32_t gen; /* of its chunks; 0: whichever it is, if it is newer than `older` */
+	uint32_t older;
+	bool lost; /* what lies here is neither a chunk nor zeroes, made in whatever way */
 };
 
 /* Have all that a chunk at @p off can take. */
 static bool
-window_reach(const struct store *st, struct window *w, uint32_t off)
+window_reach(struct window *w, uint32_t off)
 {
-	uint32_t rb = st->g->row_bytes;
+	const struct group *g = w->st->g;
 
-	while (w->have < st->g->seg_bytes && w->have < off + LOG_CHUNK_MAX) {
-		if (group_read(st->g, w->seg, w->have, rb, w->mem + w->have, 0) < 0)
+	while (w->have < g->seg_bytes && w->have < off + LOG_CHUNK_MAX) {
+		if (group_read(g, w->seg, w->have, g->row_bytes, w->mem + w->have, 0) < 0)
 			return false;
-		w->have += rb;
+		w->have += g->row_bytes;
 	}
 	return true;
 }
 
+/* @return NULL: a chunk that counts begins at @p at, which lies at @p off. */
+static const char *
+ours(const struct window *w, uint32_t off, struct log_head *h, const uint8_t *at, uint32_t len)
+{
+	const char *why = decode_chunk(h, at, len);
+
+	if (why != NULL)
+		return why;
+	if (h->seg != w->seg || h->off != off || h->store != w->st->g->short_uuid)
+		return "what lies there belongs elsewhere";
+	return (w->gen != 0 ? h->gen == w->gen : h->gen > w->older) ? NULL : "it is left from an earlier life";
+}
+
+/* Zeroes are the rest of a row that was closed early, or what a drive made of a write. Parity knows. */
+static bool
+row_ends(const struct window *w, uint32_t off)
+{
+	const struct group *g = w->st->g;
+	uint8_t made[LOG_GRAIN];
+
+	return w->lost || g->s.parity == 0 ||
+	       group_read(g, w->seg, off, LOG_GRAIN, made, 1u << group_member_of(g, w->seg, off)) < 0 ||
+	       decode_blank(made, LOG_GRAIN);
+}
+
 /* A chunk at @p off of a segment, as it lies or made from parity. @return false: none is there. */
 static bool
-chunk_at(struct store *st, struct window *w, uint32_t off, struct log_head *h, const uint8_t **at)
+chunk_at(struct window *w, uint32_t off, struct log_head *h, const uint8_t **at)
 {
-	uint32_t seg = w->seg, all = group_members_of(st->g, seg), left = w->have - off;
-	uint8_t *other = w->other;
+	uint32_t left = w->have - off < LOG_CHUNK_MAX ? w->have - off : LOG_CHUNK_MAX, wrong, way = 0;
+	const char *why = ours(w, off, h, w->mem + off, left);
 
 	*at = w->mem + off;
-	if (decode_chunk(h, *at, left) == NULL)
-		return h->seg == seg && h->off == off && h->store == st->g->short_uuid;
-	if (decode_blank(*at, LOG_GRAIN) || st->g->s.parity == 0)
-		return false;
-	left = left < LOG_CHUNK_MAX ? left : LOG_CHUNK_MAX;
-	for (; all != 0; all &= all - 1) {
-		if (group_read(st->g, seg, off, left, other, all & -all) < 0 || decode_chunk(h, other, left) != NULL)
+	if (why == NULL || w->lost)
+		return why == NULL;
+	*at = w->other;
+	while ((wrong = group_way(w->st->g, w->seg, &way)) != 0) {
+		if (group_read(w->st->g, w->seg, off, left, w->other, wrong) < 0 ||
+		    ours(w, off, h, w->other, left) != NULL)
 			continue;
-		*at = other;
-		if (h->seg == seg && h->off == off && h->store == st->g->short_uuid)
-			return true;
+		say(SAY_NOTE,
+		    "chunk at segment %u offset %u, of the log after the checkpoint: %s; right when made from the "
+		    "other "
+		    "drives: wrong bytes are on %s",
+		    w->seg, off, decode_blank(w->mem + off, LOG_GRAIN) ? "zeroes lie there" : why,
+		    group_names(w->st->g, wrong));
+		return true;
 	}
 	return false;
+}
+
+/* Behind zeroes that end a row nothing is looked for: whoever lost it should hear of it. */
+static void
+behind(const struct window *w, uint32_t off)
+{
+	uint32_t end = off / w->st->g->row_bytes * w->st->g->row_bytes + w->st->g->row_bytes;
+	struct log_head h;
+
+	for (uint32_t at = off; at < end; at += LOG_GRAIN) {
+		if (ours(w, at, &h, w->mem + at, w->have - at) != NULL)
+			continue;
+		say(SAY_NOTE,
+		    "segment %u: zeroes from offset %u on end a row, though a chunk lies behind them, at %u: it is "
+		    "taken for one that was never flushed",
+		    w->seg, off, at);
+		return;
+	}
 }
 
 /* Does what lies in a listed segment count? Not if it was emptied since the checkpoint and never opened, or holds pages
@@ -120,31 +170,41 @@ scan(struct replay *r, uint32_t seg, uint32_t from, bool planned, bool listed)
 {
 	struct store *st = r->st;
 	const struct log_segment was = st->seg[seg].d;
-	struct window w = {malloc(st->g->seg_bytes), malloc(LOG_CHUNK_MAX), seg,
-			   from / st->g->row_bytes * st->g->row_bytes};
-	uint32_t rb = st->g->row_bytes, blank = from / rb, gen = listed ? 0 : was.gen;
-	uint32_t older = was.state == STORE_FREE || was.gen == 0 ? was.gen : was.gen - 1;
+	uint32_t rb = st->g->row_bytes, blank = from / rb;
+	struct window w = {
+		.st = st,
+		.mem = malloc(st->g->seg_bytes),
+		.other = malloc(LOG_CHUNK_MAX),
+		.seg = seg,
+		.have = from / rb * rb,
+		.gen = listed ? 0 : was.gen,
+		.older = was.state == STORE_FREE || was.gen == 0 ? was.gen : was.gen - 1,
+	};
 	struct log_head h;
 	const uint8_t *at;
 
 	if (st->seg[seg].scan_from > from)
 		st->seg[seg].scan_from = from;
 	while (from < st->g->seg_bytes && from / rb < blank + 2) {
-		if (!window_reach(st, &w, from)) {
+		if (!window_reach(&w, from)) {
 			say(SAY_BROKEN, "segment %u, which may hold the newest of the log, cannot be read", seg);
 			break;
 		}
-		if (chunk_at(st, &w, from, &h, &at) && (gen != 0 ? h.gen == gen : h.gen > older)) {
+		if (decode_blank(w.mem + from, LOG_GRAIN) && row_ends(&w, from)) {
+			behind(&w, from);
+			from = from / rb * rb + rb;
+			w.lost = false;
+		} else if (chunk_at(&w, from, &h, &at)) {
 			planned = planned || counts(st, &h);
 			if (!planned)
 				break;
-			gen = h.gen;
+			w.gen = h.gen;
+			w.lost = false;
 			found(r, &h, at);
 			from += h.bytes;
 			blank = (from - 1) / rb;
-		} else if (decode_blank(w.mem + from, LOG_GRAIN)) {
-			from = from / rb * rb + rb;
 		} else {
+			w.lost = true;
 			from += LOG_GRAIN;
 		}
 	}

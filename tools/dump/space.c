@@ -148,6 +148,41 @@ group_members_of(const struct group *g, uint32_t seg)
 	return mask;
 }
 
+/* The next larger number with as many bits. */
+static uint64_t
+as_many_bits(uint64_t x)
+{
+	uint64_t low = x & -x, up = x + low;
+
+	return up | ((x ^ up) >> 2) / low;
+}
+
+uint32_t
+group_way(const struct group *g, uint32_t seg, uint32_t *at)
+{
+	uint64_t x = *at;
+	uint32_t mask;
+
+	do {
+		uint32_t n = (uint32_t)__builtin_popcountll(x);
+
+		x = x == 0 ? 1 : as_many_bits(x);
+		if (x >> g->width != 0)
+			x = (1ULL << (n + 1)) - 1;
+		if (x == 0 || (uint32_t)__builtin_popcountll(x) > g->s.parity || x >> g->width != 0)
+			return 0;
+		mask = 0;
+		for (uint32_t p = 0; p < g->width; p++) {
+			uint32_t m = g->deal.member[(size_t)seg * g->width + p];
+
+			if ((x >> p & 1) != 0 && g->drive[m].good)
+				mask |= 1u << m;
+		}
+	} while ((uint32_t)__builtin_popcount(mask) < (uint32_t)__builtin_popcountll(x));
+	*at = (uint32_t)x;
+	return mask;
+}
+
 uint32_t
 group_row_wrong(const struct group *g, uint32_t seg, uint32_t row)
 {
