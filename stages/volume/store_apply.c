@@ -261,7 +261,7 @@ apply_records(struct store_replay *r, const struct replay_item *it)
 static int
 apply_move(struct store_replay *r, const struct replay_item *it)
 {
-	struct log_head h = {.from = it->from, .seal = {.blocks = it->blocks}};
+	struct log_head h = {.from = store_replay_place(r, it->from, it->lsn), .seal = {.blocks = it->blocks}};
 	int ret;
 
 	memcpy(h.owner, it->owner, it->blocks * sizeof(h.owner[0]));

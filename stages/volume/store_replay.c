@@ -227,25 +227,35 @@ by_lsn(const void *a, const void *b)
 	return (x->place == 0) - (y->place == 0);
 }
 
+/* A recovery that was cut short gave the chunk a place already, or there are an image and a copy: records that speak of
+ * the one that is forgotten mean the one that is kept, wherever that comes to lie. */
+static void
+same_chunk(struct store_replay *r, const struct replay_item *kept, const struct replay_item *it)
+{
+	if (it->was != kept->was)
+		store_replay_moved(r, it, kept->was);
+}
+
 int
 store_replay_sort(struct store_replay *r)
 {
-	size_t n = 0;
+	size_t n = 0, moved = r->n_images;
 
-	r->moved_mask = rte_align64pow2(2 * r->n_images + 1) - 1;
+	if (r->n_items > 0)
+		qsort(r->item, r->n_items, sizeof(*r->item), by_lsn);
+	for (size_t i = 1; i < r->n_items; i++)
+		moved += r->item[i].lsn == r->item[i - 1].lsn && r->item[i].place != 0;
+	r->moved_mask = rte_align64pow2(2 * moved + 1) - 1;
 	r->moved = calloc(r->moved_mask + 1, sizeof(*r->moved));
 	if (r->moved == NULL)
 		return -ENOMEM;
-	if (r->n_items > 0)
-		qsort(r->item, r->n_items, sizeof(*r->item), by_lsn);
 	for (size_t i = 0; i < r->n_items; i++) {
 		const struct replay_item *it = &r->item[i];
 
 		if (n == 0 || r->item[n - 1].lsn != it->lsn)
 			r->item[n++] = *it;
-		/* A recovery that was cut short gave the image a place already. */
-		else if (r->item[n - 1].place != 0 && it->place == 0 && r->item[n - 1].place != it->was)
-			store_replay_moved(r, it, r->item[n - 1].place);
+		else
+			same_chunk(r, &r->item[n - 1], it);
 	}
 	r->n_items = n;
 	return 0;
@@ -274,7 +284,13 @@ uint64_t
 store_replay_place(const struct store_replay *r, uint64_t place, uint64_t lsn)
 {
 	uint64_t chunk = log_entry_chunk(place);
-	const struct replay_moved *m = chunk == 0 ? NULL : moved_slot(r, chunk);
+	const struct replay_moved *m = chunk == 0 ? NULL : moved_slot(r, chunk), *next;
 
-	return m != NULL && m->was == chunk && m->lsn < lsn ? m->now | (place & ~chunk) : place;
+	if (m == NULL || m->was != chunk || m->lsn >= lsn)
+		return place;
+	/* Of two that were forgotten for a third, or one for one that got a place since. */
+	next = moved_slot(r, m->now);
+	if (next->was == m->now && next->lsn == m->lsn)
+		m = next;
+	return m->now | (place & ~chunk);
 }

@@ -9,6 +9,10 @@
 
 #include "tests/support/store_rig.h"
 
+extern "C" {
+#include "stages/volume/store_replay.h"
+}
+
 namespace
 {
 
@@ -211,6 +215,64 @@ TEST(Recovery, AWordForALostBlockIsRefused)
 	EXPECT_EQ(0, next.advice.block[0].hit);
 	ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 70, 1, {}, &out));
 	EXPECT_EQ(StoreRig::blocks(1, 411), out);
+	rig.down(false);
+}
+
+/* One chunk of a block, as recovery finds it: at its place, or right by parity only there. */
+void
+found(store_replay *r, uint64_t lsn, uint64_t place, bool right)
+{
+	static const uint8_t payload[4096] = {};
+	log_head h = {};
+
+	h.lsn = lsn;
+	h.kind = LOG_DATA;
+	h.seal.blocks = 1;
+	h.seal.plain = h.seal.stored = 4096;
+	log_head_measure(&h);
+	h.seg = log_entry_seg(place);
+	h.off = log_entry_off(place);
+	ASSERT_EQ(log_entry_chunk(place), log_direct(h.seg, h.off, h.bytes, 0));
+	ASSERT_EQ(0, store_replay_add(r, &h, right ? place : 0, payload));
+}
+
+/* Recovery writes what is right by parity only anew, and may be cut short each time, so a chunk is found twice, three
+ * times: what was told of any of them means the one that is kept. */
+TEST(Recovery, ARecordFindsItsBlockWhicheverCopyIsKept)
+{
+	FakeSpaceConf c;
+	StoreRig rig(c);
+	log_head h = {};
+
+	h.kind = LOG_DATA;
+	h.seal.blocks = 1;
+	h.seal.stored = 4096;
+	log_head_measure(&h);
+	const uint64_t a = log_direct(3, 4096, h.bytes, 0), b = log_direct(9, 0, h.bytes, 0),
+		       d = log_direct(5, 640, h.bytes, 0), given = log_direct(12, 64, h.bytes, 0);
+
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	for (unsigned right = 0; right < 8; right++) {
+		store_replay *r = (store_replay *)calloc(1, sizeof(*r));
+		uint64_t lies;
+
+		r->st = rig.st;
+		rig.st->replay = r;
+		found(r, 50, b, right & 1);
+		found(r, 50, a, right & 2);
+		found(r, 50, d, right & 4);
+		ASSERT_EQ(0, store_replay_sort(r));
+		ASSERT_EQ(1u, r->n_items);
+		lies = r->item[0].place;
+		if (lies == 0) {
+			lies = given;
+			store_replay_moved(r, &r->item[0], given);
+		}
+		for (uint64_t told : {a, b, d})
+			EXPECT_EQ(lies, store_replay_place(r, told, 51)) << "right " << right;
+		EXPECT_EQ(a, store_replay_place(r, a, 49)) << "what lay there before";
+		store_replay_fini(rig.st);
+	}
 	rig.down(false);
 }
 
