@@ -35,6 +35,9 @@ struct strake_kernels {
 	uint32_t (*crc32c)(uint32_t crc, const void *data, size_t len);
 	/** True when all bytes are zero. */
 	bool (*is_zero)(const void *data, size_t len);
+	/** To be called after code of others that leaves the upper halves of the vector registers in use, as all of
+	 * ISA-L does: until then each SSE instruction, of which all else here and liblz4 are made, waits for them. */
+	void (*end_vectors)(void);
 };
 
 /** The chosen set; never NULL. */

@@ -81,11 +81,35 @@ avx2_cksum_copy_nt(void *dst, const void *src, size_t len, uint64_t sum)
 	return avx2_cksum(src, len, sum);
 }
 
+static uint32_t
+avx2_crc32c(uint32_t crc, const void *data, size_t len)
+{
+	crc = kernel_crc32c(crc, data, len);
+	_mm256_zeroupper();
+	return crc;
+}
+
+static bool
+avx2_is_zero(const void *data, size_t len)
+{
+	bool zero = kernel_is_zero(data, len);
+
+	_mm256_zeroupper();
+	return zero;
+}
+
+static void
+avx2_end_vectors(void)
+{
+	_mm256_zeroupper();
+}
+
 const struct strake_kernels kernel_avx2 = {
 	.isa = "avx2",
 	.cksum = avx2_cksum,
 	.copy_nt = avx2_copy_nt,
 	.cksum_copy_nt = avx2_cksum_copy_nt,
-	.crc32c = kernel_crc32c,
-	.is_zero = kernel_is_zero,
+	.crc32c = avx2_crc32c,
+	.is_zero = avx2_is_zero,
+	.end_vectors = avx2_end_vectors,
 };

@@ -150,11 +150,35 @@ avx512_cksum_copy_nt(void *dst, const void *src, size_t len, uint64_t sum)
 	return sum;
 }
 
+static uint32_t
+avx512_crc32c(uint32_t crc, const void *data, size_t len)
+{
+	crc = kernel_crc32c(crc, data, len);
+	_mm256_zeroupper();
+	return crc;
+}
+
+static bool
+avx512_is_zero(const void *data, size_t len)
+{
+	bool zero = kernel_is_zero(data, len);
+
+	_mm256_zeroupper();
+	return zero;
+}
+
+static void
+avx512_end_vectors(void)
+{
+	_mm256_zeroupper();
+}
+
 const struct strake_kernels kernel_avx512 = {
 	.isa = "avx512",
 	.cksum = avx512_cksum,
 	.copy_nt = avx512_copy_nt,
 	.cksum_copy_nt = avx512_cksum_copy_nt,
-	.crc32c = kernel_crc32c,
-	.is_zero = kernel_is_zero,
+	.crc32c = avx512_crc32c,
+	.is_zero = avx512_is_zero,
+	.end_vectors = avx512_end_vectors,
 };

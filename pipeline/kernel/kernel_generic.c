@@ -61,6 +61,12 @@ generic_cksum_copy_nt(void *dst, const void *src, size_t len, uint64_t sum)
 	return generic_cksum(src, len, sum);
 }
 
+/* A processor without AVX2 has ISA-L use the lower halves, or pays little. */
+static void
+generic_end_vectors(void)
+{
+}
+
 const struct strake_kernels kernel_generic = {
 	.isa = "generic",
 	.cksum = generic_cksum,
@@ -68,4 +74,5 @@ const struct strake_kernels kernel_generic = {
 	.cksum_copy_nt = generic_cksum_copy_nt,
 	.crc32c = kernel_crc32c,
 	.is_zero = kernel_is_zero,
+	.end_vectors = generic_end_vectors,
 };

@@ -15,7 +15,8 @@
 
 extern const struct strake_kernels kernel_generic, kernel_avx2, kernel_avx512;
 
-/* ISA-L chooses by itself what the processor has, so every set points at the same two. */
+/* ISA-L chooses by itself what the processor has. It does not end its use of wide registers: each set that may have
+ * them does so after it. */
 uint32_t kernel_crc32c(uint32_t crc, const void *data, size_t len);
 bool kernel_is_zero(const void *data, size_t len);
 

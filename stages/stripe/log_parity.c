@@ -11,6 +11,8 @@
 #include <rte_common.h>
 #include <rte_debug.h>
 
+#include "strake_kernel.h"
+
 #define XOR_ALIGN 32u /* of addresses, for xor_gen() */
 
 int
@@ -82,6 +84,7 @@ lgroup_parity_encode(const struct lgroup_parity *p, struct strake_buf *row, uint
 			ec_encode_data((int)len, (int)p->k, (int)p->m, (unsigned char *)p->tables, at, at + p->k);
 		off += len;
 	}
+	strake_kernel->end_vectors();
 }
 
 /* Row of the matrix that makes the role of k others: its own row times the inverse of theirs. */
@@ -121,6 +124,7 @@ lgroup_parity_rebuild(struct lgroup_parity *p, uint32_t from, uint32_t role, str
 		ec_encode_data((int)n, (int)p->k, 1, p->last_tables, at, &out);
 		out += n;
 	}
+	strake_kernel->end_vectors();
 }
 
 /* The next greater number with as many bits set. */

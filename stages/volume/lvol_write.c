@@ -47,23 +47,6 @@ payload_at(const struct store_job *job, uint64_t b)
 		       : at;
 }
 
-/* Is block b of the payload zero? */
-static bool
-block_zero(struct store_job *job, uint64_t b)
-{
-	struct strake_buf_iter it;
-	uint8_t *at;
-	uint32_t n;
-
-	if (strake_buf_iter_init(&it, job->req->u.bufs, (uint32_t)payload_at(job, b), LOG_BLOCK) < 0)
-		return false;
-	while ((n = strake_buf_iter_next(&it, &at)) > 0) {
-		if (!strake_kernel->is_zero(at, n))
-			return false;
-	}
-	return true;
-}
-
 static bool
 stable(const struct strake_buf *list)
 {
@@ -98,6 +81,27 @@ advice_of(struct store_job *job, uint64_t b)
 	uint64_t at = b - job->first;
 
 	return a != NULL && job->req->u.op == STRAKE_OP_WRITE && at < a->n && a->block[at].valid ? &a->block[at] : NULL;
+}
+
+/* Is block b of the payload zero? */
+static bool
+block_zero(struct store_job *job, uint64_t b)
+{
+	const struct strake_advice_block *a = advice_of(job, b);
+	struct strake_buf_iter it;
+	uint8_t *at;
+	uint32_t n;
+
+	/* What has a fingerprint was looked at before. */
+	if (a != NULL)
+		return false;
+	if (strake_buf_iter_init(&it, job->req->u.bufs, (uint32_t)payload_at(job, b), LOG_BLOCK) < 0)
+		return false;
+	while ((n = strake_buf_iter_next(&it, &at)) > 0) {
+		if (!strake_kernel->is_zero(at, n))
+			return false;
+	}
+	return true;
 }
 
 /* A run that reads one place: its block for merging, or its whole chunk (n 0) for comparing. */

@@ -7,7 +7,9 @@
  * turns on one CPU, medians; then the whole write path against what its kernels allow, and reads. Time is the thread's
  * on the processor, so that others on the machine disturb less; their use of the caches still does.
  *
- *     log-load --no-huge --no-pci -m 3000 -l 1 -- [runs [json [path]]]
+ *     log-load --no-huge --no-pci -m 3000 -l 1 -- [runs [json|text [part]]]
+ *
+ * A part: "stages", "rows", "write path", "reads"; all without.
  */
 
 #include "log_load.h"
@@ -22,6 +24,14 @@
 uint8_t *ring;
 unsigned int runs = 5;
 bool json;
+
+static const char *part;
+
+bool
+wanted(const char *name)
+{
+	return strstr(name, part) != nullptr;
+}
 
 void
 must(bool ok, const char *what)
@@ -174,7 +184,8 @@ main(int argc, char **argv)
 	must(strake_buf_init(&bufs) == 0 && strake_pipeline_init(&pipe) == 0 && strake_pipeline_lcore_init() == 0,
 	     "no memory");
 	turn();
-	if (argc <= 3)
+	part = argc > 3 ? argv[3] : "";
+	if (wanted("stages"))
 		stages_run();
 	path_run();
 	return 0;

@@ -38,6 +38,8 @@ extern uint8_t *ring;
 extern unsigned int runs; /* medians are of so many */
 extern bool json;
 
+/* Was that part asked for? */
+bool wanted(const char *name);
 void must(bool ok, const char *what);
 void turn();
 strake_stage *stage_make(const char *kind, const char *name, std::vector<const char *> pairs);

@@ -210,4 +210,43 @@ TEST(KernelChoice, IsTheBestAndMadeBeforeOtherConstructors)
 	EXPECT_STREQ(strake_kernel->isa, isa_at_start);
 }
 
+/* Do the upper halves of the sixteen vector registers hold anything? */
+__attribute__((noinline)) bool
+upper_halves_in_use()
+{
+	uint64_t at[16][4];
+	bool any = false;
+
+	__asm__ volatile("vmovdqu %%ymm0, 0(%0)\n vmovdqu %%ymm1, 32(%0)\n"
+			 "vmovdqu %%ymm2, 64(%0)\n vmovdqu %%ymm3, 96(%0)\n"
+			 "vmovdqu %%ymm4, 128(%0)\n vmovdqu %%ymm5, 160(%0)\n"
+			 "vmovdqu %%ymm6, 192(%0)\n vmovdqu %%ymm7, 224(%0)\n"
+			 "vmovdqu %%ymm8, 256(%0)\n vmovdqu %%ymm9, 288(%0)\n"
+			 "vmovdqu %%ymm10, 320(%0)\n vmovdqu %%ymm11, 352(%0)\n"
+			 "vmovdqu %%ymm12, 384(%0)\n vmovdqu %%ymm13, 416(%0)\n"
+			 "vmovdqu %%ymm14, 448(%0)\n vmovdqu %%ymm15, 480(%0)\n"
+			 :
+			 : "r"(at)
+			 : "memory");
+	for (auto &r : at)
+		any |= (r[2] | r[3]) != 0;
+	return any;
+}
+
+/* Else each SSE instruction after it waits for them, and LZ4 takes longer. */
+TEST_P(Kernel, LeavesNoUpperHalvesOfRegistersInUse)
+{
+	std::vector<uint8_t> v = noise(4096);
+
+	if (strcmp(k->isa, "generic") == 0)
+		GTEST_SKIP() << "for processors that have none";
+	k->crc32c(0, v.data(), v.size());
+	EXPECT_FALSE(upper_halves_in_use()) << "crc32c";
+	k->is_zero(v.data(), v.size());
+	EXPECT_FALSE(upper_halves_in_use()) << "is_zero";
+	__asm__ volatile("vpcmpeqd %%ymm1, %%ymm1, %%ymm1" ::: "xmm1");
+	k->end_vectors();
+	EXPECT_FALSE(upper_halves_in_use()) << "end_vectors";
+}
+
 } // namespace
