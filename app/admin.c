@@ -10,6 +10,7 @@
 #include "gcm.h"
 #include "log_group.h"
 #include "nvmf.h"
+#include "offline.h"
 #include "plan.h"
 #include "scrub.h"
 #include "store_log.h"
@@ -125,6 +126,8 @@ admin_key_rotate(struct appliance *a, const struct ctl_request *r, json_t *answe
 
 	if (g < 0)
 		return g;
+	if (a->seals_off[g] != NULL)
+		return ctl_refuse(answer, -ENOKEY, "%s", a->seals_why[g]);
 	if (a->seals[g] == NULL)
 		return ctl_refuse(answer, -EINVAL, "no volume of group \"%s\" is sealed", a->conf->groups[g].name);
 	for (unsigned int i = 0; i < a->conf->n_volumes && ret >= 0; i++) {
@@ -202,6 +205,7 @@ admin_key_erase(struct appliance *a, const struct ctl_request *r, json_t *answer
 {
 	const char *name = ctl_value(r, "volume");
 	const struct conf_volume *v = NULL;
+	const char *why;
 	json_t *lost = json_array();
 	int ret;
 
@@ -211,6 +215,8 @@ admin_key_erase(struct appliance *a, const struct ctl_request *r, json_t *answer
 		ret = ctl_refuse(answer, -ENOENT, "no volume \"%s\"", name != NULL ? name : "");
 	else if (!plan_volume_is_log(v) || !is_sealed(v))
 		ret = ctl_refuse(answer, -EINVAL, "volume \"%s\" has no stage seal", name);
+	else if (offline_word(a, v, &why) != NULL)
+		ret = ctl_refuse(answer, -ENODEV, "volume \"%s\" is offline: %s", name, why);
 	else
 		ret = may_erase(a, v, lost, answer);
 	if (ret == 0)

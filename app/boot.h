@@ -23,10 +23,12 @@ struct appliance {
 	char (*drive_why)[BOOT_ERR_MAX];  /**< as conf->drives: what was wrong with those */
 	struct group **groups;		  /**< as conf->groups; NULL: a log group */
 	struct log_group **log_groups;	  /**< as conf->groups; NULL: a plain group */
-	struct store **stores;		  /**< as conf->groups; NULL: a plain group */
+	struct store **stores;		  /**< as conf->groups; NULL: a plain group, or all its volumes are offline */
 	struct strake_stage **seals;	  /**< as conf->groups: the one `seal` of its volumes, or NULL */
+	const char **seals_off;		  /**< as conf->groups: why its sealed volumes are offline, or NULL */
+	char (*seals_why)[BOOT_ERR_MAX];  /**< as conf->groups: that, with file and line */
 	struct keys_tidy **tidies;	  /**< as conf->groups: forgetting keys, or NULL */
-	struct strake_volume **volumes;	  /**< as conf->volumes */
+	struct strake_volume **volumes;	  /**< as conf->volumes; NULL: offline */
 	struct port **ports;		  /**< as conf->ports */
 	struct port_access **access;	  /**< as conf->ports; NULL where everybody may connect */
 	struct tcp **tcps;		  /**< [port * STRAKE_LCORE_MAX + lcore index] */

@@ -36,6 +36,27 @@ change_subsystem(struct appliance *a, const struct ctl_request *r, json_t *answe
 /* --- namespaces ----------------------------------------------------------------------------------------------------
  */
 
+bool
+change_nsid_taken(const struct conf_subsystem *s, uint64_t nsid)
+{
+	for (unsigned int i = 0; i < s->n_namespaces; i++) {
+		if (s->namespaces[i].nsid == nsid)
+			return true;
+	}
+	return false;
+}
+
+/* Hosts do not see the namespaces of volumes that are offline; their numbers are kept for them. */
+static uint32_t
+lowest_free(const struct conf_subsystem *s)
+{
+	uint32_t nsid = nvmf_ns_free(s->nqn, 1);
+
+	while (nsid != 0 && change_nsid_taken(s, nsid))
+		nsid = nvmf_ns_free(s->nqn, nsid + 1);
+	return nsid;
+}
+
 int
 change_namespace(struct appliance *a, struct conf_subsystem *s, uint64_t nsid, struct conf_volume *v, json_t *answer)
 {
@@ -46,10 +67,13 @@ change_namespace(struct appliance *a, struct conf_subsystem *s, uint64_t nsid, s
 		return ctl_refuse(answer, -EEXIST, "volume \"%s\" is namespace %u of it already", v->name,
 				  nvmf_ns_find(s->nqn, vol));
 	if (nsid == 0)
-		nsid = nvmf_ns_free(s->nqn);
+		nsid = lowest_free(s);
 	if (nsid == 0 || nsid > UINT32_MAX)
 		return ctl_refuse(answer, -EINVAL, "there is no such namespace id; the lowest that is free is %u",
-				  nvmf_ns_free(s->nqn));
+				  lowest_free(s));
+	if (change_nsid_taken(s, nsid))
+		return ctl_refuse(answer, -EEXIST, "namespace %llu of it is taken; the lowest that is free is %u",
+				  (unsigned long long)nsid, lowest_free(s));
 	ret = overlay_namespace(s->nqn, (unsigned int)nsid, v->name, true);
 	if (ret < 0)
 		return ctl_refuse(answer, ret, "this would not be remembered: %s: %s", a->conf->appliance.state,
@@ -61,8 +85,7 @@ change_namespace(struct appliance *a, struct conf_subsystem *s, uint64_t nsid, s
 		overlay_namespace(s->nqn, (unsigned int)nsid, v->name, false);
 	if (ret == -EEXIST || ret == -EBUSY)
 		return ctl_refuse(answer, ret, "namespace %llu of it is %s; the lowest that is free is %u",
-				  (unsigned long long)nsid, ret == -EEXIST ? "taken" : "being removed",
-				  nvmf_ns_free(s->nqn));
+				  (unsigned long long)nsid, ret == -EEXIST ? "taken" : "being removed", lowest_free(s));
 	if (ret == 0)
 		json_object_set_new(answer, "nsid", json_integer((json_int_t)nsid));
 	return ret;
@@ -100,7 +123,7 @@ find_namespace(struct appliance *a, const struct conf_subsystem *s, const struct
 	}
 	for (unsigned int i = 0; i < s->n_namespaces; i++) {
 		if (s->namespaces[i].nsid == nsid)
-			return (int64_t)nsid;
+			return volumes_find(a, s->namespaces[i].volume->name, answer) != NULL ? (int64_t)nsid : -ENODEV;
 	}
 	return ctl_refuse(answer, -ENOENT, "%s is no namespace of it", name != NULL ? name : "that");
 }

@@ -26,6 +26,8 @@ int change_host(struct appliance *a, const struct ctl_request *r, json_t *answer
 
 /** The subsystem that a request names; NULL: @p answer says why not. */
 struct conf_subsystem *change_subsystem(struct appliance *a, const struct ctl_request *r, json_t *answer);
+/** Is there a namespace of this number in a subsystem, whether hosts see it or not? */
+bool change_nsid_taken(const struct conf_subsystem *s, uint64_t nsid);
 /** Offer a volume as namespace @p nsid, 0: the lowest that is free. */
 int change_namespace(struct appliance *a, struct conf_subsystem *s, uint64_t nsid, struct conf_volume *v,
 		     json_t *answer);

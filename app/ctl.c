@@ -22,6 +22,7 @@
 #include "admin.h"
 #include "drive.h"
 #include "later.h"
+#include "offline.h"
 #include "strake_account.h"
 #include "strake_lcore.h"
 #include "strake_trace.h"
@@ -179,6 +180,7 @@ static const struct {
 	{"group grow", admin_grow},
 	{"key rotate", admin_key_rotate},
 	{"key erase", admin_key_erase},
+	{"key load", offline_load},
 	{"slab move", do_slab_move},
 	{"config save", do_config_save},
 	{"namespace add", change_namespace_add},

@@ -20,6 +20,7 @@
 #include "figures.h"
 #include "foreign.h"
 #include "known.h"
+#include "offline.h"
 #include "overlay.h"
 #include "plan.h"
 #include "preflight.h"
@@ -46,6 +47,7 @@ static const struct boot_step steps[] = {
 	{"known blocks", known_up, known_down},
 	{"scrubs", scrubs_up, scrubs_down},
 	{"telemetry", figures_up, NULL},
+	{"offline volumes", offline_up, offline_down},
 	{"control socket", ctl_up, ctl_down},
 	{"listeners", serve_listeners_up, serve_listeners_down},
 };
@@ -184,7 +186,7 @@ serve(struct conf *conf, bool no_huge)
 	}
 	take_signals();
 	rte_log(RTE_LOG_INFO, main_log, "%s serves %u volumes on %u data lcores\n", conf->appliance.name,
-		conf->n_volumes, a.n_data);
+		conf->n_volumes - offline_count(&a), a.n_data);
 	strake_lcore_run();
 	rte_log(RTE_LOG_INFO, main_log, "stopping\n");
 	boot_down(&a, steps, RTE_DIM(steps));

@@ -351,7 +351,7 @@ plan_stages_up(struct appliance *a, const struct conf_volume *v, struct plan_sta
 		if (lists->n_req + 1 == STRAKE_CHAIN_STAGES_MAX || lists->n_chunk + 1 == STRAKE_CHAIN_STAGES_MAX)
 			return -E2BIG;
 		if (strcmp(s->name, "seal") == 0)
-			ret = plan_seal_up(a, v, s, &st);
+			ret = plan_seal_up(a, v, &st);
 		else
 			ret = strake_stage_create(&st, ops, name, s->values, s->cpu, a->err, sizeof(a->err));
 		if (ret < 0)
@@ -452,9 +452,10 @@ plan_volumes_up(struct appliance *a)
 	a->volumes = calloc(a->conf->n_volumes + 1, sizeof(*a->volumes));
 	if (a->volumes == NULL)
 		return -ENOMEM;
-	plan_tidies_up(a);
+	for (unsigned int g = 0; g < a->conf->n_groups; g++)
+		plan_tidy_up(a, g);
 	for (unsigned int i = 0; i < a->conf->n_volumes; i++) {
-		int ret = volume_up(a, i);
+		int ret = plan_keys_off(a, &a->conf->volumes[i]) == NULL ? volume_up(a, i) : 0;
 
 		if (ret < 0) {
 			plan_volumes_down(a);
@@ -490,6 +491,8 @@ volume_fini_here(void *arg)
 	const struct here *h = arg;
 	const struct conf_volume *v = &h->a->conf->volumes[h->i];
 
+	if (h->a->volumes[h->i] == NULL)
+		return 0;
 	if (plan_volume_is_log(v))
 		log_lcore_fini(h->a->volumes[h->i]);
 	else
@@ -523,15 +526,24 @@ plan_volume_begin(struct appliance *a)
 {
 	unsigned int i = a->conf->n_volumes - 1;
 	struct strake_volume **list = realloc(a->volumes, (a->conf->n_volumes + 1) * sizeof(*list));
-	struct here h = {a, i};
-	int ret = -ENOMEM;
-	uint16_t l = 1;
 
-	a->err[0] = '\0';
-	if (list == NULL)
-		goto err;
+	if (list == NULL) {
+		snprintf(a->err, sizeof(a->err), "volume \"%s\": out of memory", a->conf->volumes[i].name);
+		return -ENOMEM;
+	}
 	a->volumes = list;
 	a->volumes[i] = NULL;
+	return plan_volume_online(a, i);
+}
+
+int
+plan_volume_online(struct appliance *a, unsigned int i)
+{
+	struct here h = {a, i};
+	uint16_t l = 1;
+	int ret;
+
+	a->err[0] = '\0';
 	ret = volume_up(a, i);
 	if (ret < 0)
 		goto err;
@@ -544,8 +556,7 @@ plan_volume_begin(struct appliance *a)
 err:
 	if (a->err[0] == '\0')
 		snprintf(a->err, sizeof(a->err), "volume \"%s\": %s", a->conf->volumes[i].name, strerror(-ret));
-	if (list != NULL)
-		volume_down(a, i);
+	volume_down(a, i);
 	stages_down(&a->conf->volumes[i]);
 	return ret;
 }

@@ -33,12 +33,23 @@ void plan_groups_down(struct appliance *a);
  * @return 0; -EINVAL with "FILE:LINE: why" in @p err.
  */
 int plan_check(const struct conf *conf, char *err, size_t errlen);
-/** Open the keys of the log groups that have any. @return 0; -errno with "FILE:LINE: why": the key is another's. */
+/** Open the keys of the log groups that have any. Where that cannot be, a->seals_off says so, and it is told once; the
+ * sealed volumes of the group stay offline. @return 0; -errno with "FILE:LINE: why": the stage cannot be made. */
 int plan_keys_up(struct appliance *a);
 void plan_keys_down(struct appliance *a);
+/** Open those of one group, again. @return 0; -errno with "FILE:LINE: why" in a->err. */
+int plan_keys_open(struct appliance *a, unsigned int g);
+/** Why the keys of this volume are not open, in a word or two; NULL: they are, or it has none. */
+const char *plan_keys_off(const struct appliance *a, const struct conf_volume *v);
+/** Are all volumes of the group offline for want of keys? Then its store is left alone. */
+bool plan_keys_missed(const struct appliance *a, unsigned int g);
+/** The first sealed volume of a group, or NULL. */
+const struct conf_volume *plan_keys_first(const struct conf *conf, unsigned int g);
 /** Open the stores of the log groups. Main; the data lcores run, and their owners' drives are made ready here. */
 int plan_stores_up(struct appliance *a);
 void plan_stores_down(struct appliance *a);
+/** Open the store of log group @p i. */
+int plan_store_up(struct appliance *a, unsigned int i);
 /** Does a store live on this lcore? Then its drives and log groups are the stores' step to begin and to end. */
 bool plan_stores_owner(const struct appliance *a, uint16_t lcore);
 bool plan_volume_is_log(const struct conf_volume *v);
@@ -49,6 +60,8 @@ void plan_volumes_down(struct appliance *a);
 /** Make the volume that was added last to the configuration, on every lcore, while others are served. Main; runs turns.
  * @return 0; -errno with one line in a->err, and nothing is left of it but what its store may hold. */
 int plan_volume_begin(struct appliance *a);
+/** The same of volume @p i, which was offline. */
+int plan_volume_online(struct appliance *a, unsigned int i);
 /** May volume @p i be taken away? Asks its stages to let go; nobody offers it. Main. @return 0; -EAGAIN: soon. */
 int plan_volume_drain(struct appliance *a, unsigned int i);
 /** Take it away, from the configuration too. */
@@ -68,10 +81,9 @@ int plan_stages_up(struct appliance *a, const struct conf_volume *v, struct plan
 int plan_log_group_up(struct appliance *a, unsigned int i, struct strake_drive **members, unsigned int n);
 int plan_log_volume_up(struct appliance *a, unsigned int i, const uint8_t *uuid);
 /** The `seal` that the volumes of a group share, made and opened for the first of them. a->err has the place. */
-int plan_seal_up(struct appliance *a, const struct conf_volume *v, const struct conf_stage *s,
-		 struct strake_stage **out);
-/** Keys and openings that no data needs are forgotten beside the traffic; before the stores go that ends. */
-void plan_tidies_up(struct appliance *a);
+int plan_seal_up(struct appliance *a, const struct conf_volume *v, struct strake_stage **out);
+/** Keys and openings of a group that no data needs are forgotten beside the traffic; before the stores go that ends. */
+void plan_tidy_up(struct appliance *a, unsigned int g);
 void plan_tidies_down(struct appliance *a);
 
 #endif /* PLAN_H */

@@ -12,14 +12,12 @@
 
 #include "dedup.h"
 #include "gcm.h"
-#include "keys.h"
 #include "log_group.h"
 #include "plan.h"
 #include "store_log.h"
 #include "strake_drive.h"
 
 #define SLAB_SHIFT    47 /* one slab, whatever the size: all of a store happens on its owner */
-#define KEYS_NOTE     1
 #define DRAIN_SECONDS 10
 
 /* --- what must fit together ----------------------------------------------------------------------------------------
@@ -134,6 +132,10 @@ check_stage(const struct conf *conf, const struct conf_volume *v, const struct c
 		snprintf(err, errlen,
 			 "%s:%u: volume \"%s\": stage crypto is for volumes of plain groups; here it is seal",
 			 conf->file, s->line, v->name);
+	else if (strcmp(s->name, "seal") == 0 &&
+		 (conf_str(s->values, "key_file") == NULL) == (conf_str(s->values, "keyring") == NULL))
+		snprintf(err, errlen, "%s:%u: volume \"%s\": seal: give either key_file or keyring", conf->file,
+			 s->line, v->name);
 	else
 		return 0;
 	return -EINVAL;
@@ -245,8 +247,8 @@ owners_down(struct appliance *a)
 	}
 }
 
-static int
-store_up(struct appliance *a, unsigned int i)
+int
+plan_store_up(struct appliance *a, unsigned int i)
 {
 	struct store_conf conf = {
 		.name = a->conf->groups[i].name,
@@ -271,7 +273,7 @@ plan_stores_up(struct appliance *a)
 			snprintf(a->err, sizeof(a->err), "data lcore %u: %s", l, strerror(-ret));
 	}
 	for (unsigned int i = 0; ret == 0 && i < a->conf->n_groups; i++)
-		ret = a->log_groups[i] != NULL ? store_up(a, i) : 0;
+		ret = a->log_groups[i] != NULL && !plan_keys_missed(a, i) ? plan_store_up(a, i) : 0;
 	if (ret < 0)
 		plan_stores_down(a);
 	return ret;
@@ -287,105 +289,6 @@ plan_stores_down(struct appliance *a)
 	owners_down(a);
 	free(a->stores);
 	a->stores = NULL;
-}
-
-/* --- keys ----------------------------------------------------------------------------------------------------------
- */
-
-static int
-keys_read(void *arg, void *data, uint32_t *len)
-{
-	struct strake_space *sp = arg;
-
-	return sp->ops->note_read(sp, KEYS_NOTE, data, len);
-}
-
-static int
-keys_write(void *arg, const void *data, uint32_t len)
-{
-	struct strake_space *sp = arg;
-
-	return sp->ops->note_write(sp, KEYS_NOTE, data, len);
-}
-
-int
-plan_seal_up(struct appliance *a, const struct conf_volume *v, const struct conf_stage *s, struct strake_stage **out)
-{
-	size_t g = (size_t)(v->group - a->conf->groups);
-	struct strake_space *sp = log_group_space(a->log_groups[g]);
-	struct gcm_notes notes = {.read = keys_read, .write = keys_write, .arg = sp, .room = sp->note_bytes};
-	char name[128], why[BOOT_ERR_MAX / 2];
-	int ret;
-
-	*out = a->seals[g];
-	if (*out != NULL)
-		return 0;
-	snprintf(name, sizeof(name), "%s.seal", v->group->name);
-	ret = strake_stage_create(out, strake_stage_find("seal"), name, s->values, s->cpu, why, sizeof(why));
-	if (ret == 0) {
-		a->seals[g] = *out;
-		memcpy(notes.uuid, sp->uuid, sizeof(notes.uuid));
-		ret = gcm_open(*out, &notes, why, sizeof(why));
-	}
-	if (ret < 0)
-		snprintf(a->err, sizeof(a->err), "%s:%u: group \"%s\": %s", a->conf->file, s->line, v->group->name,
-			 why);
-	return ret;
-}
-
-/* Before the stores are opened: with another key than it was written with, nothing of a store is touched. */
-int
-plan_keys_up(struct appliance *a)
-{
-	int ret = 0;
-
-	a->seals = calloc(a->conf->n_groups + 1, sizeof(*a->seals));
-	a->tidies = calloc(a->conf->n_groups + 1, sizeof(*a->tidies));
-	if (a->seals == NULL || a->tidies == NULL)
-		ret = -ENOMEM;
-	for (unsigned int i = 0; ret == 0 && i < a->conf->n_volumes; i++) {
-		const struct conf_volume *v = &a->conf->volumes[i];
-		const struct conf_stage *s = plan_volume_is_log(v) ? conf_volume_stage(v, "seal") : NULL;
-		struct strake_stage *seal;
-
-		if (s != NULL)
-			ret = plan_seal_up(a, v, s, &seal);
-	}
-	if (ret < 0)
-		plan_keys_down(a);
-	return ret;
-}
-
-/* After the volumes and their chains; a stage that goes closes its keys. */
-void
-plan_keys_down(struct appliance *a)
-{
-	for (unsigned int g = 0; a->seals != NULL && g < a->conf->n_groups; g++) {
-		if (a->seals[g] != NULL)
-			strake_stage_destroy(a->seals[g]);
-	}
-	free(a->seals);
-	free(a->tidies);
-	a->seals = NULL;
-	a->tidies = NULL;
-}
-
-void
-plan_tidies_up(struct appliance *a)
-{
-	for (unsigned int g = 0; g < a->conf->n_groups; g++) {
-		if (a->seals[g] != NULL)
-			a->tidies[g] = keys_tidy_begin(a->stores[g], a->seals[g], KEYS_TIDY_FROM);
-	}
-}
-
-void
-plan_tidies_down(struct appliance *a)
-{
-	for (unsigned int g = 0; g < a->conf->n_groups; g++) {
-		keys_tidy_end(a->tidies[g]);
-		a->tidies[g] = NULL;
-	}
 }
 
 /* --- volumes -------------------------------------------------------------------------------------------------------

@@ -167,7 +167,7 @@ watch(void *arg)
 
 	for (unsigned int g = 0; g < a->conf->n_groups; g++) {
 		if (a->log_groups[g] != NULL && log_group_space(a->log_groups[g])->owner == strake_self_index())
-			log_group_scrub_watch(a->log_groups[g], store_mend, a->stores[g]);
+			log_group_scrub_watch(a->log_groups[g], a->stores[g] != NULL ? store_mend : NULL, a->stores[g]);
 	}
 	return 0;
 }
@@ -186,9 +186,19 @@ unwatch(void *arg)
 }
 
 int
-scrubs_up(struct appliance *a)
+scrubs_watch(struct appliance *a)
 {
 	int ret = 0;
+
+	for (uint16_t l = 1; l <= a->n_data && ret == 0; l++)
+		ret = strake_msg_call(l, watch, a);
+	return ret;
+}
+
+int
+scrubs_up(struct appliance *a)
+{
+	int ret;
 
 	app = a;
 	scrubs = calloc(a->conf->n_groups + 1, sizeof(*scrubs));
@@ -205,8 +215,7 @@ scrubs_up(struct appliance *a)
 			tell(s);
 		}
 	}
-	for (uint16_t l = 1; l <= a->n_data && ret == 0; l++)
-		ret = strake_msg_call(l, watch, a);
+	ret = scrubs_watch(a);
 	if (ret < 0) {
 		free(scrubs);
 		return ret;

@@ -16,6 +16,8 @@
 /** Watch the log groups from now on; the stores are open. */
 int scrubs_up(struct appliance *a);
 void scrubs_down(struct appliance *a);
+/** A store that was not open is open now. */
+int scrubs_watch(struct appliance *a);
 /** Scrub log group @p g (its place in the configuration) now, at most @p rate bytes a second; 0: no limit.
  * @return 0; -EALREADY. */
 int scrub_start(struct appliance *a, unsigned int g, uint64_t rate);

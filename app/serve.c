@@ -255,6 +255,8 @@ data_undo(struct appliance *a)
 	struct strake_carrier *kernel = a->carriers[a->conf->n_ports];
 
 	for (unsigned int i = 0; i < a->conf->n_volumes; i++) {
+		if (a->volumes[i] == NULL)
+			continue;
 		if (plan_volume_is_log(&a->conf->volumes[i]))
 			log_lcore_fini(a->volumes[i]);
 		else
@@ -307,9 +309,11 @@ data_init(void *arg)
 		ret = a->groups[i] != NULL ? group_lcore_init(a->groups[i]) : 0;
 	for (unsigned int i = 0; ret == 0 && strake_stage_instance(i) != NULL; i++)
 		ret = strake_stage_lcore_init(strake_stage_instance(i));
-	for (unsigned int i = 0; ret == 0 && i < a->conf->n_volumes; i++)
-		ret = plan_volume_is_log(&a->conf->volumes[i]) ? log_lcore_init(a->volumes[i])
-							       : plain_lcore_init(a->volumes[i]);
+	for (unsigned int i = 0; ret == 0 && i < a->conf->n_volumes; i++) {
+		if (a->volumes[i] != NULL)
+			ret = plan_volume_is_log(&a->conf->volumes[i]) ? log_lcore_init(a->volumes[i])
+								       : plain_lcore_init(a->volumes[i]);
+	}
 	if (ret == 0)
 		ret = strake_pipeline_lcore_init();
 	if (ret < 0)

@@ -16,6 +16,7 @@
 #include "known.h"
 #include "later.h"
 #include "nvmf.h"
+#include "offline.h"
 #include "overlay.h"
 #include "plan.h"
 #include "store_log.h"
@@ -37,8 +38,12 @@ volumes_find(struct appliance *a, const char *name, json_t *answer)
 {
 	struct conf_volume *v = name != NULL ? conf_volume_find(a->conf, name) : NULL;
 
+	const char *word, *why;
+
 	if (v == NULL)
 		ctl_refuse(answer, -ENOENT, "no volume \"%s\"", name != NULL ? name : "");
+	else if ((word = offline_word(a, v, &why)) != NULL)
+		ctl_refuse(answer, -ENODEV, "volume \"%s\" is offline: %s: %s", name, word, why);
 	else if (later_has(name))
 		ctl_refuse(answer, -EBUSY, "another command is at work on volume \"%s\"; wait for its end", name);
 	else
@@ -305,6 +310,9 @@ finish_deletion(const struct appliance *a, const struct overlay_gone *gone, bool
 	struct store_volume d;
 	int ret;
 
+	/* Its store is not open: to be done when it is. */
+	if (st == NULL && g != NULL && g->style == CONF_STYLE_LOG)
+		*all = false;
 	if (st == NULL || store_volume_get(st, gone->name, &d) < 0 || memcmp(d.uuid, gone->uuid, sizeof(d.uuid)) != 0)
 		return;
 	ret = store_volume_delete(st, gone->name);
@@ -332,8 +340,8 @@ tell_orphans(const struct appliance *a, unsigned int g)
 	}
 }
 
-int
-volumes_settle(struct appliance *a)
+static void
+finish_deletions(const struct appliance *a)
 {
 	struct overlay_gone gone;
 	bool all = true;
@@ -342,6 +350,19 @@ volumes_settle(struct appliance *a)
 		finish_deletion(a, &gone, &all);
 	if (all)
 		overlay_gone_done();
+}
+
+void
+volumes_settle_group(struct appliance *a, unsigned int g)
+{
+	finish_deletions(a);
+	tell_orphans(a, g);
+}
+
+int
+volumes_settle(struct appliance *a)
+{
+	finish_deletions(a);
 	for (unsigned int g = 0; g < a->conf->n_groups; g++) {
 		if (a->stores[g] != NULL)
 			tell_orphans(a, g);

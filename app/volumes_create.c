@@ -170,6 +170,8 @@ wanted(struct appliance *a, const struct ctl_request *r, struct conf_volume *v, 
 			"group \"%s\" is a plain one, in which a new volume would begin with whatever bytes lie "
 			"there: name it in the configuration file and restart the appliance",
 			group);
+	if (a->stores[g - a->conf->groups] == NULL)
+		return ctl_refuse(answer, -ENOKEY, "%s", a->seals_why[g - a->conf->groups]);
 	if (ctl_number(r, "size", &size, answer) < 0 || size < 4096 || size > 1ULL << 50)
 		return ctl_refuse(answer, -EINVAL, "a size is 4KiB or more, such as 10GiB");
 	if (like != NULL) {
@@ -261,16 +263,6 @@ make(struct appliance *a, struct conf_volume *v, json_t *answer)
 	return 0;
 }
 
-static bool
-is_taken(const struct conf_subsystem *s, uint64_t nsid)
-{
-	for (unsigned int i = 0; i < s->n_namespaces; i++) {
-		if (s->namespaces[i].nsid == nsid)
-			return true;
-	}
-	return false;
-}
-
 int
 volumes_create(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
@@ -288,7 +280,7 @@ volumes_create(struct appliance *a, const struct ctl_request *r, json_t *answer)
 			return -ENOENT;
 		if (ctl_value(r, "nsid") != NULL && ctl_number(r, "nsid", &nsid, answer) < 0)
 			return -EINVAL;
-		if (is_taken(s, nsid))
+		if (change_nsid_taken(s, nsid))
 			return ctl_refuse(answer, -EEXIST, "namespace %" PRIu64 " of it is taken", nsid);
 	}
 	ret = wanted(a, r, &v, answer);

@@ -67,6 +67,16 @@ load_kek(struct gcm *g, const struct conf_values *conf, char *err, size_t errlen
 			    : crypto_key_keyring(&g->kek, ring, KEYRING_KEY_BYTES, err, errlen);
 }
 
+int
+gcm_key_check(const struct conf_values *conf, char *err, size_t errlen)
+{
+	struct gcm g = {.kek = NULL};
+	int ret = load_kek(&g, conf, err, errlen);
+
+	crypto_secret_free(g.kek);
+	return ret;
+}
+
 static int
 seal_create(struct strake_stage *st, const struct conf_values *conf, char *err, size_t errlen)
 {

@@ -14,6 +14,16 @@
 
 #include "store_job.h"
 #include "strake_volume.h"
+#include "volume.h"
+
+/* Main's. */
+static bool (*offline)(unsigned int n, struct volume_offline *out);
+
+void
+volume_offline_ask(bool (*nth)(unsigned int n, struct volume_offline *out))
+{
+	offline = nth;
+}
 
 /* What a store keeps for itself is in its own figures. */
 static bool
@@ -25,6 +35,7 @@ is_shown(const struct strake_volume *v)
 static int
 list_on_main(const char *params, struct rte_tel_data *d)
 {
+	struct volume_offline off;
 	unsigned int first, count, i = 0;
 
 	if (strake_tel_page(params, &first, &count) < 0)
@@ -36,6 +47,10 @@ list_on_main(const char *params, struct rte_tel_data *d)
 		if (i >= first && i - first < count)
 			rte_tel_data_add_array_string(d, v->name);
 		i++;
+	}
+	for (unsigned int n = 0; offline != NULL && offline(n, &off); n++, i++) {
+		if (i >= first && i - first < count)
+			rte_tel_data_add_array_string(d, off.name);
 	}
 	return 0;
 }
@@ -82,6 +97,26 @@ add_store(struct rte_tel_data *d, const struct lvol *lv)
 }
 
 static int
+info_offline(const char *name, struct rte_tel_data *d)
+{
+	char text[RTE_TEL_MAX_STRING_LEN];
+	struct volume_offline off = {.name = NULL};
+
+	for (unsigned int n = 0; off.name == NULL || strcmp(off.name, name) != 0; n++) {
+		if (offline == NULL || !offline(n, &off))
+			return -ENOENT;
+	}
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "name", off.name);
+	snprintf(text, sizeof(text), "offline: %s", off.word);
+	rte_tel_data_add_dict_string(d, "state", text);
+	snprintf(text, sizeof(text), "%s", off.why);
+	rte_tel_data_add_dict_string(d, "why", text);
+	rte_tel_data_add_dict_u64(d, "bytes", off.bytes);
+	return 0;
+}
+
+static int
 info_on_main(const char *params, struct rte_tel_data *d)
 {
 	const struct strake_volume *v = strake_volume_find(params);
@@ -89,12 +124,13 @@ info_on_main(const char *params, struct rte_tel_data *d)
 	char uuid[33];
 
 	if (v == NULL)
-		return -ENOENT;
+		return info_offline(params, d);
 	for (unsigned int i = 0; i < sizeof(v->uuid); i++)
 		snprintf(uuid + 2 * i, 3, "%02x", v->uuid[i]);
 	sum_stats(v, &sum);
 	rte_tel_data_start_dict(d);
 	rte_tel_data_add_dict_string(d, "name", v->name);
+	rte_tel_data_add_dict_string(d, "state", "online");
 	rte_tel_data_add_dict_string(d, "uuid", uuid);
 	rte_tel_data_add_dict_u64(d, "bytes", strake_volume_bytes(v));
 	rte_tel_data_add_dict_u64(d, "block_bytes", 1ULL << v->lba_shift);

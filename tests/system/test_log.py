@@ -380,17 +380,47 @@ def case_a_log_volume_grows_and_shrinks(b):
     a.stop()
 
 
-def case_another_key_is_refused(b):
-    a = prepared(b, conf(b)).start()
+def volumes(a):
+    return {v["name"]: v["state"] for v in a.ctl("volume", "list")}
+
+
+def case_another_key_leaves_the_volumes_offline_that_it_seals(b):
+    plain = "  - {name: v1, group: g0, size: 64MiB, stages: [dedup: {domain: other}, compress]}"
+    a = prepared(b, conf(b, size="64MiB", volume="64MiB", more=plain)).start()
     c = b.client()
-    c.run("verify", "--length", "4M", "--seed", "1")
+    for ns in ("1", "2"):
+        c.run("verify", "--ns", ns, "--length", "8M", "--seed", ns)
     a.stop()
     b.write("v.key", os.urandom(32), 0o600)
-    status, said = a.fails()
-    check(status == 3 and "strake.yaml:" in said and "key" in said, said)
-    b.write("v.key", KEY, 0o600)
     a.start()
-    c.run("verify", "--length", "4M", "--seed", "1", "--read-only")
+    said = [line for line in a.log().splitlines() if "offline" in line]
+    check(len(said) == 1 and all(w in said[0] for w in ("strake.yaml:", f"{b.folder}/v.key", "not the key", "key load g0", "v0")), said)
+    check(" serves 1 volumes" in a.log() and volumes(a) == {"v0": "offline: wrong key", "v1": "online"}, f"{volumes(a)}")
+    check("v.key" in a.ctl("volume", "show", "v0")["why"], "why")
+    check([n["nsid"] for n in json.loads(c.run("identify", "--json").stdout)["namespaces"]] == [2], "what hosts see")
+    # The other goes on, and collection moves what it cannot open.
+    for seed in range(100):
+        c.run("verify", "--ns", "2", "--offset", "16M", "--length", "32M", "--seed", str(seed))
+        if a.ctl("store", "show", "g0")["collected"] > 8:
+            break
+    check(a.ctl("store", "show", "g0")["collected"] > 8, "nothing was collected")
+    for words in (("key", "load", "g0"), ("key", "rotate", "g0"), ("key", "erase", "v0"), ("volume", "delete", "v0"),
+                  ("volume", "resize", "v0", "128MiB"), ("namespace", "remove", NQN, "v0")):
+        r = subprocess.run([STRAKECTL, *words, "--yes", "--name", b.name, "--control", f"{b.folder}/ctl.sock"],
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False)
+        check(r.returncode == 1 and b"v.key" in r.stdout, f"{words}: {r.stdout.decode()}")
+    made = a.ctl("volume", "create", "v2", "--group", "g0", "--size", "64MiB", "--stages", "none", "--subsystem", NQN)
+    check(made["nsid"] == 3, f"the number of a namespace that is not seen was given away: {made}")
+    b.write("v.key", KEY, 0o600)
+    check(a.ctl("key", "load", "g0")["volumes"] == ["v0"], "what is back")
+    for _ in range(2):
+        check(set(volumes(a).values()) == {"online"}, f"{volumes(a)}")
+        for ns in ("1", "2"):
+            c.run("verify", "--ns", ns, "--length", "8M", "--seed", ns, "--read-only")
+        c.run("verify", "--offset", "16M", "--length", "8M", "--seed", "3")
+        a.stop()
+        b.fsck()
+        a.start()
     a.stop()
 
 
@@ -414,14 +444,48 @@ def case_the_key_lies_in_the_kernels_keyring(b):
     def beyond():
         return [d[1 << 20:] for d in drives(b)]
     before = beyond()
-    for name, key in (("strake-test", os.urandom(32)), ("another", KEY), ("strake-test", b"short")):
+    for name, key, why in (("strake-test", os.urandom(32), "wrong key"), ("another", KEY, "no key"),
+                           ("strake-test", b"short", "no key")):
         keyring(name, key)
-        status, said = a.fails()
-        check(status == 3 and "strake.yaml:" in said and "key" in said, said)
+        a.start()
+        check("strake.yaml:" in a.log() and volumes(a) == {"v0": f"offline: {why}"}, a.log())
+        a.stop()
         check(before == beyond(), "something was written")
     keyring("strake-test", KEY)
     a.start()
     c.run("verify", "--length", "4M", "--seed", "1", "--read-only")
+    a.stop()
+
+
+def case_a_missing_or_open_key_file_is_put_right_while_others_are_served(b):
+    text = conf(b).replace("  - {name: g0,", "  - {name: g1, raid: 0, drives: [m0]}\n  - {name: g0,").replace(
+        "groups:", "  - {name: m0, kind: mem, size: 64MiB}\ngroups:").replace(
+        "subsystems:", "  - {name: v1, group: g1, size: 16MiB}\nsubsystems:").replace(
+        "[{volume: v0}]", "[{volume: v0}, {volume: v1}]")
+    a = prepared(b, text).start()
+    c = b.client()
+    c.run("verify", "--length", "4M", "--seed", "1")
+    a.stop()
+    os.unlink(os.path.join(b.folder, "v.key"))
+    before = [d[1 << 20:] for d in drives(b)]
+    a.start()
+    check(volumes(a) == {"v1": "online", "v0": "offline: no key"}, f"{volumes(a)}")
+    c.run("verify", "--ns", "2", "--length", "4M", "--seed", "2")
+    b.write("v.key", KEY, 0o644)
+    for words in (("key", "load", "g0"), ("volume", "create", "v2", "--group", "g0", "--size", "64MiB")):
+        r = subprocess.run([STRAKECTL, *words, "--name", b.name, "--control", f"{b.folder}/ctl.sock"],
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False)
+        check(r.returncode == 1 and b"v.key" in r.stdout, f"{words}: {r.stdout.decode()}")
+    check(before == [d[1 << 20:] for d in drives(b)], "something was written")
+    b.write("v.key", KEY, 0o600)
+    check(a.ctl("key", "load", "g0")["volumes"] == ["v0"], "what is back")
+    c.run("verify", "--length", "4M", "--seed", "1", "--read-only")
+    c.run("verify", "--offset", "8M", "--length", "4M", "--seed", "3")
+    a.ctl("group", "scrub", "g0")
+    a.stop()
+    b.fsck()
+    a.start()
+    c.run("verify", "--offset", "8M", "--length", "4M", "--seed", "3", "--read-only")
     a.stop()
 
 
@@ -452,6 +516,7 @@ def case_what_does_not_fit_together_is_refused_with_its_line(b):
     refused(b, conf(b, stages="[crypto: {key_file: x.key}]"), "crypto", "plain groups")
     refused(b, conf(b, more=v1.format("[dedup: {domain: b}, compress, seal: {key_file: x.key}]")), "key_file", "v0")
     refused(b, conf(b, more=v1.format("[dedup, compress]")), "shares domain", "seal")
+    refused(b, conf(b, stages="[seal]"), "either key_file or keyring")
     status, said = b.appliance(conf(b, stages=f"[{SEAL}, compress]")).fails()
     check(status == 3 and "must come after" in said, said)
 

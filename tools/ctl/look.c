@@ -97,7 +97,8 @@ static const struct {
 	const char *kind, *cols[12];
 } few[] = {
 	{"volume",
-	 {"name", "bytes", "read_ops", "write_ops", "read_bytes", "write_bytes", "read_errors", "write_errors"}},
+	 {"name", "state", "bytes", "read_ops", "write_ops", "read_bytes", "write_bytes", "read_errors",
+	  "write_errors"}},
 	{"drive",
 	 {"name", "kind", "bytes", "failed", "read_ops", "write_ops", "read_errors", "write_errors", "inflight"}},
 	{"connection",

@@ -44,8 +44,9 @@ cmd_store(void *values, int argc, char **argv)
 static int
 cmd_key(void *values, int argc, char **argv)
 {
-	static const char *const words[] = {"rotate", "erase"};
-	int what = cli_choose("key command", argv[0], words, 2);
+	enum { ROTATE, LOAD, ERASE, WORDS };
+	static const char *const words[] = {"rotate", "load", "erase"};
+	int what = cli_choose("key command", argv[0], words, WORDS);
 	char line[512];
 
 	(void)argc;
@@ -53,8 +54,8 @@ cmd_key(void *values, int argc, char **argv)
 		return -what;
 	if (!change_word(argv[1]))
 		return cli_fail(CLI_USAGE, "no spaces or '=' in a name");
-	snprintf(line, sizeof(line), "key %s %s=%s", words[what], what == 0 ? "name" : "volume", argv[1]);
-	if (what == 0)
+	snprintf(line, sizeof(line), "key %s %s=%s", words[what], what == ERASE ? "volume" : "name", argv[1]);
+	if (what != ERASE)
 		return change(values, line);
 	return change_sure(values, line,
 			   "all that volume %s holds, and every volume that shares its key, can never be read again, "
@@ -283,7 +284,10 @@ static const struct cli_cmd cmds[] = {
 	 "groups of drives and how they are; read a log group against its parity, or stop that; rebuild no faster; "
 	 "make a spare a member more",
 	 group_opts, 0, 3, cmd_group},
-	{"key", "rotate GROUP | erase VOLUME", "new keys for what is written from now on; destroy the keys of a volume",
+	{"key", "rotate|load GROUP | erase VOLUME",
+	 "new keys for what is written from now on; look for the key of a group's offline volumes again; destroy the "
+	 "keys "
+	 "of a volume",
 	 none, 2, 2, cmd_key},
 	{"store", "[list | show NAME]", "stores of log groups: where their space went", none, 0, 2, cmd_store},
 	{"connection", "[list | show ID]", "connections of hosts", none, 0, 2, cmd_connection},

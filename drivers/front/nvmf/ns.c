@@ -351,11 +351,11 @@ nvmf_ns_find(const char *nqn, const struct strake_volume *vol)
 }
 
 uint32_t
-nvmf_ns_free(const char *nqn)
+nvmf_ns_free(const char *nqn, uint32_t from)
 {
 	const struct nvmf_subsystem *sub = nvmf_subsystem_find(nqn);
 
-	for (uint32_t nsid = 1; sub != NULL && nsid <= NVMF_NS_MAX; nsid++)
+	for (uint32_t nsid = from; sub != NULL && nsid <= NVMF_NS_MAX; nsid++)
 		if (nvmf_ns_of(sub->ns, nsid) == NULL && (sub->leaving[(nsid - 1) / 64] & 1ull << (nsid - 1) % 64) == 0)
 			return nsid;
 	return 0;

@@ -133,8 +133,6 @@ check_ns(const struct conf_subsystem *conf, char *err, size_t errlen)
 
 		if (cn->nsid == 0 || cn->nsid > NVMF_NS_MAX)
 			what = "the id is 0 or too large";
-		else if (strake_volume_find(cn->volume->name) == NULL)
-			what = "its volume does not exist";
 		for (unsigned int j = 0; j < i && what == NULL; j++)
 			if (conf->namespaces[j].nsid == cn->nsid)
 				what = "the id is used twice";

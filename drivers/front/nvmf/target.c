@@ -56,10 +56,13 @@ tables_up(const struct conf *conf, char *err, size_t errlen)
 	for (unsigned int i = 0; i < conf->n_subsystems; i++) {
 		const struct conf_subsystem *cs = &conf->subsystems[i];
 
-		for (unsigned int k = 0; k < cs->n_namespaces; k++)
-			routes[n++] = (struct strake_route){STRAKE_HOST_ANY, nvmf_subsystem_find(cs->nqn)->id,
-							    cs->namespaces[k].nsid,
-							    strake_volume_find(cs->namespaces[k].volume->name)};
+		for (unsigned int k = 0; k < cs->n_namespaces; k++) {
+			struct strake_volume *vol = strake_volume_find(cs->namespaces[k].volume->name);
+
+			if (vol != NULL)
+				routes[n++] = (struct strake_route){STRAKE_HOST_ANY, nvmf_subsystem_find(cs->nqn)->id,
+								    cs->namespaces[k].nsid, vol};
+		}
 	}
 	return nvmf_classes_create(&nvmf_target->classes, routes, n, err, errlen);
 }
@@ -77,7 +80,9 @@ reservations_up(const struct conf *conf, char *err, size_t errlen)
 		const struct conf_subsystem *cs = &conf->subsystems[i];
 
 		for (unsigned int k = 0; k < cs->n_namespaces; k++) {
-			ret = nvmf_resv_open(strake_volume_find(cs->namespaces[k].volume->name)->uuid, err, errlen);
+			const struct strake_volume *vol = strake_volume_find(cs->namespaces[k].volume->name);
+
+			ret = vol != NULL ? nvmf_resv_open(vol->uuid, err, errlen) : 0;
 			if (ret < 0)
 				return ret;
 		}

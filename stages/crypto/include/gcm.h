@@ -22,6 +22,7 @@
 extern "C" {
 #endif
 
+struct conf_values;
 struct strake_stage;
 
 /** Where the table of wrapped keys lies: note 1 of the group's space (struct strake_space_ops), or a test's. */
@@ -36,6 +37,9 @@ struct gcm_notes {
 	uint8_t uuid[16];
 };
 
+/** Could the key-encryption key that the stage's configuration names be read now? @return 0; or -errno with one line in
+ * @p err that names where it was looked for. */
+int gcm_key_check(const struct conf_values *conf, char *err, size_t errlen);
 /** Prove the key-encryption key against the table and make the salt of this opening durable.
  * @return 0; or -errno with one line in @p err and nothing written (-EACCES: it is another key). */
 int gcm_open(struct strake_stage *st, const struct gcm_notes *notes, char *err, size_t errlen);

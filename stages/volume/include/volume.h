@@ -32,6 +32,14 @@ struct plain_conf {
 	unsigned int n_chunk_stages;
 };
 
+/** A volume that is not served. */
+struct volume_offline {
+	const char *name, *word, *why; /**< why: in a word or two, and in a line */
+	uint64_t bytes;
+};
+/** Who knows of such volumes, so that telemetry tells of them, too: @p nth says the n-th, on main. NULL: nobody. */
+void volume_offline_ask(bool (*nth)(unsigned int n, struct volume_offline *out));
+
 /** Make a plain volume with its two chains, and add it to the list of volumes. Main. */
 int plain_create(struct strake_volume **out, const struct plain_conf *conf, char *err, size_t errlen);
 /** Main, after drain. */

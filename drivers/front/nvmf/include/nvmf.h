@@ -132,7 +132,8 @@ struct nvmf_qpair {
 /* --- target, on main ------------------------------------------------------------------------------------------------
  */
 
-/** Make the target: subsystems, namespaces and the discovery subsystem. @p volumes finds a volume by name. */
+/** Make the target: subsystems, namespaces and the discovery subsystem. A namespace whose volume is not there is not
+ * attached; nvmf_ns_add() it when it is. */
 int nvmf_create(const struct conf *conf, char *err, size_t errlen);
 void nvmf_destroy(void);
 /** On each data lcore, before traffic. */
@@ -158,9 +159,9 @@ int nvmf_ns_add(const char *nqn, uint32_t nsid, struct strake_volume *vol);
 int nvmf_ns_remove(const char *nqn, uint32_t nsid, void (*done)(void *arg), void *arg);
 /** The volume's nlb is another now; -ENOENT: it is nobody's namespace. */
 int nvmf_ns_resized(struct strake_volume *vol, void (*done)(void *arg), void *arg);
-/** Namespace id of a volume in a subsystem, the lowest free one, or 0. */
+/** Namespace id of a volume in a subsystem, the lowest free one that is not less than @p from (1 or more), or 0. */
 uint32_t nvmf_ns_find(const char *nqn, const struct strake_volume *vol);
-uint32_t nvmf_ns_free(const char *nqn);
+uint32_t nvmf_ns_free(const char *nqn, uint32_t from);
 /** Whether a host has reserved the volume. */
 bool nvmf_volume_reserved(const struct strake_volume *vol);
 /** Shutdown: refuse new controllers, tell hosts, kill the queue pairs. True when all are gone, and changes of

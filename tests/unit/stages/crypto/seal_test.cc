@@ -412,6 +412,30 @@ TEST_P(SealOnce, IsNotMadeFromBadConfiguration)
 	EXPECT_STREQ("cipher device \"crypto_snow3g\" knows no AES-256-GCM", error);
 }
 
+/* Looking for the key is no opening: nothing is made, nothing kept. */
+TEST_P(SealOnce, AKeyIsLookedForBeforeTheStageIsMade)
+{
+	TempFile open(std::string(32, '\1'), 0644), half(std::string(32, 'a'));
+	const auto look = [this](std::vector<const char *> pairs) {
+		pairs.push_back(nullptr);
+		conf_values *v = conf_values_make(strake_stage_find("seal")->keys, pairs.data(), error, sizeof(error));
+		int ret = gcm_key_check(v, error, sizeof(error));
+
+		conf_values_free(v);
+		return ret;
+	};
+
+	strake_lcore_enter(0);
+	EXPECT_EQ(0, look({"key_file", file->path.c_str()}));
+	EXPECT_EQ(-EACCES, look({"key_file", open.path.c_str()}));
+	EXPECT_NE(nullptr, strstr(error, open.path.c_str())) << error;
+	EXPECT_EQ(-EINVAL, look({"key_file", half.path.c_str()}));
+	EXPECT_EQ(-ENOENT, look({"key_file", "/nowhere/v.key"}));
+	EXPECT_STREQ("key file /nowhere/v.key: No such file or directory", error);
+	EXPECT_EQ(-EINVAL, look({}));
+	EXPECT_EQ(nullptr, strake_stage_instance(0));
+}
+
 TEST_P(SealOnce, BeforeItsKeysAreOpenNothingPasses)
 {
 	strake_lcore_enter(0);

@@ -227,7 +227,7 @@ TEST_F(Change, ARemovalWaitsForWhatIsUnderWay)
 	ASSERT_EQ(0, nvmf_ns_remove(SUB_OPEN, 1, count, &done));
 	EXPECT_EQ(-ENOENT, nvmf_ns_remove(SUB_OPEN, 1, count, &done));
 	EXPECT_EQ(-EBUSY, nvmf_ns_add(SUB_OPEN, 1, &disk->vol)) << "not before it has gone";
-	EXPECT_EQ(2u, nvmf_ns_free(SUB_OPEN));
+	EXPECT_EQ(2u, nvmf_ns_free(SUB_OPEN, 1));
 	turn(50);
 	EXPECT_EQ(0, done);
 	EXPECT_EQ(NVME_SC_INVALID_NS, read_one(a)) << "but nothing new is begun";
@@ -242,6 +242,27 @@ TEST_F(Change, ARemovalWaitsForWhatIsUnderWay)
 	EXPECT_EQ(1u, nvmf_ns_find(SUB_OPEN, &disk->vol));
 	turn(2);
 	EXPECT_EQ(0, read_one(a));
+}
+
+/* A volume that cannot be served yet: hosts see the others, and hear of it when it is there. */
+TEST_F(Change, ANamespaceWithoutItsVolumeIsAttachedWhenThatIsThere)
+{
+	vols[0].name = "later";
+	restart();
+	Peer a = peer(1);
+	EXPECT_EQ(NVME_SC_INVALID_NS, read_one(a));
+	strake_lcore_enter(0);
+	EXPECT_EQ(1u, nvmf_ns_free(SUB_OPEN, 1));
+	EXPECT_EQ(2u, nvmf_ns_free(SUB_OPEN, 2));
+	EXPECT_EQ(4u, nvmf_ns_free(SUB_OPEN, 3)) << "its neighbour is there";
+	enable(*a.admin, NVME_AEN_NS_ATTR);
+	Cmd &e = submit(*a.admin, admin_sqe(NVME_ADMIN_ASYNC_EVENT));
+	strake_lcore_enter(0);
+	ASSERT_EQ(0, nvmf_ns_add(SUB_OPEN, 1, &disk->vol));
+	turn(4);
+	EXPECT_TRUE(e.done) << "no event";
+	EXPECT_EQ(0, read_one(a));
+	vols[0].name = "disk";
 }
 
 /* A message that came to an lcore after the target had left it was read with what was not there any more. */

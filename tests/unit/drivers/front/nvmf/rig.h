@@ -470,7 +470,7 @@ class Rig : public World
 	conf_subsystem subs[2] = {};
 	conf conf_ = {};
 
-      private:
+      protected:
 	const char *hosts[1] = {HOST_A};
 	conf_volume vols[2] = {};
 	conf_namespace spaces[2] = {};
