@@ -22,6 +22,7 @@ for word in $(cat /proc/cmdline); do
 done
 ip link set eth0 up
 . /lib.sh
+say up
 . /job
 say "job ended $failed"
 poweroff -f
