@@ -53,4 +53,7 @@ void known_join(struct appliance *a, const struct conf_volume *v);
  * turns. @return 0; -EAGAIN: it is being loaded or saved just now. */
 int known_leave(struct appliance *a, const struct conf_volume *v);
 
+/** Of a domain without volumes: what was kept of it goes. Main; runs turns. */
+void known_forget(struct appliance *a, unsigned int g, uint32_t domain);
+
 #endif /* KNOWN_H */

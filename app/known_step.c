@@ -101,6 +101,12 @@ volume_fini(void *arg)
 	return 0;
 }
 
+static void
+name_of(char name[STRAKE_NAME_MAX], const struct conf_group *g, uint32_t domain)
+{
+	snprintf(name, STRAKE_NAME_MAX, ".%.40s.known.%08" PRIx32, g->name, domain);
+}
+
 static int
 keep(struct appliance *a, const struct conf_volume *v, struct strake_stage *dedup)
 {
@@ -118,7 +124,7 @@ keep(struct appliance *a, const struct conf_volume *v, struct strake_stage *dedu
 	};
 	int ret = k != NULL ? 0 : -ENOMEM;
 
-	snprintf(name, sizeof(name), ".%.40s.known.%08" PRIx32, v->group->name, domain);
+	name_of(name, v->group, domain);
 	/* Another volume of the domain has brought it. */
 	if (ret == 0 && strake_volume_find(name) != NULL) {
 		free(k);
@@ -214,6 +220,18 @@ known_leave(struct appliance *a, const struct conf_volume *v)
 	if (status < 0)
 		rte_log(RTE_LOG_WARNING, known_log, "%s: stays, though nobody needs it: %s\n", name, strerror(-status));
 	return 0;
+}
+
+void
+known_forget(struct appliance *a, unsigned int g, uint32_t domain)
+{
+	char name[STRAKE_NAME_MAX];
+	int ret;
+
+	name_of(name, &a->conf->groups[g], domain);
+	ret = store_volume_delete(a->stores[g], name);
+	if (ret < 0 && ret != -ENOENT)
+		rte_log(RTE_LOG_WARNING, known_log, "%s: stays, though nobody needs it: %s\n", name, strerror(-ret));
 }
 
 /* @return false: it did not end in time. */

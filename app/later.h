@@ -22,6 +22,7 @@ struct later {
 	unsigned int waits;	      /**< what has to be ready first */
 	char volume[STRAKE_NAME_MAX]; /**< which nobody else may change meanwhile; "": none */
 	uint64_t bytes;
+	bool keys;	/**< of its domain are to be destroyed, too */
 	int status;	/**< what went wrong already */
 	uint64_t until; /**< ns: finish() is asked again until then while it says -EAGAIN */
 	/** What is left to do then: outside of messages, so it may run turns. NULL: nothing. @return 0; -EAGAIN; -errno

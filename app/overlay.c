@@ -21,7 +21,8 @@
 /*
  * {"version": 1,
  *  "volumes":    {NAME: {"group", "size", "lba", "read_only", "uuid", "stages": [{"name", "lcore", "keys": {}}]}},
- *  "deleted":    {NAME: {"group", "uuid", "named": whether the file had it when it was last read}},
+ *  "deleted":    {NAME: {"group", "uuid", "keys": number of the domain whose keys go too, or absent,
+ *                        "named": whether the file had it when it was last read}},
  *  "sizes":      {NAME: {"size", "file": what the file said then}},
  *  "namespaces": [{"subsystem", "nsid", "volume", "added": true or false}]}
  */
@@ -112,9 +113,9 @@ namespaces_forget(const char *volume)
 }
 
 int
-overlay_volume_deleted(const struct conf_volume *v, const uint8_t *uuid)
+overlay_volume_deleted(const struct conf_volume *v, const uint8_t *uuid, const uint32_t *domain)
 {
-	json_t *before = begin();
+	json_t *before = begin(), *gone;
 	char text[37];
 
 	if (before == NULL)
@@ -123,7 +124,10 @@ overlay_volume_deleted(const struct conf_volume *v, const uint8_t *uuid)
 	json_object_del(part("volumes"), v->name);
 	json_object_del(part("sizes"), v->name);
 	namespaces_forget(v->name);
-	json_object_set_new(part("deleted"), v->name, json_pack("{ss ss}", "group", v->group->name, "uuid", text));
+	gone = json_pack("{ss ss}", "group", v->group->name, "uuid", text);
+	if (domain != NULL)
+		json_object_set_new(gone, "keys", json_integer(*domain));
+	json_object_set_new(part("deleted"), v->name, gone);
 	return commit(before);
 }
 
@@ -192,6 +196,8 @@ overlay_gone(unsigned int i, struct overlay_gone *out)
 			continue;
 		out->name = name;
 		out->group = text_of(gone, "group");
+		out->keys = json_is_integer(json_object_get(gone, "keys"));
+		out->domain = (uint32_t)json_integer_value(json_object_get(gone, "keys"));
 		return volume_uuid_parse(text_of(gone, "uuid"), out->uuid) < 0 ? -ENOENT : 0;
 	}
 	return -ENOENT;

@@ -34,8 +34,9 @@ void overlay_free(void);
 int overlay_volume_made(const struct conf_volume *v);
 /** It could not be. */
 void overlay_volume_unmade(const char *name);
-/** A volume, of this group and identity, is about to be deleted; what it is called is not served from a file again. */
-int overlay_volume_deleted(const struct conf_volume *v, const uint8_t *uuid);
+/** A volume, of this group and identity, is about to be deleted; what it is called is not served from a file again.
+ * @p domain: the keys of that domain are about to be destroyed first; NULL: they stay. */
+int overlay_volume_deleted(const struct conf_volume *v, const uint8_t *uuid, const uint32_t *domain);
 /** It is @p bytes long from now on; v->size is still what it was. */
 int overlay_volume_resized(const struct conf_volume *v, uint64_t bytes);
 /** Is its size from here? What the group has of it may be as long as before, if power went meanwhile. */
@@ -46,6 +47,8 @@ int overlay_namespace(const char *nqn, unsigned int nsid, const char *volume, bo
 struct overlay_gone {
 	const char *name, *group;
 	uint8_t uuid[16];
+	bool keys; /**< those of domain were to be destroyed first */
+	uint32_t domain;
 };
 /** The i-th deleted volume that is remembered: what its group still holds of it is to be deleted, too.
  * @return 0, -ENOENT. */

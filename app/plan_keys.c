@@ -20,6 +20,7 @@
 #include "keys.h"
 #include "log_group.h"
 #include "plan.h"
+#include "store_log.h"
 
 RTE_LOG_REGISTER(plan_keys_log, strake.keys, INFO)
 
@@ -39,6 +40,16 @@ keys_write(void *arg, const void *data, uint32_t len)
 	struct strake_space *sp = arg;
 
 	return sp->ops->note_write(sp, KEYS_NOTE, data, len);
+}
+
+static struct gcm_notes
+notes_of(const struct appliance *a, size_t g)
+{
+	struct strake_space *sp = log_group_space(a->log_groups[g]);
+	struct gcm_notes notes = {.read = keys_read, .write = keys_write, .arg = sp, .room = sp->note_bytes};
+
+	memcpy(notes.uuid, sp->uuid, sizeof(notes.uuid));
+	return notes;
 }
 
 /* --- one group -----------------------------------------------------------------------------------------------------
@@ -78,8 +89,7 @@ seal_open(struct appliance *a, const struct conf_volume *v, const char **off)
 {
 	const struct conf_stage *s = conf_volume_stage(v, "seal");
 	size_t g = (size_t)(v->group - a->conf->groups);
-	struct strake_space *sp = log_group_space(a->log_groups[g]);
-	struct gcm_notes notes = {.read = keys_read, .write = keys_write, .arg = sp, .room = sp->note_bytes};
+	struct gcm_notes notes = notes_of(a, g);
 	struct strake_stage *st;
 	char name[128], from[BOOT_ERR_MAX / 4] = "", why[BOOT_ERR_MAX / 2];
 	int ret = gcm_key_check(s->values, why, sizeof(why));
@@ -89,7 +99,6 @@ seal_open(struct appliance *a, const struct conf_volume *v, const char **off)
 	if (ret == 0)
 		ret = strake_stage_create(&st, strake_stage_find("seal"), name, s->values, s->cpu, why, sizeof(why));
 	if (ret == 0) {
-		memcpy(notes.uuid, sp->uuid, sizeof(notes.uuid));
 		ret = gcm_open(st, &notes, why, sizeof(why));
 		if (ret < 0) {
 			strake_stage_destroy(st);
@@ -154,6 +163,52 @@ plan_keys_missed(const struct appliance *a, unsigned int g)
 			return false;
 	}
 	return a->seals_off[g] != NULL;
+}
+
+static bool
+has_key(const struct conf_volume *u, const struct conf_group *g, uint32_t domain)
+{
+	return u->group == g && plan_volume_is_log(u) && conf_volume_stage(u, "seal") != NULL &&
+	       plan_domain_number(u) == domain;
+}
+
+bool
+plan_keys_shared(const struct appliance *a, unsigned int g, uint32_t domain, const char *but, char *name)
+{
+	const struct conf *conf = a->conf;
+	struct store_volume d;
+
+	for (unsigned int i = 0; i < conf->n_volumes; i++) {
+		const struct conf_volume *u = &conf->volumes[i];
+
+		if (!has_key(u, &conf->groups[g], domain) || strcmp(u->name, but) == 0)
+			continue;
+		snprintf(name, STRAKE_NAME_MAX, "%s", u->name);
+		return true;
+	}
+	/* Those that only the store knows may have it. */
+	for (unsigned int i = 0; a->stores[g] != NULL && store_volume_nth(a->stores[g], i, &d) == 0; i++) {
+		const struct conf_volume *u = conf_volume_find(conf, d.name);
+
+		if (d.name[0] == '.' || d.domain != domain || strcmp(d.name, but) == 0 ||
+		    (u != NULL && u->group == &conf->groups[g]))
+			continue;
+		snprintf(name, STRAKE_NAME_MAX, "%s", d.name);
+		return true;
+	}
+	return false;
+}
+
+int
+plan_keys_erase(struct appliance *a, unsigned int g, uint32_t domain)
+{
+	struct gcm_notes notes = notes_of(a, g);
+	int ret;
+
+	if (a->seals[g] == NULL)
+		return gcm_notes_erase(&notes, domain);
+	ret = gcm_domain_erase(a->seals[g], domain);
+	return ret == -ENOKEY ? 0 : ret;
 }
 
 /* --- all -----------------------------------------------------------------------------------------------------------

@@ -173,17 +173,48 @@ volumes_resize(struct appliance *a, const struct ctl_request *r, json_t *answer)
 /* --- deleting ------------------------------------------------------------------------------------------------------
  */
 
+/* First the keys, then the volume: while that is there, the next start knows what is left to do. What came to share
+ * them since the command was given keeps them. */
+static int
+forget(struct appliance *a, const struct overlay_gone *gone, char *err, size_t errlen)
+{
+	unsigned int g = (unsigned int)(conf_group_find(a->conf, gone->group) - a->conf->groups);
+	char other[STRAKE_NAME_MAX];
+	bool shared = gone->keys && plan_keys_shared(a, g, gone->domain, gone->name, other);
+	int ret = gone->keys && !shared ? plan_keys_erase(a, g, gone->domain) : 0;
+
+	if (ret < 0) {
+		snprintf(err, errlen, "its keys cannot be destroyed: %s", strerror(-ret));
+		return ret;
+	}
+	if (gone->keys && !shared)
+		known_forget(a, g, gone->domain);
+	ret = store_volume_delete(a->stores[g], gone->name);
+	if (ret < 0) {
+		snprintf(err, errlen, "%s", strerror(-ret));
+		return ret;
+	}
+	if (shared)
+		snprintf(err, errlen, "it is deleted, but its keys stay: by now volume \"%s\" has them", other);
+	return shared ? -EBUSY : 0;
+}
+
 /* No host has it any more, and what they had under way has ended. */
 static int
 delete_end(struct later *l, char *err, size_t errlen)
 {
 	struct conf_volume *v = conf_volume_find(l->a->conf, l->volume);
 	struct store *st = v != NULL ? store_of(l->a, v->group) : NULL;
+	struct overlay_gone gone = {.name = l->volume, .keys = l->keys};
+	struct store_volume d;
+	char why[BOOT_ERR_MAX / 2];
 	unsigned int i;
 	int ret;
 
 	if (st == NULL)
 		return -ENOENT;
+	gone.group = v->group->name;
+	gone.domain = plan_domain_number(v);
 	i = (unsigned int)(v - l->a->conf->volumes);
 	ret = l->status;
 	if (ret == 0)
@@ -192,13 +223,17 @@ delete_end(struct later *l, char *err, size_t errlen)
 		ret = plan_volume_drain(l->a, i);
 	if (ret == 0) {
 		plan_volume_end(l->a, i);
-		ret = store_volume_delete(st, l->volume);
+		ret = forget(l->a, &gone, why, sizeof(why));
+	} else {
+		snprintf(why, sizeof(why), "%s", ret == -EAGAIN ? "it is in use" : strerror(-ret));
 	}
-	if (ret < 0)
+	if (ret < 0 && store_volume_get(st, l->volume, &d) < 0)
+		snprintf(err, errlen, "volume \"%s\": %s", l->volume, why);
+	else if (ret < 0)
 		snprintf(err, errlen,
 			 "volume \"%s\" is offered no longer, but could not be taken away yet (%s): that is done when "
 			 "the appliance is started next",
-			 l->volume, ret == -EAGAIN ? "it is in use" : strerror(-ret));
+			 l->volume, why);
 	return ret;
 }
 
@@ -248,6 +283,23 @@ delete_orphan(struct appliance *a, const char *name, const char *sure, json_t *a
 }
 
 static int
+may_erase(const struct appliance *a, const struct conf_volume *v, json_t *answer)
+{
+	unsigned int g = (unsigned int)(v->group - a->conf->groups);
+	char other[STRAKE_NAME_MAX];
+
+	if (conf_volume_stage(v, "seal") == NULL)
+		return ctl_refuse(answer, -EINVAL, "volume \"%s\" has no stage seal, so there are no keys to destroy",
+				  v->name);
+	if (plan_keys_shared(a, g, plan_domain_number(v), v->name, other))
+		return ctl_refuse(answer, -EBUSY,
+				  "volume \"%s\" has the same keys and could not be read any more: delete it first, or "
+				  "delete \"%s\" without its keys",
+				  other, v->name);
+	return 0;
+}
+
+static int
 may_delete(const struct conf_volume *v, const struct strake_volume *vol, const struct ctl_request *r, json_t *answer)
 {
 	const char *sure = ctl_value(r, "sure");
@@ -273,27 +325,36 @@ volumes_delete(struct appliance *a, const struct ctl_request *r, json_t *answer)
 	struct conf_volume *v;
 	struct strake_volume *vol;
 	struct later *l;
+	uint32_t domain;
+	bool keys;
 	int ret;
 
+	if (name != NULL && conf_volume_find(a->conf, name) == NULL && ctl_value(r, "keys") != NULL)
+		return ctl_refuse(answer, -EINVAL, "no volume \"%s\" is served, so its keys are not known", name);
 	if (name != NULL && conf_volume_find(a->conf, name) == NULL)
 		return delete_orphan(a, name, sure != NULL ? sure : "", answer);
 	v = volumes_find(a, name, answer);
 	vol = v != NULL ? strake_volume_find(name) : NULL;
 	if (vol == NULL)
 		return -ENOENT;
+	keys = ctl_value(r, "keys") != NULL;
+	domain = plan_domain_number(v);
 	ret = may_delete(v, vol, r, answer);
+	if (ret == 0 && keys)
+		ret = may_erase(a, v, answer);
 	if (ret < 0)
 		return ret;
 	l = later_new(a, name);
 	if (l == NULL)
 		return -ENOMEM;
 	/* From here on it is deleted: should the appliance end before the rest is done, the next start does it. */
-	ret = overlay_volume_deleted(v, vol->uuid);
+	ret = overlay_volume_deleted(v, vol->uuid, keys ? &domain : NULL);
 	if (ret < 0) {
 		later_cancel(l);
 		return not_kept(a, ret, answer);
 	}
 	l->finish = delete_end;
+	l->keys = keys;
 	l->until = strake_clock_ns() + LEAVE_TIME;
 	namespaces_remove(a, v, l);
 	return later_defer(l);
@@ -303,11 +364,12 @@ volumes_delete(struct appliance *a, const struct ctl_request *r, json_t *answer)
  */
 
 static void
-finish_deletion(const struct appliance *a, const struct overlay_gone *gone, bool *all)
+finish_deletion(struct appliance *a, const struct overlay_gone *gone, bool *all)
 {
 	const struct conf_group *g = conf_group_find(a->conf, gone->group);
 	struct store *st = g != NULL ? store_of(a, g) : NULL;
 	struct store_volume d;
+	char why[BOOT_ERR_MAX / 2];
 	int ret;
 
 	/* Its store is not open: to be done when it is. */
@@ -315,11 +377,11 @@ finish_deletion(const struct appliance *a, const struct overlay_gone *gone, bool
 		*all = false;
 	if (st == NULL || store_volume_get(st, gone->name, &d) < 0 || memcmp(d.uuid, gone->uuid, sizeof(d.uuid)) != 0)
 		return;
-	ret = store_volume_delete(st, gone->name);
-	if (ret < 0)
+	ret = forget(a, gone, why, sizeof(why));
+	if (ret < 0 && store_volume_get(st, gone->name, &d) == 0)
 		*all = false;
-	rte_log(ret < 0 ? RTE_LOG_ERR : RTE_LOG_INFO, volumes_log, "volume %s was being deleted: %s\n", gone->name,
-		ret < 0 ? strerror(-ret) : "it is now");
+	rte_log(ret < 0 ? RTE_LOG_ERR : RTE_LOG_INFO, volumes_log, "volume %s was being deleted%s: %s\n", gone->name,
+		gone->keys ? " with its keys" : "", ret < 0 ? why : "it is now");
 }
 
 static void
@@ -341,7 +403,7 @@ tell_orphans(const struct appliance *a, unsigned int g)
 }
 
 static void
-finish_deletions(const struct appliance *a)
+finish_deletions(struct appliance *a)
 {
 	struct overlay_gone gone;
 	bool all = true;

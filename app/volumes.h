@@ -14,7 +14,8 @@
  * [read_only=true] [uuid=UUID] [subsystem=NQN [nsid=N]]
  */
 int volumes_create(struct appliance *a, const struct ctl_request *r, json_t *answer);
-/** volume delete name=NAME sure=NAME [reserved=true]; answered when no host has it any more and it cannot come back. */
+/** volume delete name=NAME sure=NAME [reserved=true] [keys=true]; answered when no host has it any more and it cannot
+ * come back. With keys those of its domain are destroyed first, which nobody else may have. */
 int volumes_delete(struct appliance *a, const struct ctl_request *r, json_t *answer);
 /** volume resize name=NAME size=BYTES [shrink=NAME] */
 int volumes_resize(struct appliance *a, const struct ctl_request *r, json_t *answer);

@@ -156,6 +156,12 @@ gcm_domain_erase(struct strake_stage *st, uint32_t domain)
 }
 
 int
+gcm_notes_erase(const struct gcm_notes *notes, uint32_t domain)
+{
+	return keyring_erase_unopened(notes, domain);
+}
+
+int
 gcm_epoch_oldest_in_use(struct strake_stage *st, uint32_t domain, uint16_t epoch)
 {
 	struct gcm *g = st->priv;

@@ -199,26 +199,20 @@ not_older(const struct keytable_key *k, uint32_t domain, uint16_t epoch)
 /* --- opening -------------------------------------------------------------------------------------------------------
  */
 
+/* -ENOENT: there is none. */
 static int
-load(struct keyring *kr, char *err, size_t errlen)
+read_table(struct keyring *kr, char *err, size_t errlen)
 {
 	uint32_t len = RTE_MIN(kr->notes.room, (uint32_t)sizeof(kr->image));
-	uint8_t check[16];
 	int ret = kr->notes.read(kr->notes.arg, kr->image, &len);
 
 	if (ret < 0) {
 		snprintf(err, errlen, "the group's keys cannot be read: %s", strerror(-ret));
+		return ret == -ENOENT ? -EIO : ret;
+	}
+	ret = keytable_decode(&kr->now, kr->image, len);
+	if (ret == -ENOENT && len == 0)
 		return ret;
-	}
-	ret = kek_check(kr, check);
-	if (ret == 0)
-		ret = keytable_decode(&kr->now, kr->image, len);
-	if (ret == -ENOENT && len == 0) {
-		memset(&kr->now, 0, sizeof(kr->now));
-		memcpy(kr->now.uuid, kr->notes.uuid, sizeof(kr->now.uuid));
-		memcpy(kr->now.check, check, sizeof(check));
-		return 0;
-	}
 	if (ret < 0) {
 		snprintf(err, errlen, "the group's table of keys is %s",
 			 ret == -EPROTO ? "of a later version" : "damaged");
@@ -228,12 +222,32 @@ load(struct keyring *kr, char *err, size_t errlen)
 		snprintf(err, errlen, "the table of keys is of another group");
 		return -EXDEV;
 	}
-	if (CRYPTO_memcmp(kr->now.check, check, sizeof(check)) != 0) {
+	return 0;
+}
+
+static int
+load(struct keyring *kr, char *err, size_t errlen)
+{
+	uint8_t check[16];
+	int ret = kek_check(kr, check);
+
+	if (ret < 0) {
+		snprintf(err, errlen, "the key cannot be proven: %s", strerror(-ret));
+		return ret;
+	}
+	ret = read_table(kr, err, errlen);
+	if (ret == -ENOENT) {
+		memset(&kr->now, 0, sizeof(kr->now));
+		memcpy(kr->now.uuid, kr->notes.uuid, sizeof(kr->now.uuid));
+		memcpy(kr->now.check, check, sizeof(check));
+		return 0;
+	}
+	if (ret == 0 && CRYPTO_memcmp(kr->now.check, check, sizeof(check)) != 0) {
 		snprintf(err, errlen,
 			 "this is not the key that the group's keys are wrapped with; nothing was written");
 		return -EACCES;
 	}
-	return 0;
+	return ret;
 }
 
 static int
@@ -335,6 +349,23 @@ keyring_erase(struct keyring *kr, uint32_t domain)
 	}
 	/* A note has two copies, written in turn. */
 	return commit(kr, 2);
+}
+
+int
+keyring_erase_unopened(const struct gcm_notes *notes, uint32_t domain)
+{
+	struct keyring *kr = calloc(1, sizeof(*kr));
+	char why[128];
+	int ret;
+
+	if (kr == NULL)
+		return -ENOMEM;
+	kr->notes = *notes;
+	ret = read_table(kr, why, sizeof(why));
+	if (ret == 0)
+		ret = keyring_erase(kr, domain);
+	keyring_close(kr);
+	return ret == -ENOKEY || ret == -ENOENT ? 0 : ret;
 }
 
 int

@@ -57,6 +57,9 @@ int keyring_add(struct keyring *kr, uint32_t domain);
 int keyring_rotate(struct keyring *kr, uint32_t domain);
 /** Destroy all keys of a domain, in both copies of the note; again after a failure. @return 0, -ENOKEY, the note's. */
 int keyring_erase(struct keyring *kr, uint32_t domain);
+/** The same of a table that nobody has open, for which no key-encryption key is needed. @return 0, also if there is no
+ * such key or no table; as keyring_open(); the note's. */
+int keyring_erase_unopened(const struct gcm_notes *notes, uint32_t domain);
 /** No chunk of @p domain has an epoch older than @p oldest: drop their keys. @return keys dropped, or -errno. */
 int keyring_oldest(struct keyring *kr, uint32_t domain, uint16_t oldest);
 /** Drop the salts of openings that no chunk names. @return salts dropped, or -errno. */

@@ -4,11 +4,14 @@
 
 import json
 import os
+import random
+import struct
 import subprocess
 import sys
+import time
 
 from harness import NQN, STRAKECTL, check, main, until
-from test_log import ALL, conf, prepared
+from test_log import ALL, conf, drives, prepared
 
 
 def refused(a, *args):
@@ -136,6 +139,128 @@ def case_a_deletion_that_was_only_written_down_is_ended_by_the_next_start(b):
     b.write("state/changes.json", "{", 0o600)
     status, said = a.fails()
     check(status == 1 and "changes.json" in said, said)
+
+
+def domain(name):
+    """The number that a store has for it."""
+    h = 2166136261
+    for c in name.encode():
+        h = (h ^ c) * 16777619 & 0xffffffff
+    return h
+
+
+def keys(b):
+    """The wrapped keys that any copy of the table of keys still has, by domain."""
+    found = {}
+    for d in drives(b):
+        at = d.find(b"STRKKEYS")
+        while at >= 0:
+            n = struct.unpack_from("<I", d, at + 20)[0]
+            for k in range(at + 128, at + 128 + 64 * n, 64):
+                of, _, state = struct.unpack_from("<IHB", d, k)
+                if state == 1:
+                    found.setdefault(of, set()).add(d[k + 8:k + 48])
+            at = d.find(b"STRKKEYS", at + 8)
+    return found
+
+
+OTHER = ALL.replace("dedup", "dedup: {domain: other}")
+
+
+def two_domains(b):
+    """v0 of one domain, v1 of another, each with data; what they have in common is their group."""
+    a = prepared(b, conf(b, volume="256MiB", more=f"  - {{name: v1, group: g0, size: 256MiB, stages: {OTHER}}}")).start()
+    c = b.client()
+    for ns in ("1", "2"):
+        c.run("verify", "--ns", ns, "--length", "8M", "--seed", ns)
+        c.run("flush", "--ns", ns)
+    return a, c
+
+
+def case_deleted_with_its_keys_it_cannot_be_read_by_anybody(b):
+    a, c = two_domains(b)
+    made = ["volume", "create", "v2", "--group", "g0", "--size", "64MiB", "--domain", "other", "--like", "v1"]
+    a.ctl(*made)
+    said = refused(a, "volume", "delete", "v1", "--erase-keys")
+    check("v2" in said and "same keys" in said, said)
+    a.ctl("volume", "create", "bare", "--group", "g0", "--size", "64MiB", "--stages", "none")
+    check("no stage seal" in refused(a, "volume", "delete", "bare", "--erase-keys"), "nothing to erase")
+    check(names(a) == ["bare", "v0", "v1", "v2"], f"{names(a)}")
+    a.ctl("volume", "delete", "v2")
+    had = keys(b)
+    check(len(had[domain("other")]) == 1 and len(had) == 2, f"{had}")
+    a.ctl("volume", "delete", "v1", "--erase-keys")
+    check(domain("other") not in keys(b), "a key is there still")
+    check(not any(k in d for k in had[domain("other")] for d in drives(b)), "wherever it is")
+    check(names(a) == ["bare", "v0"] and list(spaces(c)) == [1], f"{names(a)} {spaces(c)}")
+    # The domain begins anew, and the others never noticed.
+    a.ctl("volume", "create", "v2", "--group", "g0", "--size", "64MiB", "--like", "v0", "--domain", "other", "--subsystem", NQN)
+    c.run("verify", "--ns", "2", "--length", "8M", "--seed", "2")
+    for _ in range(2):
+        for ns in ("1", "2"):
+            c.run("verify", "--ns", ns, "--length", "8M", "--seed", ns, "--read-only")
+        a.stop()
+        b.fsck()
+        a.start()
+    a.stop()
+
+
+def case_keys_go_with_a_deletion_that_was_only_written_down(b):
+    for only in (False, True):  # the second time no sealed volume is left, so that no key is read
+        a, c = two_domains(b)
+        if only:
+            a.ctl("volume", "delete", "v0")
+        uuid = a.ctl("volume", "show", "v1")["uuid"]
+        uuid = "-".join((uuid[:8], uuid[8:12], uuid[12:16], uuid[16:20], uuid[20:]))
+        a.stop()
+        path = os.path.join(b.folder, "state", "changes.json")
+        state = {"version": 1}
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as f:
+                state = json.load(f)
+        state.setdefault("deleted", {})["v1"] = {"group": "g0", "uuid": uuid, "keys": domain("other")}
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        b.write("state/changes.json", json.dumps(state), 0o600)
+        if only:
+            os.unlink(os.path.join(b.folder, "v.key"))
+        a.start()
+        check("volume v1 was being deleted with its keys: it is now" in a.log(), a.log())
+        check(names(a) == ([] if only else ["v0"]), f"{names(a)}")
+        check(domain("other") not in keys(b), "a key is there still")
+        if not only:
+            c.run("verify", "--length", "8M", "--seed", "1", "--read-only")
+            # Said once: what comes to that domain later keeps its keys, although the file has the name still.
+            a.ctl("volume", "create", "v2", "--group", "g0", "--size", "64MiB", "--domain", "other", "--subsystem", NQN)
+            c.run("verify", "--ns", "2", "--length", "8M", "--seed", "3")
+            a.stop()
+            a.start()
+            c.run("verify", "--ns", "2", "--length", "8M", "--seed", "3", "--read-only")
+        a.stop()
+        b.fsck()
+        for d in range(4):
+            os.unlink(os.path.join(b.folder, f"d{d}"))
+        os.unlink(path)
+
+
+def case_killed_while_it_goes_with_its_keys_it_is_there_or_gone(b):
+    a, c = two_domains(b)
+    for _ in range(4):
+        p = subprocess.Popen([STRAKECTL, "volume", "delete", "v1", "--erase-keys", "--yes", "--name", b.name, "--control",
+                              f"{b.folder}/ctl.sock"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(random.random() * 0.1)
+        a.kill()
+        p.wait(30)
+        a.start()
+        if "v1" not in names(a):
+            break
+        check(domain("other") in keys(b), "it is there without its keys")
+        c.run("verify", "--ns", "2", "--length", "8M", "--seed", "2", "--read-only")
+    else:
+        a.ctl("volume", "delete", "v1", "--erase-keys")
+    check(names(a) == ["v0"] and domain("other") not in keys(b), f"{names(a)} with {list(keys(b))}")
+    c.run("verify", "--length", "8M", "--seed", "1", "--read-only")
+    a.stop()
+    b.fsck()
 
 
 def case_what_the_file_leaves_out_is_told_and_can_be_freed(b):

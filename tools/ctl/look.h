@@ -25,7 +25,7 @@ struct opts {
 	const char *group, *like, *stages, *domain, *uuid, *subsystem; /* of a volume that is made */
 	uint64_t size;
 	uint32_t lba, nsid;
-	bool json, wide, yes, read_only, reserved;
+	bool json, wide, yes, read_only, reserved, erase_keys;
 	uint64_t every, rate;
 	uint32_t sample, lcore;
 };

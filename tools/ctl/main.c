@@ -255,6 +255,8 @@ static const struct cli_opt volume_opts[] = {
 	{"subsystem", "NQN", "create: offer it to the hosts of this subsystem", CLI_STR, AT(subsystem), 0, 0},
 	{"nsid", "N", "create: as this namespace (the lowest that is free)", CLI_U32, AT(nsid), 1, 1024},
 	{"reserved", NULL, "delete: also if a host has it reserved", CLI_FLAG, AT(reserved), 0, 0},
+	{"erase-keys", NULL, "delete: and the keys of its domain, if no other volume has them", CLI_FLAG,
+	 AT(erase_keys), 0, 0},
 	{"shrink", "NAME", "resize: the volume that may lose what lies behind its new end", CLI_STR, AT(shrink), 0, 0},
 	{NULL}};
 static const struct cli_opt drive_opts[] = {

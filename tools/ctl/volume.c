@@ -80,14 +80,18 @@ static int delete (const struct opts *o, const char *name)
 	json_t *v = NULL;
 
 	snprintf(query, sizeof(query), "/strake/volume/info,%s", name);
-	say(&l, "volume delete name=%s sure=%s%s", name, name, o->reserved ? " reserved=true" : "");
+	say(&l, "volume delete name=%s sure=%s%s%s", name, name, o->reserved ? " reserved=true" : "",
+	    o->erase_keys ? " keys=true" : "");
 	if (!l.good)
 		return cli_fail(CLI_USAGE, "'%s' is too long for a name", name);
 	if (!o->yes && look_ask(o, query, NULL, "it is not served", &v) == CLI_OK && json_object_get(v, "mapped_bytes"))
 		units_bytes(held, json_number_value(json_object_get(v, "mapped_bytes")));
 	json_decref(v);
-	return change_sure(o, l.text, "volume %s and %s it holds are lost for good, and its hosts lose it at once",
-			   name, held);
+	return change_sure(
+		o, l.text, "volume %s and %s it holds are lost for good, and its hosts lose it at once%s", name, held,
+		o->erase_keys ? "; the keys of its domain are destroyed, so that nobody can ever read what the "
+				"drives still have of it"
+			      : "");
 }
 
 static int

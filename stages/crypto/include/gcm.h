@@ -52,6 +52,10 @@ int gcm_domain_rotate(struct strake_stage *st, uint32_t domain);
 /** Crypto-erase: nothing written in @p domain until now can be read again, by anybody. gcm_domain_add() begins anew.
  * What flash keeps of overwritten blocks is beyond us: who must rule that out changes the key-encryption key too. */
 int gcm_domain_erase(struct strake_stage *st, uint32_t domain);
+/** The same in a table of keys that no stage has open. It takes no key-encryption key. @return 0, also if there is no
+ * table or no key of that domain in it; or -errno: -EBADMSG, -EPROTO, -EXDEV what is there is no table of this group,
+ * or the note's. */
+int gcm_notes_erase(const struct gcm_notes *notes, uint32_t domain);
 /** No chunk of @p domain is of an epoch older than @p epoch: older keys are destroyed. @return how many, or -errno. */
 int gcm_epoch_oldest_in_use(struct strake_stage *st, uint32_t domain, uint16_t epoch);
 /** Forget the salts of openings that no chunk names (seal.salt). @return how many, or -errno. */

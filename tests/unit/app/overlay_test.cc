@@ -166,7 +166,7 @@ TEST_F(Overlay, ADeletedVolumeIsNotServedForBeingInTheFile)
 	struct overlay_gone gone;
 
 	ASSERT_EQ(0, start(both)) << err;
-	ASSERT_EQ(0, overlay_volume_deleted(volume("v1"), uuid));
+	ASSERT_EQ(0, overlay_volume_deleted(volume("v1"), uuid, nullptr));
 	for (int i = 0; i < 2; i++) {
 		ASSERT_EQ(0, start(both)) << err;
 		EXPECT_EQ(nullptr, volume("v1"));
@@ -189,6 +189,31 @@ TEST_F(Overlay, ADeletedVolumeIsNotServedForBeingInTheFile)
 	EXPECT_EQ(0, overlay_gone(0, &gone));
 	overlay_gone_done();
 	EXPECT_EQ(-ENOENT, overlay_gone(0, &gone));
+}
+
+/* What is left to do after a deletion that did not end includes the keys, if they were to go; any number is a domain.
+ */
+TEST_F(Overlay, ADeletionRemembersWhetherKeysGoToo)
+{
+	std::string both = file("  - {name: v1, group: g0, size: 64MiB}\n", "[{volume: v0}, {volume: v1}]");
+	const uint32_t domains[] = {0, UINT32_MAX};
+	uint8_t uuid[16] = {1, 2, 3};
+	struct overlay_gone gone;
+
+	for (const uint32_t &domain : domains) {
+		ASSERT_EQ(0, start(both)) << err;
+		if (volume("v1") == nullptr)
+			make("v1");
+		ASSERT_EQ(0, overlay_volume_deleted(volume("v1"), uuid, &domain));
+		ASSERT_EQ(0, start(both)) << err;
+		ASSERT_EQ(0, overlay_gone(0, &gone));
+		EXPECT_TRUE(gone.keys);
+		EXPECT_EQ(domain, gone.domain);
+	}
+	make("v1");
+	ASSERT_EQ(0, overlay_volume_deleted(volume("v1"), uuid, nullptr));
+	ASSERT_EQ(0, overlay_gone(0, &gone));
+	EXPECT_FALSE(gone.keys) << "what was said last counts";
 }
 
 TEST_F(Overlay, WhatTheFileHasByNowCountsAndIsSaidIfItDiffers)

@@ -174,6 +174,43 @@ TEST_F(Keyring, ErasedKeysAreInNeitherCopyAndTheirEpochIsNotGivenAgain)
 	EXPECT_EQ(-ENOKEY, keyring_erase(kr, 77));
 }
 
+/* Who deletes need not be able to read. */
+TEST_F(Keyring, KeysThatNobodyHasOpenAreErasedWithoutTheKeyThatWrapsThem)
+{
+	gcm_notes ops = notes.ops();
+
+	EXPECT_EQ(0, keyring_erase_unopened(&ops, 5)) << "no table, no key";
+	EXPECT_EQ(0u, notes.writes);
+	ASSERT_EQ(0, open());
+	ASSERT_EQ(0, keyring_add(kr, 5));
+	ASSERT_EQ(0, keyring_add(kr, 6));
+	std::vector<uint8_t> before = notes.copy[notes.newest];
+	std::string other = key(6, 1, 1);
+	unsigned int writes = notes.writes;
+	keyring_close(kr);
+	kr = nullptr;
+	EXPECT_EQ(0, keyring_erase_unopened(&ops, 77));
+	EXPECT_EQ(writes, notes.writes) << "there is no such key";
+	notes.fail_write = -EIO;
+	EXPECT_EQ(-EIO, keyring_erase_unopened(&ops, 5));
+	notes.fail_write = 0;
+	EXPECT_EQ(0, keyring_erase_unopened(&ops, 5));
+	for (std::vector<uint8_t> &c : notes.copy) {
+		auto wrapped = before.begin() + 128 + 8;
+
+		EXPECT_EQ(c.end(), std::search(c.begin(), c.end(), wrapped, wrapped + 40));
+	}
+	EXPECT_EQ(0, keyring_erase_unopened(&ops, 5)) << "again";
+	ASSERT_EQ(0, open()) << err;
+	EXPECT_EQ("", key(5, 1, 1));
+	EXPECT_EQ(other, key(6, 1, 1));
+	notes.uuid ^= 1;
+	ops = notes.ops();
+	EXPECT_EQ(-EXDEV, keyring_erase_unopened(&ops, 6));
+	notes.copy[notes.newest][40] ^= 1;
+	EXPECT_EQ(-EBADMSG, keyring_erase_unopened(&ops, 6));
+}
+
 TEST_F(Keyring, OldEpochsAndOpeningsAreDroppedWhenNobodyUsesThem)
 {
 	ASSERT_EQ(0, open());
