@@ -173,14 +173,14 @@ end_vectors(bool avx, XXH128_hash_t *hash)
 }
 
 static void
-run_fast(const struct dedup_hasher *h, const struct dedup_job *jobs, unsigned int n)
+run_fast(const struct dedup_hasher *h, const struct dedup_job *jobs, unsigned int n, unsigned int more)
 {
 	for (unsigned int i = 0; i < n; i++) {
 		XXH128_hash_t hash;
 
 		/* A page that begins is new to the processor's own prefetching; this hash is faster than that learns.
 		 */
-		for (unsigned int l = 0; i + 1 < n && l < AHEAD; l += RTE_CACHE_LINE_SIZE)
+		for (unsigned int l = 0; i + 1 < n + more && l < AHEAD; l += RTE_CACHE_LINE_SIZE)
 			rte_prefetch1(jobs[i + 1].block + l);
 		hash = XXH3_128bits(jobs[i].block, STRAKE_ADVICE_BLOCK);
 		end_vectors(h->avx, &hash);
@@ -191,13 +191,13 @@ run_fast(const struct dedup_hasher *h, const struct dedup_job *jobs, unsigned in
 }
 
 int
-dedup_hasher_run(struct dedup_hasher *h, const struct dedup_job *jobs, unsigned int n)
+dedup_hasher_run(struct dedup_hasher *h, const struct dedup_job *jobs, unsigned int n, unsigned int more)
 {
 	unsigned int rest = n % WIDE_LANES;
 	unsigned int wide = 0;
 
 	if (h->kind == DEDUP_FAST) {
-		run_fast(h, jobs, n);
+		run_fast(h, jobs, n, more);
 		return 0;
 	}
 	if (likely(h->wide != NULL)) {

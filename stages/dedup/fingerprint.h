@@ -42,8 +42,9 @@ struct dedup_hasher;
 /** Of one lcore. @return 0, -ENOMEM. */
 int dedup_hasher_create(struct dedup_hasher **out, enum dedup_kind kind, int socket);
 void dedup_hasher_destroy(struct dedup_hasher *h);
-/** Hash @p n blocks, up to DEDUP_BATCH. @return 0, or -EIO: OpenSSL failed and no fingerprint is to be used. */
-int dedup_hasher_run(struct dedup_hasher *h, const struct dedup_job *jobs, unsigned int n);
+/** Hash @p n blocks, up to DEDUP_BATCH; @p more jobs behind them come next, in another call. @return 0, or -EIO:
+ * OpenSSL failed and no fingerprint of the @p n is to be used. */
+int dedup_hasher_run(struct dedup_hasher *h, const struct dedup_job *jobs, unsigned int n, unsigned int more);
 /** What does the work: "avx512 lanes", "sha-ni", "xxh3", ... For telemetry. */
 const char *dedup_hasher_name(const struct dedup_hasher *h);
 

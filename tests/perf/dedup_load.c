@@ -5,9 +5,9 @@
 /*
  * What the dedup stage's down() costs, held against its hash alone: ipsec-mb's jobs (the better of sixteen lanes and
  * the SHA instructions), or XXH3, over the same blocks in the same bursts, by turns of 20 ms. One line a case, with the
- * medians of the turns; a last argument of "json" writes them as JSON.
+ * medians of the turns, as JSON if asked for; of the cases whose names begin so.
  *
- *     dedup-load --no-huge --no-pci -m 1024 -l 1 -- [turns [json]]
+ *     dedup-load --no-huge --no-pci -m 1024 -l 1 -- [turns [json|text [case]]]
  */
 
 #include <stdio.h>
@@ -314,7 +314,10 @@ main(int argc, char **argv)
 	if (turns == 0 || turns > TURNS_MAX)
 		fail("turns: 1 to 101");
 	world_up();
-	for (unsigned int i = 0; i < RTE_DIM(cases); i++)
+	for (unsigned int i = 0; i < RTE_DIM(cases); i++) {
+		if (argc > 3 && strncmp(cases[i].name, argv[3], strlen(argv[3])) != 0)
+			continue;
 		run_case(&cases[i], turns, argc > 2 && strcmp(argv[2], "json") == 0);
+	}
 	return 0;
 }

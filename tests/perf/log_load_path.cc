@@ -291,7 +291,7 @@ struct hashing {
 
 		for (unsigned int i = 0; i < 32; i++)
 			jobs[i] = {at + (uint64_t)i * kBlock, fp[i]};
-		must(dedup_hasher_run(h, jobs, 32) == 0, "hash");
+		must(dedup_hasher_run(h, jobs, 32, 0) == 0, "hash");
 	}
 };
 

@@ -40,7 +40,7 @@ hold_against_openssl(dedup_hasher *h, const char *what)
 	for (unsigned int n = 1; n <= DEDUP_BATCH; n++) {
 		Batch b(n, n, n % 17);
 
-		ASSERT_EQ(0, dedup_hasher_run(h, b.jobs.data(), n));
+		ASSERT_EQ(0, dedup_hasher_run(h, b.jobs.data(), n, 0));
 		for (unsigned int i = 0; i < n; i++) {
 			uint8_t digest[32];
 
@@ -78,7 +78,7 @@ TEST(DedupFingerprint, TheFastHashIsAFixedFunctionOfTheBytes)
 	ASSERT_EQ(0, dedup_hasher_create(&h, DEDUP_FAST, SOCKET_ID_ANY));
 	for (unsigned int i = 0; i < 4096; i++)
 		b.bytes[i] = (uint8_t)i;
-	ASSERT_EQ(0, dedup_hasher_run(h, b.jobs.data(), 2));
+	ASSERT_EQ(0, dedup_hasher_run(h, b.jobs.data(), 2, 0));
 	EXPECT_EQ(0, memcmp(golden, b.jobs[0].fp, STRAKE_ADVICE_FP));
 	EXPECT_NE(0, memcmp(b.jobs[0].fp, b.jobs[1].fp, 16));
 	EXPECT_EQ(0xee, b.fp[2 * STRAKE_ADVICE_FP]);
@@ -94,10 +94,10 @@ TEST(DedupFingerprint, OneBitMakesAnother)
 		ASSERT_EQ(0, dedup_hasher_create(&h, kind, SOCKET_ID_ANY));
 		for (unsigned int bit : {0u, 9u, 4096u * 8 - 1, 2048u * 8}) {
 			memcpy(&b.bytes[4096], &b.bytes[0], 4096);
-			ASSERT_EQ(0, dedup_hasher_run(h, b.jobs.data(), 2));
+			ASSERT_EQ(0, dedup_hasher_run(h, b.jobs.data(), 2, 0));
 			EXPECT_EQ(0, memcmp(b.jobs[0].fp, b.jobs[1].fp, STRAKE_ADVICE_FP));
 			b.bytes[4096 + bit / 8] ^= (uint8_t)(1 << bit % 8);
-			ASSERT_EQ(0, dedup_hasher_run(h, b.jobs.data(), 2));
+			ASSERT_EQ(0, dedup_hasher_run(h, b.jobs.data(), 2, 0));
 			EXPECT_NE(0, memcmp(b.jobs[0].fp, b.jobs[1].fp, STRAKE_ADVICE_FP)) << kind << " bit " << bit;
 		}
 		dedup_hasher_destroy(h);

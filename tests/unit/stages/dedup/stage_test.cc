@@ -333,6 +333,29 @@ TEST_F(DedupStage, AFastHashIsComparedAndAFalseMatchIsReplaced)
 	EXPECT_EQ(2u, dedup_store.shared) << "the place that came instead is good";
 }
 
+/* It goes through the index group by group: no block of none is left out. */
+TEST_F(DedupStage, AFastHashFindsEveryBlockOfAnyNumber)
+{
+	Options o;
+
+	o.fingerprint = "fast";
+	Vol *v = volume(o);
+
+	for (unsigned int blocks = 1; blocks <= 32; blocks++) {
+		Bytes data = random_bytes(blocks * 4096, 1000 + blocks);
+
+		if (blocks > 9)
+			memset(&data[8 * 4096], 0, 4096); /* leaves its batch */
+		uint64_t lookups = stats(v).lookups, shared = dedup_store.shared, known = blocks - (blocks > 9);
+
+		ASSERT_EQ(0, write(v, 0, data)) << blocks;
+		EXPECT_EQ(shared, dedup_store.shared) << blocks;
+		ASSERT_EQ(0, write(v, 64, data)) << blocks;
+		EXPECT_EQ(shared + known, dedup_store.shared) << blocks;
+		EXPECT_EQ(lookups + 2 * known, stats(v).lookups) << blocks;
+	}
+}
+
 TEST_F(DedupStage, WholeBurstsOfEverySize)
 {
 	for (unsigned int n : {1u, 2u, 10u, 11u, 15u, 16u, 17u, 27u, 31u, 63u, 64u})
