@@ -13,9 +13,8 @@
 #include "store_job.h"
 #include "strake_kernel.h"
 
-#define FORGET_STEPS                                                                                                   \
-	8 /* of a deallocation in a turn, a leaf of the map each: a terabyte must not hold up the others               \
-	   */
+/* Of a deallocation in a turn, a leaf of the map each: a terabyte must not hold up the others. */
+#define FORGET_STEPS 8
 
 /* Bytes of block @p b that the range covers: [*from, *to) of it. */
 static void

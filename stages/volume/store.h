@@ -14,7 +14,7 @@
  * - Appending a change to the log and making it in the map are one step, so lsn order is the order of changes, and
  *   playing any part of the log that has no gap *within what one flush covered* gives the same map.
  * - A segment that was emptied is written anew only after a checkpoint that began after it was emptied is durable; or,
- * if nothing in it is younger than the last checkpoint, after all that emptied it is durable.
+ *   if nothing in it is younger than the last checkpoint, after all that emptied it is durable.
  *
  * Replay tolerates gaps among what was never flushed: each record carries what it depended on, and is dropped when that
  * is not so.
@@ -240,7 +240,6 @@ struct store {
 	struct store_seg *seg;
 	uint32_t n_seg, n_free;
 	uint32_t n_drained, n_drained_map; /* all, and those of the map among them */
-	uint32_t reserve;		   /* free segments that only collection and checkpoints may open */
 	uint32_t fruitless;		   /* segments collected since a host got one, or gave something back */
 	int64_t credit;			   /* bytes that hosts may append before collection has come further */
 	uint32_t *ready;		   /* segments a durable superblock names to be opened, in order */

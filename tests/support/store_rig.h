@@ -38,6 +38,18 @@ struct RigReq {
 	std::function<void(RigReq *)> then;
 };
 
+/* What most tests want. */
+inline FakeSpaceConf
+small()
+{
+	FakeSpaceConf c;
+
+	c.segments = 64;
+	c.rows = 8;
+	c.delay_turns = 3;
+	return c;
+}
+
 class StoreRig
 {
       public:
@@ -95,7 +107,6 @@ class StoreRig
 		sc.row_age = row_age;
 		sc.jobs = 128;
 		sc.clock = clock;
-		stuck = 0;
 		stuck = 0;
 		ret = store_open(&st, &sc, err, sizeof(err));
 		if (ret < 0) {

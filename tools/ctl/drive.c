@@ -12,6 +12,16 @@
 #include "cli.h"
 #include "cmds.h"
 
+static int
+drive_info(const struct opts *o, const char *name, json_t **v)
+{
+	char query[512], missing[512];
+
+	snprintf(query, sizeof(query), "/strake/drive/info,%s", name);
+	snprintf(missing, sizeof(missing), "there is no drive '%s'", name);
+	return look_ask(o, query, NULL, missing, v);
+}
+
 /* What a health look found: those of a drive's figures that say how it is. */
 static int
 drive_health(const struct opts *o, const char *name)
@@ -40,7 +50,7 @@ drive_health(const struct opts *o, const char *name)
 					   "media_bytes_written",
 					   "events_told",
 					   "events"};
-	char query[512], missing[512];
+	char query[512];
 	json_t *v, *brief;
 	int ret;
 
@@ -48,9 +58,7 @@ drive_health(const struct opts *o, const char *name)
 	ret = change(o, query);
 	if (ret != CLI_OK)
 		return ret;
-	snprintf(query, sizeof(query), "/strake/drive/info,%s", name);
-	snprintf(missing, sizeof(missing), "there is no drive '%s'", name);
-	ret = look_ask(o, query, NULL, missing, &v);
+	ret = drive_info(o, name, &v);
 	if (ret != CLI_OK)
 		return ret;
 	brief = json_object();
@@ -65,14 +73,12 @@ drive_health(const struct opts *o, const char *name)
 static int
 drive_erase(const struct opts *o, const char *word, const char *name)
 {
-	char line[512], missing[512];
+	char line[512];
 	const char *serial, *model;
 	json_t *v;
 	int ret;
 
-	snprintf(line, sizeof(line), "/strake/drive/info,%s", name);
-	snprintf(missing, sizeof(missing), "there is no drive '%s'", name);
-	ret = look_ask(o, line, NULL, missing, &v);
+	ret = drive_info(o, name, &v);
 	if (ret != CLI_OK)
 		return ret;
 	serial = json_string_value(json_object_get(v, "serial"));

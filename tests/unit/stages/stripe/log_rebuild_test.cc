@@ -19,6 +19,9 @@ namespace
 class LogRebuild : public LogRig
 {
       protected:
+	/* By segment: what its rows were made of. */
+	typedef std::map<uint32_t, std::vector<uint64_t>> Rows;
+
 	void
 	lose(unsigned i)
 	{
@@ -62,6 +65,24 @@ class LogRebuild : public LogRig
 		expect_filled(n);
 		for (unsigned d : gone)
 			power_disk_no_faults(disks[d]);
+	}
+	/* The same of two, and of other rows than fill()'s. */
+	void
+	without(unsigned a, unsigned b, const Rows &what, uint64_t seed)
+	{
+		power_fault f = {};
+
+		f.ops = 1u << STRAKE_IO_READ;
+		f.status = -EIO;
+		power_disk_fault(disks[a], &f);
+		power_disk_fault(disks[b], &f);
+		for (auto &[s, rs] : what)
+			for (uint32_t r = 0; r < rs.size(); r++)
+				ASSERT_EQ(pattern(sp->row_bytes, rs[r]),
+					  read(s, (uint64_t)r * sp->row_bytes, sp->row_bytes))
+					<< "seed " << seed << " seg " << s << " row " << r;
+		power_disk_no_faults(disks[a]);
+		power_disk_no_faults(disks[b]);
 	}
 };
 
@@ -115,7 +136,7 @@ TEST_F(LogRebuild, RowsAndFreesMeanwhileAreRight)
 		lose(3);
 		ASSERT_EQ(0, give(0, 5)) << err;
 		ASSERT_EQ(0, give(3, 6)) << err;
-		std::map<uint32_t, std::vector<uint64_t>> what;
+		Rows what;
 
 		for (uint32_t s = 0; s < 12; s++)
 			for (uint32_t r = 0; r < sp->rows; r++)
@@ -139,21 +160,8 @@ TEST_F(LogRebuild, RowsAndFreesMeanwhileAreRight)
 		in_sync();
 		ASSERT_EQ(0, simple(STRAKE_SPACE_FLUSH));
 		for (unsigned a : {5u, 1u})
-			for (unsigned b : {6u, 2u, 4u}) {
-				power_fault f = {};
-
-				f.ops = 1u << STRAKE_IO_READ;
-				f.status = -EIO;
-				power_disk_fault(disks[a], &f);
-				power_disk_fault(disks[b], &f);
-				for (auto &[s, rs] : what)
-					for (uint32_t r = 0; r < rs.size(); r++)
-						ASSERT_EQ(pattern(sp->row_bytes, rs[r]),
-							  read(s, (uint64_t)r * sp->row_bytes, sp->row_bytes))
-							<< "seed " << seed << " seg " << s << " row " << r;
-				power_disk_no_faults(disks[a]);
-				power_disk_no_faults(disks[b]);
-			}
+			for (unsigned b : {6u, 2u, 4u})
+				without(a, b, what, seed);
 		stop();
 		drop_disks();
 		rows.clear();
@@ -370,7 +378,7 @@ TEST_F(LogRebuild, ComingsAndGoingsLeaveNothingBehind)
 {
 	for (uint64_t seed = 1; seed <= 8; seed++) {
 		uint64_t rng = seed;
-		std::map<uint32_t, std::vector<uint64_t>> what;
+		Rows what;
 		bool away[5] = {};
 
 		disk_conf.delay_turns = 3;
@@ -423,21 +431,8 @@ TEST_F(LogRebuild, ComingsAndGoingsLeaveNothingBehind)
 		}
 		in_sync();
 		for (uint32_t a = 0; a < 5; a++)
-			for (uint32_t b = a + 1; b < 5; b++) {
-				power_fault f = {};
-
-				f.ops = 1u << STRAKE_IO_READ;
-				f.status = -EIO;
-				power_disk_fault(disks[a], &f);
-				power_disk_fault(disks[b], &f);
-				for (auto &[s, rs] : what)
-					for (uint32_t r = 0; r < rs.size(); r++)
-						ASSERT_EQ(pattern(sp->row_bytes, rs[r]),
-							  read(s, (uint64_t)r * sp->row_bytes, sp->row_bytes))
-							<< "seed " << seed << " seg " << s << " row " << r;
-				power_disk_no_faults(disks[a]);
-				power_disk_no_faults(disks[b]);
-			}
+			for (uint32_t b = a + 1; b < 5; b++)
+				without(a, b, what, seed);
 		stop();
 		drop_disks();
 		rows.clear();

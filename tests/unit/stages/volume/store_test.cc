@@ -13,17 +13,6 @@ extern "C" {
 namespace
 {
 
-FakeSpaceConf
-small()
-{
-	FakeSpaceConf c;
-
-	c.segments = 64;
-	c.rows = 8;
-	c.delay_turns = 3;
-	return c;
-}
-
 TEST(Store, KeepsWhatWasWritten)
 {
 	StoreRig rig(small());

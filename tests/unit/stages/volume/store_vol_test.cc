@@ -9,17 +9,6 @@
 namespace
 {
 
-FakeSpaceConf
-small()
-{
-	FakeSpaceConf c;
-
-	c.segments = 64;
-	c.rows = 8;
-	c.delay_turns = 3;
-	return c;
-}
-
 struct store_usage
 usage(const StoreRig &rig)
 {
