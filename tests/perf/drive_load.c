@@ -2,15 +2,24 @@
  * Copyright (c) 2026 The Strake authors
  */
 
-/* Random reads of one nvme drive on one lcore, and what they cost: to be held against fio.
+/* Random reads of one drive on one lcore, past everything else, and what they cost: to be held against fio.
  *
- *     nvme-load DEVICE BYTES DEPTH SECONDS ACCESS */
+ *     drive-load kind=KIND [bytes=4096] [depth=1] [seconds=2] [rate=IOPS] [KEY=VALUE]...
+ *
+ * Words it does not know itself are keys of the drive. With a rate, I/Os begin when their time has come, as many as
+ * are due and the depth allows; without, each begins when the one before has ended. The lcore idles adaptively, as an
+ * appliance's does; `spin=1` makes it spin. Prints one line of JSON. */
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include <rte_common.h>
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_memory.h>
 
@@ -18,46 +27,131 @@
 #include "strake_drive.h"
 #include "strake_lcore.h"
 
+#define PAIRS_MAX 16
+#define WORD_MAX  256
+
+enum word { BYTES, DEPTH, SECONDS, RATE, OFFSET, SPAN, SPIN, SPIN_US, CPU, WORDS };
+
+static struct {
+	const char *name;
+	uint64_t value;
+} words[WORDS] = {
+	[BYTES] = {"bytes", 4096}, [DEPTH] = {"depth", 1}, [SECONDS] = {"seconds", 2}, [RATE] = {"rate", 0},
+	[OFFSET] = {"offset", 0}, /* of the part that is read */
+	[SPAN] = {"span", 0},	   [SPIN] = {"spin", 0},   [SPIN_US] = {"spin_us", 0}, [CPU] = {"cpu", 0},
+};
+
 static struct load {
 	struct strake_drive *drive;
+	struct strake_poller pace;
 	struct strake_timer end;
-	uint64_t seed, ios, errors, under_way;
-	uint32_t bytes;
+	struct strake_io *free; /* by link */
+	uint64_t seed, began_at, begun, done, errors;
 	bool over;
 } load;
 
+/* --- the load ------------------------------------------------------------------------------------------------------
+ */
+
 static void
-again(struct strake_io *io)
+begin(struct strake_io *io)
 {
-	uint64_t blocks = load.drive->bytes / load.bytes;
+	uint32_t len = (uint32_t)words[BYTES].value;
 
 	load.seed = load.seed * 6364136223846793005ULL + 1442695040888963407ULL;
-	*io = (struct strake_io){.op = STRAKE_IO_READ, .len = load.bytes, .done = io->done};
-	io->off = (load.seed >> 20) % blocks * load.bytes;
-	load.under_way++;
+	*io = (struct strake_io){.op = STRAKE_IO_READ, .len = len, .done = io->done};
+	io->off = words[OFFSET].value + (load.seed >> 20) % (words[SPAN].value / len) * len;
+	load.begun++;
 	strake_drive_submit(load.drive, &io, 1);
 }
 
 static void
 done(struct strake_io *io)
 {
-	load.under_way--;
-	load.ios++;
+	load.done++;
 	load.errors += io->status != 0;
 	strake_buf_put_list(io->bufs);
-	if (!load.over)
-		again(io);
-	else if (load.under_way == 0)
+	if (!load.over && words[RATE].value == 0) {
+		begin(io);
+		return;
+	}
+	io->link = load.free;
+	load.free = io;
+	if (load.over && load.done == load.begun)
 		strake_lcore_stop(0);
+}
+
+/* I/Os whose time has come. */
+static uint64_t
+owed(uint64_t now)
+{
+	uint64_t due = (uint64_t)(1e-9 * (double)(now - load.began_at) * (double)words[RATE].value);
+
+	return load.over || due <= load.begun ? 0 : due - load.begun;
+}
+
+static uint32_t
+pace_poll(struct strake_poller *p, uint64_t now)
+{
+	uint64_t n = owed(now), i;
+
+	RTE_SET_USED(p);
+	for (i = 0; i < n && load.free != NULL; i++) {
+		struct strake_io *io = load.free;
+
+		load.free = io->link;
+		begin(io);
+	}
+	return (uint32_t)i;
+}
+
+/* As a front that sleeps on its descriptor: readable once for each I/O, then read. */
+static bool
+pace_arm(struct strake_poller *p, bool on)
+{
+	uint64_t drain;
+
+	if (on)
+		return owed(strake_clock_ns()) == 0 || load.free == NULL;
+	return read(p->fd, &drain, sizeof(drain)) >= 0;
 }
 
 static void
 at_end(struct strake_timer *t, uint64_t now)
 {
-	(void)t;
-	(void)now;
+	RTE_SET_USED(t);
+	RTE_SET_USED(now);
 	load.over = true;
+	if (load.done == load.begun)
+		strake_lcore_stop(0);
 }
+
+static void
+start(struct strake_io *ios)
+{
+	uint64_t period = words[RATE].value != 0 ? STRAKE_NS_PER_SEC / words[RATE].value : 0;
+	struct itimerspec every = {.it_interval = {.tv_nsec = (long)period}, .it_value = {.tv_nsec = (long)period}};
+
+	load.began_at = strake_clock_ns();
+	load.end.fn = at_end;
+	strake_timer_arm(&load.end, load.began_at + words[SECONDS].value * STRAKE_NS_PER_SEC);
+	for (uint64_t i = 0; i < words[DEPTH].value; i++) {
+		ios[i].done = done;
+		ios[i].link = load.free;
+		load.free = &ios[i];
+		if (period == 0)
+			begin(&ios[i]);
+	}
+	if (period == 0)
+		return;
+	load.pace = (struct strake_poller){.name = "pace", .poll = pace_poll, .arm = pace_arm};
+	load.pace.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	timerfd_settime(load.pace.fd, 0, &every, NULL);
+	strake_poller_add(&load.pace);
+}
+
+/* --- what it costs -------------------------------------------------------------------------------------------------
+ */
 
 static double
 cpu_seconds(void)
@@ -69,54 +163,103 @@ cpu_seconds(void)
 	       1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
-static int
-open_drive(const char *device, const char *access)
+static void
+report(double cpu)
 {
-	const char *const pairs[] = {"device", device, "access", access, NULL};
-	char err[256];
-	struct conf_values *v = conf_values_make(strake_drive_find("nvme")->keys, pairs, err, sizeof(err));
-	int ret = -1;
+	const struct strake_lcore *lc = strake_self();
+	double seconds = 1e-9 * (double)(strake_clock_ns() - load.began_at), ios = (double)RTE_MAX(load.done, 1u);
+	double hz = (double)rte_get_tsc_hz();
 
-	if (v != NULL)
-		ret = strake_drive_open(&load.drive, "load", "nvme", v, err, sizeof(err));
-	if (ret < 0)
+	printf("{\"ios\": %" PRIu64 ", \"errors\": %" PRIu64 ", \"iops\": %.1f, \"cpu_us\": %.3f, \"busy_us\": %.3f, "
+	       "\"idle_us\": %.3f, \"turns\": %" PRIu64 ", \"worked\": %" PRIu64 ", \"slept\": %" PRIu64 "}\n",
+	       load.done, load.errors, ios / seconds, 1e6 * cpu / ios, 1e6 * (double)lc->busy_cycles / hz / ios,
+	       1e6 * (double)lc->idle_cycles / hz / ios, lc->turns, lc->worked, lc->slept);
+}
+
+/* --- opening -------------------------------------------------------------------------------------------------------
+ */
+
+static bool
+own_word(const char *key, const char *value)
+{
+	for (unsigned int i = 0; i < WORDS; i++) {
+		if (strcmp(key, words[i].name) == 0) {
+			words[i].value = strtoull(value, NULL, 0);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* @return the drive's kind, its keys and values in @p pairs, ended by NULL; NULL for words that are none. */
+static const char *
+read_words(int argc, char **argv, const char **pairs)
+{
+	const char *kind = NULL;
+	unsigned int n = 0;
+
+	for (int i = 1; i < argc; i++) {
+		char *value = strchr(argv[i], '=');
+
+		if (value == NULL || n + 3 > PAIRS_MAX)
+			return NULL;
+		*value++ = '\0';
+		if (strcmp(argv[i], "kind") == 0) {
+			kind = value;
+		} else if (!own_word(argv[i], value)) {
+			pairs[n++] = argv[i];
+			pairs[n++] = value;
+		}
+	}
+	pairs[n] = NULL;
+	return kind != NULL && strake_drive_find(kind) != NULL ? kind : NULL;
+}
+
+static int
+open_drive(const char *kind, const char *const *pairs)
+{
+	char err[WORD_MAX];
+	struct conf_values *v = conf_values_make(strake_drive_find(kind)->keys, pairs, err, sizeof(err));
+
+	if (v == NULL || strake_drive_open(&load.drive, "load", kind, v, err, sizeof(err)) < 0) {
 		fprintf(stderr, "%s\n", err);
-	return ret == 0 ? strake_drive_lcore_init(load.drive) : ret;
+		return -1;
+	}
+	if (words[SPAN].value == 0)
+		words[SPAN].value = load.drive->bytes - words[OFFSET].value;
+	return strake_drive_lcore_init(load.drive);
 }
 
 int
 main(int argc, char **argv)
 {
-	char *eal[] = {argv[0],		"--no-huge", "-m", "256", "--no-pci", "--no-telemetry",
-		       "--file-prefix", "nvme-load", "-l", "0",	  NULL};
-	struct strake_lcore_conf lc = {.idle = STRAKE_IDLE_ADAPTIVE, .spin_us = 1, .socket = SOCKET_ID_ANY};
+	const char *pairs[PAIRS_MAX], *kind = read_words(argc, argv, pairs);
+	char cpu[24] = "0", lcores[] = "--lcores", no_huge[] = "--no-huge", memory[] = "-m", mib[] = "256";
+	char no_pci[] = "--no-pci", quiet[] = "--no-telemetry", prefix[] = "--file-prefix=drive-load";
+	char *eal[] = {argv[0], no_huge, memory, mib, no_pci, quiet, prefix, lcores, cpu, NULL};
 	struct strake_buf_conf bc = {.descriptors = 4096, .arena_bytes = 32 << 20, .socket = SOCKET_ID_ANY};
-	unsigned int depth;
+	struct strake_lcore_conf lc = {.socket = SOCKET_ID_ANY};
 	struct strake_io *ios;
-	double cpu, began;
+	double before;
 
-	if (argc != 6 || rte_eal_init((int)RTE_DIM(eal) - 1, eal) < 0 || strake_lcore_create(0, &lc) < 0)
+	if (kind == NULL) {
+		fprintf(stderr, "drive-load: kind=KIND and KEY=VALUE words\n");
+		return 2;
+	}
+	snprintf(cpu, sizeof(cpu), "0@%" PRIu64, words[CPU].value);
+	lc.idle = words[SPIN].value != 0 ? STRAKE_IDLE_SPIN : STRAKE_IDLE_ADAPTIVE;
+	lc.spin_us = (uint32_t)words[SPIN_US].value;
+	if (rte_eal_init((int)RTE_DIM(eal) - 1, eal) < 0 || strake_lcore_create(0, &lc) < 0)
 		return 2;
 	strake_lcore_enter(0);
 	strake_lcore_turn(strake_clock_ns());
-	if (strake_buf_init(&bc) < 0 || open_drive(argv[1], argv[5]) < 0)
+	ios = calloc(words[DEPTH].value, sizeof(*ios));
+	if (ios == NULL || strake_buf_init(&bc) < 0 || open_drive(kind, pairs) < 0)
 		return 1;
-	load.bytes = (uint32_t)atoi(argv[2]);
-	depth = (unsigned int)atoi(argv[3]);
-	ios = calloc(depth, sizeof(*ios));
-	load.end.fn = at_end;
-	cpu = cpu_seconds();
-	began = 1e-9 * (double)strake_clock_ns();
-	strake_timer_arm(&load.end, strake_clock_ns() + (uint64_t)atoi(argv[4]) * STRAKE_NS_PER_SEC);
-	for (unsigned int i = 0; i < depth; i++) {
-		ios[i].done = done;
-		again(&ios[i]);
-	}
+	before = cpu_seconds();
+	start(ios);
 	strake_lcore_run();
-	cpu = cpu_seconds() - cpu;
-	began = 1e-9 * (double)strake_clock_ns() - began;
-	printf("ios %llu errors %llu seconds %.2f cpu %.3f us_per_io %.2f\n", (unsigned long long)load.ios,
-	       (unsigned long long)load.errors, began, cpu, 1e6 * cpu / (double)load.ios);
+	report(cpu_seconds() - before);
 	strake_drive_lcore_fini(load.drive);
 	strake_drive_close(load.drive);
 	free(ios);

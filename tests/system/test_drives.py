@@ -14,7 +14,7 @@ from guest.image import CannotHave, image
 from guest.machine import Machine, script
 from harness import BUILD, ROOT, STRAKE, STRAKE_IO, STRAKECTL, Skip, check, main, root_only
 
-NVME_LOAD = os.path.join(BUILD, "tests", "perf", "nvme-load")
+DRIVE_LOAD = os.path.join(BUILD, "tests", "perf", "drive-load")
 
 # Controllers and their namespaces, as QEMU is told of them: /dev/nvme0 with two formats, a drive of 4096-byte blocks
 # that takes 16 KiB at a time, and one of namespaces that no one should take.
@@ -109,7 +109,7 @@ def devices(b, size=128 << 20):
 def run(b, job, seconds):
     plugins = glob.glob("/usr/lib/*/dpdk/pmds-*/librte_mempool_ring.so*")  # DPDK's pools are a plug-in
     guest = Machine(b, need(), memory=1024, devices=devices(b), files=plugins,
-                    programs=[p for p in (STRAKE, STRAKE_IO, STRAKECTL, NVME_LOAD) if os.path.exists(p)])
+                    programs=[p for p in (STRAKE, STRAKE_IO, STRAKECTL, DRIVE_LOAD) if os.path.exists(p)])
     failed = guest.run(b.write("job.sh", script("drives_common", job)), hands(b), seconds,
                        lambda line: print(line, flush=True))
     check(failed == 0, f"{failed} tests of {job} failed")
@@ -124,8 +124,8 @@ def case_nvme_drives_in_trouble(b):
 
 
 def case_cost_of_passthrough_against_fio(b):
-    if not os.path.exists(NVME_LOAD):
-        raise Skip("nvme-load is not built")
+    if not os.path.exists(DRIVE_LOAD):
+        raise Skip("drive-load is not built")
     run(b, "drives_load", 300)
 
 

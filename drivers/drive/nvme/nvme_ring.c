@@ -279,7 +279,7 @@ nvme_ring_probe(struct nvme_dev *dev, uint32_t block, uint32_t segments)
 
 	if (buf == NULL)
 		return ret;
-	ret = drive_ring_queue(&ring, 8, 8, SETUP, &deferred);
+	ret = drive_ring_queue(&ring, 8, 8, SETUP, false, &deferred);
 	if (ret < 0) {
 		strake_buf_put(buf);
 		return ret == -ENOMEM ? ret : -EOPNOTSUPP;

@@ -19,7 +19,8 @@ RTE_LOG_REGISTER(drive_ring_logtype, strake.ring, INFO)
 
 /* Best first: Linux 6.1, 5.19, any. */
 int
-drive_ring_queue(struct io_uring *ring, unsigned int sqes, unsigned int cqes, unsigned int setup, bool *deferred)
+drive_ring_queue(struct io_uring *ring, unsigned int sqes, unsigned int cqes, unsigned int setup, bool prompt,
+		 bool *deferred)
 {
 	static const unsigned int flags[] = {
 		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
@@ -28,7 +29,7 @@ drive_ring_queue(struct io_uring *ring, unsigned int sqes, unsigned int cqes, un
 	};
 	int ret = -EINVAL;
 
-	for (unsigned int i = 0; i < RTE_DIM(flags) && ret == -EINVAL; i++) {
+	for (unsigned int i = prompt ? RTE_DIM(flags) - 1 : 0; i < RTE_DIM(flags) && ret == -EINVAL; i++) {
 		struct io_uring_params params = {
 			.flags = flags[i] | IORING_SETUP_CQSIZE | setup,
 			.cq_entries = cqes,
@@ -69,7 +70,7 @@ drive_ring_open(struct drive_ring *r, const struct drive_ring_conf *conf)
 	int ret;
 
 	*r = (struct drive_ring){.reg_shift = conf->reg_shift};
-	ret = drive_ring_queue(&r->ring, conf->sqes, conf->cqes, conf->setup, &r->deferred);
+	ret = drive_ring_queue(&r->ring, conf->sqes, conf->cqes, conf->setup, conf->prompt, &r->deferred);
 	if (ret < 0)
 		return ret;
 	r->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

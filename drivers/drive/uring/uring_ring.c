@@ -12,7 +12,8 @@
 
 #define REG_SHIFT 30 /* the kernel takes registered buffers of at most 1 GiB */
 #define REG_MAX	  64
-#define REAP_MAX  8			  /* completions of one look */
+#define REAP_MAX  64			  /* completions of one look, most, */
+#define REAP_PART 16			  /* and of what is under way one in so many */
 #define QUIET_NS  (3 * STRAKE_NS_PER_US)  /* without work, until the kernel's workers get the CPU */
 #define REST_NS	  (20 * STRAKE_NS_PER_US) /* most, for what else arrives waits meanwhile */
 
@@ -22,13 +23,15 @@ STRAKE_STEP(enter_step, STRAKE_AT_DRIVE, "uring: into the kernel")
 static struct uring_ring *rings[STRAKE_LCORE_MAX];
 
 /* A few, the rest in the turns that follow at once: their replies leave, and what the hosts ask for next reaches the
- * device, while the others still wait. Taken all together, hosts and device would wait for each other in turns. */
+ * device, while the others still wait. Taken all together, or eight where 32 are under way, they go round together from
+ * then on, and hosts and device wait for each other in turns. */
 static uint32_t
 reap(struct uring_ring *r)
 {
 	uint64_t data[REAP_MAX];
 	int res[REAP_MAX];
-	unsigned int n = drive_ring_take(&r->q, data, res, REAP_MAX);
+	uint64_t part = RTE_MIN(r->inflight / REAP_PART + 1, (uint64_t)REAP_MAX);
+	unsigned int n = drive_ring_take(&r->q, data, res, (unsigned int)part);
 
 	for (unsigned int i = 0; i < n; i++)
 		uring_op_answer(r, (struct uring_op *)(uintptr_t)data[i], res[i]);
@@ -117,6 +120,7 @@ ring_create(struct uring_ring **out)
 		.files = URING_FILES,
 		.reg_shift = REG_SHIFT,
 		.reg_max = REG_MAX,
+		.prompt = true,
 	};
 	struct uring_ring *r;
 	int ret = -ENOMEM;

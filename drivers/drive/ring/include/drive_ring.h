@@ -34,6 +34,9 @@ struct drive_ring_conf {
 	/** The arena is registered in pieces of 1 << reg_shift bytes, reg_max of them at most; what lies beyond works
 	 * unregistered. A page of the arena never crosses a multiple of its own size. */
 	unsigned int reg_shift, reg_max;
+	/** The kernel makes completions in the interrupt that brings them: a loop that looks finds them without a
+	 * system call, and sooner. Else it makes them when it is entered, which disturbs less. */
+	bool prompt;
 };
 
 /** On its lcore only; telemetry reads the counters. */
@@ -48,8 +51,9 @@ struct drive_ring {
 	uint64_t enters, turn, in_turn, most; /**< system calls: all, of the turn `turn`, and the most in any turn */
 };
 
-/** The queues alone. @p deferred as above. @return 0 or -errno, -EINVAL and -ENOSYS: not this kernel. */
-int drive_ring_queue(struct io_uring *ring, unsigned int sqes, unsigned int cqes, unsigned int setup, bool *deferred);
+/** The queues alone. @p prompt and @p deferred as above. @return 0 or -errno, -EINVAL and -ENOSYS: not this kernel. */
+int drive_ring_queue(struct io_uring *ring, unsigned int sqes, unsigned int cqes, unsigned int setup, bool prompt,
+		     bool *deferred);
 
 /** Buffers that cannot be registered are worth a warning, not a failure. On the lcore that will use it.
  * @return 0 or -errno. */

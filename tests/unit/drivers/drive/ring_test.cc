@@ -18,7 +18,7 @@ class DriveRing : public DriveRig
 {
       protected:
 	drive_ring r = {};
-	drive_ring_conf conf = {"test", 256, 512, 4, 0, 18, 16384};
+	drive_ring_conf conf = {"test", 256, 512, 4, 0, 18, 16384, false};
 	bool is_open = false;
 
 	void
@@ -84,6 +84,24 @@ TEST_F(DriveRing, EntersOnceForAllAndNotForNothing)
 	EXPECT_EQ(1u, r.enters);
 	EXPECT_EQ(200u, take().size());
 	EXPECT_EQ(1u, r.most);
+}
+
+/* What completes later, by the kernel's own clock, is there without a call. */
+TEST_F(DriveRing, APromptOneIsNotAskedForItsCompletions)
+{
+	__kernel_timespec soon = {0, 1000000};
+
+	conf.prompt = true;
+	open();
+	if (!is_open)
+		return;
+	io_uring_sqe *sqe = io_uring_get_sqe(&r.ring);
+	io_uring_prep_timeout(sqe, &soon, 0, IORING_TIMEOUT_ETIME_SUCCESS);
+	sqe->user_data = 7;
+	EXPECT_EQ(1u, drive_ring_enter(&r));
+	while (io_uring_cq_ready(&r.ring) == 0)
+		ASSERT_FALSE(drive_ring_kernel_waits(&r));
+	EXPECT_EQ(1u, r.enters);
 }
 
 /* Bigger entries, as passthrough needs them, are taken by the same steps. */

@@ -486,7 +486,7 @@ TEST_F(UringDrive, ATurnAnswersAFewCompletions)
 		size_t before = done;
 
 		turn();
-		ASSERT_LE(done - before, 16u) << "8 when it looks, 8 after its call";
+		ASSERT_LE(done - before, 2 * ((200 - before) / 16 + 1)) << "when it looks, and after its call";
 	}
 	for (auto &io : ios)
 		strake_buf_put_list(io->io.bufs);
