@@ -18,7 +18,9 @@ def programs(folder, suites):
     status, out = sh(["meson", "introspect", "--tests", folder])
     if status != 0:
         return []
-    return [t for t in json.loads(out) if any(s.split(":")[-1] in suites for s in t["suite"])]
+    tests = [t for t in json.loads(out) if any(s.split(":")[-1] in suites for s in t["suite"])]
+    # The longest first: none of them shall run on alone at the end.
+    return sorted(tests, key=lambda t: -t["priority"])
 
 
 def run_one(test, env):
