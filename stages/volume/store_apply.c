@@ -15,6 +15,7 @@
 
 #define ITEMS_A_TURN 256
 #define AHEAD_MAX    512 /* items */
+#define ROOM_SPARE   4	 /* segments: what intents take, and a row begun */
 #define AHEAD_SHARE  16	 /* of the cache's pages: read too far ahead they would be gone again */
 
 /* --- free -------------------------------------------------------------------------------------------------------- */
@@ -66,6 +67,7 @@ store_apply_free(struct store_replay *r)
 	if (r->at < r->super->n_next || r->frees != 0)
 		return r->at - from;
 	r->at = 0;
+	r->image_bytes = 0;
 	r->state = REPLAY_APPLY;
 	return 1;
 }
@@ -271,18 +273,38 @@ apply_move(struct store_replay *r, const struct replay_item *it)
 	return ret;
 }
 
-/* Only an intent has it: it gets a place now. */
+/* Hosts leave room for some of what is right by parity only. More than that is moved only if the checkpoint that ends
+ * recovery has its room, whatever is still to come. */
+static bool
+stays(const struct store_replay *r, const struct replay_item *it)
+{
+	const struct store *st = r->st;
+	uint64_t pages = map_stats(st->map)->dirty + r->n_items - r->at;
+
+	return it->home && r->image_bytes + it->head->bytes > st->seg_bytes &&
+	       store_seg_ready(st) <= store_seg_pages(st, pages) + ROOM_SPARE;
+}
+
+/* Only an intent has it, or parity: it gets a place now. */
 static int
 give_place(struct store_replay *r, struct replay_item *it)
 {
 	struct store *st = r->st;
 	struct log_head h = *it->head;
-	int ret = store_room(st, STORE_HOT, h.bytes);
+	int ret;
+
+	if (stays(r, it)) {
+		store_settle_not(r, h.seg);
+		it->place = it->was;
+		return 0;
+	}
+	ret = store_room(st, STORE_HOT, h.bytes);
 
 	if (ret < 0)
 		return ret;
 	it->place = store_append(st, STORE_HOT, &h, NULL, it->bytes);
 	it->counted = true;
+	r->image_bytes += it->home ? h.bytes : 0;
 	store_replay_moved(r, it, it->place);
 	return 0;
 }
@@ -308,20 +330,6 @@ apply(struct store_replay *r, struct replay_item *it)
 	return it->kind == LOG_DATA ? apply_data(r, it) : apply_move(r, it);
 }
 
-static void
-applied(struct store_replay *r)
-{
-	struct store *st = r->st;
-
-	/* Numbers that were given and lost are not given again. */
-	st->lsn = r->lsn_max + (1u << 20);
-	st->serial = r->serial_max + (1u << 20);
-	st->intents_done = st->intent_seq;
-	st->stats.replayed = r->n_items;
-	st->stats.replay_ns = strake_now() - r->t_begin;
-	store_replay_end(r, 0);
-}
-
 uint32_t
 store_apply_items(struct store_replay *r)
 {
@@ -333,8 +341,7 @@ store_apply_items(struct store_replay *r)
 		int ret;
 
 		if (r->at == r->n_items) {
-			if (!reading)
-				applied(r);
+			r->state = reading ? REPLAY_APPLY : REPLAY_SETTLE;
 			return !reading;
 		}
 		ret = apply(r, &r->item[r->at]);

@@ -7,11 +7,12 @@
  *
  *     table    the segment table, as the checkpoint left it
  *     scan     segments that were open then, or could be opened since: what of them has a later lsn. What is right by
- *              parity only is written anew, like that of intents; then the rows get the parity of what lies in them,
- *              since power may have torn it
+ *              parity only is written anew, like that of intents
  *     intents  chunks whose rows never came to be written
  *     free     listed segments that hold nothing are deallocated
  *     apply    everything in lsn order; a record whose premises were lost with power is dropped
+ *     settle   what was written anew is made durable; then the rows that were scanned get the parity of what lies in
+ *              them, since power may have torn it
  *
  * It writes nothing that counts until the checkpoint that ends it, so it may be cut short and begun again. There is no
  * checkpoint before: all pages that it changes stay in memory. The map sees to it that they fit (map.h), and grows if
@@ -142,8 +143,10 @@ store_replay_poll(struct store *st)
 		return store_scan_intents(r);
 	case REPLAY_FREE:
 		return store_apply_free(r);
-	default:
+	case REPLAY_APPLY:
 		return store_apply_items(r);
+	default:
+		return store_settle_rows(r);
 	}
 }
 
@@ -223,8 +226,10 @@ by_lsn(const void *a, const void *b)
 
 	if (x->lsn != y->lsn)
 		return x->lsn < y->lsn ? -1 : 1;
-	/* What lies in a segment comes before its image in an intent. */
-	return (x->place == 0) - (y->place == 0);
+	/* What lies in a segment comes before what is right by parity only, and that before its image in an intent. */
+	if ((x->place == 0) != (y->place == 0))
+		return x->place != 0 ? -1 : 1;
+	return y->home - x->home;
 }
 
 /* A recovery that was cut short gave the chunk a place already, or there are an image and a copy: records that speak of

@@ -7,7 +7,8 @@
 
 /**
  * @file
- * Inside of recovery: store_replay.c keeps what is to be applied, store_scan.c finds it, store_apply.c applies it.
+ * Inside of recovery: store_replay.c keeps what is to be applied, store_scan.c finds it, store_apply.c applies it,
+ * store_settle.c gives the rows that were scanned their parity.
  */
 
 #include "store_walk.h"
@@ -15,7 +16,7 @@
 #define REPLAY_SCANS 4	/* segments scanned at once */
 #define REPLAY_FREES 16 /* deallocated at once */
 
-enum replay_state { REPLAY_TABLE, REPLAY_SCAN, REPLAY_INTENTS, REPLAY_FREE, REPLAY_APPLY, REPLAY_OVER };
+enum replay_state { REPLAY_TABLE, REPLAY_SCAN, REPLAY_INTENTS, REPLAY_FREE, REPLAY_APPLY, REPLAY_SETTLE, REPLAY_OVER };
 
 /* Something to apply: of a chunk's head only what that takes, since there may be a million. What it points at lies in
  * the arena. */
@@ -30,6 +31,7 @@ struct replay_item {
 	uint16_t records;
 	uint8_t kind, blocks;
 	bool counted; /* among the blocks of its segment: it may be begun again */
+	bool home;    /* it lies where it was, but is right by parity only */
 };
 
 /* A chunk that only an intent had: where it was to lie, and where it lies now. */
@@ -42,12 +44,14 @@ struct replay_scan {
 	struct store_walk walk;
 	uint32_t at; /* which of those to scan */
 	bool busy;
-	bool counts;  /* it holds chunks that count */
-	bool lean;    /* some of them are right by parity only, and stay where they are */
-	bool mending; /* rows [row, rows) get the parity of what lies there */
+	bool counts; /* it holds chunks that count */
+	bool lean;   /* some of them are right by parity only, and stay where they are */
 	uint32_t row, rows;
-	struct strake_space_io io;
-	struct store *st;
+};
+
+/* Rows [row, rows) of a segment get the parity of what lies there. */
+struct replay_rows {
+	uint32_t seg, row, rows;
 };
 
 /* Has a page of the map read that will be wanted soon. */
@@ -74,7 +78,7 @@ struct store_replay {
 	uint64_t lsn_max, serial_max;
 	struct replay_item *item;
 	size_t n_items, items_max, n_images;
-	uint32_t image_bytes; /* of chunks that are right by parity only */
+	uint32_t image_bytes; /* of chunks that are right by parity only: found, then moved */
 	struct replay_block *arena;
 	struct replay_moved *moved; /* hash by `was` */
 	size_t moved_mask;
@@ -89,6 +93,11 @@ struct store_replay {
 	struct map_wait wait;
 	struct replay_ahead ahead[STORE_READS];
 	uint32_t ahead_at, ahead_block;
+	/* Settling. */
+	struct replay_rows settle[LOG_SUPER_NEXT + LOG_STREAMS];
+	uint32_t n_settle, settle_at;
+	struct store_barrier barrier;
+	bool durable; /* what was written anew */
 	uint64_t t_begin;
 };
 
@@ -112,5 +121,11 @@ uint32_t store_scan_intents(struct store_replay *r);
 /** REPLAY_FREE, REPLAY_APPLY (store_apply.c). */
 uint32_t store_apply_free(struct store_replay *r);
 uint32_t store_apply_items(struct store_replay *r);
+/** REPLAY_SETTLE (store_settle.c). */
+uint32_t store_settle_rows(struct store_replay *r);
+
+/** Rows that will get their parity; and those of a segment that may not. */
+void store_settle_add(struct store_replay *r, uint32_t seg, uint32_t row, uint32_t rows);
+void store_settle_not(struct store_replay *r, uint32_t seg);
 
 #endif /* STORE_REPLAY_H */

@@ -13,6 +13,7 @@
 #include "store_replay.h"
 
 #define CHUNKS_A_TURN 64
+#define IMAGES_MAX    (64u << 20) /* in memory; what is more stays where it is */
 
 /* --- the table --------------------------------------------------------------------------------------------------- */
 
@@ -137,48 +138,16 @@ chunk_found(struct store_replay *r, struct replay_scan *s, const struct log_head
 		return 0;
 	}
 	/* Right by parity only, as power or a drive left it: one loss more would take it. It is written anew. */
-	if (s->walk.attempt > 0 && r->image_bytes + h->bytes <= r->st->seg_bytes) {
+	if (s->walk.attempt > 0 && r->image_bytes + h->bytes <= IMAGES_MAX) {
 		r->image_bytes += h->bytes;
-		return store_replay_add(r, h, 0, at + h->head_bytes);
+		if (store_replay_add(r, h, 0, at + h->head_bytes) < 0)
+			return -ENOMEM;
+		r->item[r->n_items - 1].home = true;
+		return 0;
 	}
 	s->lean = s->lean || s->walk.attempt > 0;
 	return store_replay_add(r, h, log_direct(h->seg, h->off, h->bytes, 0),
 				h->kind == LOG_RECORDS ? at + h->head_bytes : NULL);
-}
-
-/* --- parity of rows that were not flushed ------------------------------------------------------------------------- */
-
-static void mend_next(struct replay_scan *s);
-
-static void
-row_mended(struct strake_space_io *io)
-{
-	struct replay_scan *s = io->arg;
-
-	s->st->io_under_way--;
-	s->row++;
-	mend_next(s);
-}
-
-/* Power may have left data and parity of these rows as of different times. What counts of the data is right as it
- * lies, so the parity follows it, before anything is told that this is durable. */
-static void
-mend_next(struct replay_scan *s)
-{
-	if (s->row >= s->rows) {
-		s->busy = s->mending = false;
-		return;
-	}
-	s->io = (struct strake_space_io){
-		.op = STRAKE_SPACE_REPAIR,
-		.seg = s->walk.seg,
-		.off = (uint64_t)s->row * store_row_bytes(s->st),
-		.len = store_row_bytes(s->st),
-		.done = row_mended,
-		.arg = s,
-	};
-	s->st->io_under_way++;
-	strake_space_submit(s->st->sp, &s->io);
 }
 
 static void
@@ -192,7 +161,6 @@ scan_begin(struct store_replay *r, struct replay_scan *s)
 	store_walk_begin(&s->walk, st, seg, s->at >= r->n_open ? 0 : d->gen, r->scan_off[s->at], st->seg_bytes);
 	s->walk.older = d->state == STORE_SEG_FREE || d->gen == 0 ? d->gen : d->gen - 1;
 	s->walk.stop_blank = true;
-	s->st = st;
 	/* The row in which the checkpoint began is durable since, and holds chunks that are not looked at here. */
 	s->row = s->rows = (r->scan_off[s->at] + store_row_bytes(st) - 1) / store_row_bytes(st);
 	s->counts = s->lean = false;
@@ -213,10 +181,9 @@ seg_scanned(struct store_replay *r, struct replay_scan *s)
 		g->d.state = STORE_SEG_FREE;
 		st->n_free++;
 	}
-	s->mending = s->counts && !s->lean && st->sp->parity > 0;
-	s->busy = s->mending;
-	if (s->mending)
-		mend_next(s);
+	s->busy = false;
+	if (s->counts && !s->lean && st->sp->parity > 0)
+		store_settle_add(r, s->walk.seg, s->row, s->rows);
 }
 
 static uint32_t
@@ -257,7 +224,7 @@ store_scan_segments(struct store_replay *r)
 
 		if (!s->busy && r->at < r->n_scan)
 			scan_begin(r, s);
-		if (s->busy && !s->mending)
+		if (s->busy)
 			work += scan_run(r, s);
 		busy += s->busy;
 	}

@@ -240,6 +240,16 @@ Story::wait_in_sync()
 	return "";
 }
 
+/* Has all happened that every seed shall see? Some hosts take longer than others. */
+bool
+Story::seen_all() const
+{
+	const store_stats &s = w.st->stats;
+
+	return totals.checkpoints + s.checkpoints > 0 && totals.collected + s.collected > 0 &&
+	       totals.moved + s.moved_blocks > 0 && totals.hits + s.hit_blocks > 0 && host.figures.trims > 0;
+}
+
 /* In order: nothing is lost, nothing is torn. */
 std::string
 Story::finish()
@@ -249,7 +259,7 @@ Story::finish()
 
 	if (bad.empty())
 		bad = judge(host.oracle, true);
-	for (unsigned i = 0; i < 40 && bad.empty(); i++) {
+	for (unsigned i = 0; (i < 40 || (i < 4000 && !seen_all())) && bad.empty(); i++) {
 		host.begin();
 		bad = w.drain() ? host.wrong : "requests hang";
 	}

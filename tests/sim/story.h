@@ -69,6 +69,7 @@ class Story
 	std::string live(unsigned life, unsigned lives);
 	std::string work(unsigned ops, bool lose);
 	std::string give_back(unsigned drive, bool *back);
+	bool seen_all() const;
 	std::string finish();
 	void tell();
 

@@ -276,4 +276,65 @@ TEST(Recovery, ARecordFindsItsBlockWhicheverCopyIsKept)
 	rig.down(false);
 }
 
+/* So many blocks, flushed; then power goes, and one drive turns out to have kept none of them: all that lies there is
+ * right by parity only. */
+void
+spoiled(StoreRig &rig, uint32_t n)
+{
+	std::vector<uint32_t> rows;
+
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 0, n, StoreRig::blocks(n, 100)));
+	ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
+	for (uint32_t seg = 0; seg < rig.conf.segments; seg++)
+		rows.push_back(rig.fs->rows_written(seg));
+	rig.fs->cut();
+	rig.down(true);
+	rig.fs->restore();
+	for (uint32_t seg = 0; seg < rig.conf.segments; seg++) {
+		for (uint32_t row = 0; row < rows[seg]; row++)
+			rig.fs->wrong(seg, row, 0, 0, rig.conf.unit);
+	}
+}
+
+void
+expect_all(StoreRig &rig, uint32_t n)
+{
+	bytes out;
+
+	ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 0, n, {}, &out));
+	EXPECT_EQ(StoreRig::blocks(n, 100), out);
+}
+
+/* More than a segment. */
+TEST(Recovery, AfterItADriveMayBeLostThoughMuchWasRightByParityOnly)
+{
+	FakeSpaceConf c;
+	StoreRig rig(c);
+
+	spoiled(rig, 100);
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	rig.fs->unreadable(UINT32_MAX, 0, 1);
+	expect_all(rig, 100);
+	rig.down(true);
+}
+
+/* The parity that is to follow what lies there is the way to what is being written anew: not before that is durable. */
+TEST(Recovery, KeepsTheParityUntilWhatNeedsItIsWrittenAnew)
+{
+	FakeSpaceConf c;
+	StoreRig rig(c);
+	FakeSpaceFault f;
+
+	spoiled(rig, 24);
+	f.ops = 1u << STRAKE_SPACE_ROW;
+	rig.fs->fault(f);
+	ASSERT_NE(0, rig.boot());
+	rig.down(true);
+	rig.fs->no_faults();
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	expect_all(rig, 24);
+	rig.down(false);
+}
+
 } // namespace
