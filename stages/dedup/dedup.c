@@ -148,7 +148,6 @@ look_up(struct dedup_domain *d, const struct dedup_block *block)
 	struct index_entry e;
 
 	b->valid = 1;
-	d->stats.lookups++;
 	if (!dedup_index_get(d->ix, b->fp, &e))
 		return;
 	b->where = e.where;
@@ -196,11 +195,13 @@ run_batch(struct dedup_domain *d)
 	unsigned int hashed = 0, fetched = 0, looked = 0;
 
 	d->n = 0;
+	d->stats.lookups += n;
 	while (looked < n) {
 		const unsigned int here = fetched, known = hashed, some = RTE_MIN(n - hashed, group);
 
 		if (unlikely(dedup_hasher_run(d->hasher, d->job + hashed, some, n - hashed - some) < 0)) {
 			d->stats.uncovered += n - hashed;
+			d->stats.lookups -= n - hashed;
 			n = hashed;
 			continue;
 		}

@@ -118,12 +118,14 @@ set_place(struct index_slot *s, const struct index_entry *e)
 	memcpy(s->owner, &owner, sizeof(s->owner));
 }
 
+/* The owner is read with the byte before it, in one piece: seven bytes put together would wait for each other. */
 static void
 get_place(const struct index_slot *s, struct index_entry *e)
 {
-	uint64_t owner = 0;
+	uint64_t owner;
 
-	memcpy(&owner, s->owner, sizeof(s->owner));
+	memcpy(&owner, (const uint8_t *)s + offsetof(struct index_slot, owner) - 1, sizeof(owner));
+	owner >>= 8;
 	e->where = s->where;
 	e->owner_lba = owner & ((1ULL << INDEX_LBA_BITS) - 1);
 	e->owner_vol = (uint32_t)(owner >> INDEX_LBA_BITS);

@@ -30,6 +30,7 @@
 #define BLOCK	  STRAKE_ADVICE_BLOCK
 #define DATA	  (32u << 20) /* bytes written, over and over: beyond the second level cache */
 #define HUGE_PAGE (2u << 20)
+#define TABLE	  (64u << 20) /* looked up in: as large as the stage's index */
 #define TURN_MS	  20u
 #define TURNS_MAX 101u
 
@@ -37,23 +38,26 @@ struct load_case {
 	const char *name, *fingerprint;
 	unsigned int reqs, blocks; /* of a burst; of a request */
 	uint32_t piece;		   /* longest buf of a payload */
+	bool look;		   /* the engine looks each hash up, too */
 };
 
 static const struct load_case cases[] = {
-	{"sha256, 1 x 4 KiB", "sha256", 1, 1, BLOCK},
-	{"sha256, 8 x 4 KiB", "sha256", 8, 1, BLOCK},
-	{"sha256, 16 x 4 KiB", "sha256", 16, 1, BLOCK},
-	{"sha256, 32 x 4 KiB", "sha256", 32, 1, BLOCK},
-	{"sha256, 64 x 4 KiB", "sha256", 64, 1, BLOCK},
-	{"sha256, 4 x 128 KiB", "sha256", 4, 32, 32 * BLOCK},
-	{"sha256, 32 x 4 KiB in frames", "sha256", 32, 1, 1448},
-	{"sha256, 4 x 128 KiB in frames", "sha256", 4, 32, 8948},
-	{"fast, 32 x 4 KiB", "fast", 32, 1, BLOCK},
-	{"fast, 4 x 128 KiB", "fast", 4, 32, 32 * BLOCK},
-	{"fast, 4 x 128 KiB in frames", "fast", 4, 32, 8948},
+	{"sha256, 1 x 4 KiB", "sha256", 1, 1, BLOCK, false},
+	{"sha256, 8 x 4 KiB", "sha256", 8, 1, BLOCK, false},
+	{"sha256, 16 x 4 KiB", "sha256", 16, 1, BLOCK, false},
+	{"sha256, 32 x 4 KiB", "sha256", 32, 1, BLOCK, false},
+	{"sha256, 64 x 4 KiB", "sha256", 64, 1, BLOCK, false},
+	{"sha256, 4 x 128 KiB", "sha256", 4, 32, 32 * BLOCK, false},
+	{"sha256, 32 x 4 KiB in frames", "sha256", 32, 1, 1448, false},
+	{"sha256, 4 x 128 KiB in frames", "sha256", 4, 32, 8948, false},
+	{"fast, 32 x 4 KiB", "fast", 32, 1, BLOCK, false},
+	{"fast, 4 x 128 KiB", "fast", 4, 32, 32 * BLOCK, false},
+	{"fast and a look, 4 x 128 KiB", "fast", 4, 32, 32 * BLOCK, true},
+	{"fast, 4 x 128 KiB in frames", "fast", 4, 32, 8948, false},
 };
 
-static uint8_t *data;
+static uint8_t *data, *table;
+static volatile uint64_t found; /* of all looks, so that none is left out */
 static struct strake_stage *stage;
 static struct strake_volume volume = {.lba_shift = 12};
 static IMB_MGR *managers[2];
@@ -111,6 +115,25 @@ hash_fast(const uint8_t *from, unsigned int n)
 	}
 }
 
+/* The least that a look in an index can be: the one line that the hash names, of as many as there are of buckets; all
+ * of a burst at once, so that none waits for another. */
+static void
+look(unsigned int n)
+{
+	uint64_t same = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		uint64_t hash, have;
+		uint32_t word;
+
+		memcpy(&word, digest[i], sizeof(word));
+		memcpy(&hash, digest[i] + 8, sizeof(hash));
+		memcpy(&have, table + ((uint64_t)word * (TABLE / 512) >> 32) * 512, sizeof(have));
+		same += have == hash;
+	}
+	found = found + same;
+}
+
 /* Bytes a second of the engine @p which in one turn. */
 static double
 engine_turn(const struct load_case *c, unsigned int which)
@@ -124,6 +147,8 @@ engine_turn(const struct load_case *c, unsigned int which)
 			hash_fast(data + at, burst / BLOCK);
 		else
 			hash_lanes(managers[which], data + at, burst / BLOCK);
+		if (c->look)
+			look(burst / BLOCK);
 		bytes += burst;
 		at = at + 2 * burst <= DATA ? at + burst : 0;
 	}
@@ -288,10 +313,13 @@ world_up(void)
 	    strake_pipeline_init(&pipeline) < 0)
 		fail("no memory");
 	strake_lcore_enter(1);
-	/* On huge pages, as what comes from the wire is. */
+	/* On huge pages, as what comes from the wire is, and as the index is. */
 	data = aligned_alloc(HUGE_PAGE, DATA);
-	if (data == NULL || madvise(data, DATA, MADV_HUGEPAGE) < 0)
+	table = aligned_alloc(HUGE_PAGE, TABLE);
+	if (data == NULL || madvise(data, DATA, MADV_HUGEPAGE) < 0 || table == NULL ||
+	    madvise(table, TABLE, MADV_HUGEPAGE) < 0)
 		fail("no memory");
+	memset(table, 1, TABLE);
 	for (uint32_t at = 0; at < DATA; at += 8) {
 		uint64_t word = random_word();
 
