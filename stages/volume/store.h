@@ -239,6 +239,7 @@ struct store {
 
 	struct store_seg *seg;
 	uint32_t n_seg, n_free;
+	uint32_t seg_room; /* that tables have room for: the space may grow so far while the store is open */
 	uint32_t n_drained, n_drained_map; /* all, and those of the map among them */
 	uint32_t fruitless;		   /* segments collected since a host got one, or gave something back */
 	int64_t credit;			   /* bytes that hosts may append before collection has come further */
@@ -463,6 +464,8 @@ void store_replay_fini(struct store *st);
 
 /* --- volumes (store_vol.c) --------------------------------------------------------------------------------------- */
 
+/** Does a superblock of so many segments and volumes go into its note? */
+bool store_super_fits(const struct store *st, uint32_t segments, uint32_t volumes);
 struct store_vol *store_vol_named(const struct store *st, const char *name);
 /** Has it a deleted one's name? */
 bool store_vol_is_deleted(const struct log_volume *d);

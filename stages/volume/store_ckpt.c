@@ -31,10 +31,10 @@ store_ckpt_init(struct store *st)
 {
 	struct store_ckpt *c = &st->ckpt;
 
-	c->table = calloc(st->n_seg, sizeof(*c->table));
+	c->table = calloc(st->seg_room, sizeof(*c->table));
 	c->roots = calloc(STORE_VOLUMES + 1, sizeof(*c->roots));
 	c->note = calloc(1, st->sp->note_bytes);
-	c->super.table = calloc(st->n_seg / LOG_TABLE_ENTRIES + 1, sizeof(*c->super.table));
+	c->super.table = calloc(st->seg_room / LOG_TABLE_ENTRIES + 1, sizeof(*c->super.table));
 	c->super.next = calloc(LOG_SUPER_NEXT, sizeof(*c->super.next));
 	c->super.volume = calloc(STORE_VOLUMES, sizeof(*c->super.volume));
 	c->super.roots = calloc(1, map_roots_bytes(STORE_VOLUMES + 1));
@@ -87,6 +87,28 @@ log_bytes(const struct store *st)
 	return sum;
 }
 
+/* Segments that the space has got since, and that fit. */
+static uint32_t
+growth(const struct store *st)
+{
+	uint32_t n = RTE_MIN(st->sp->segments, st->seg_room);
+
+	return n > st->n_seg && store_super_fits(st, n, st->n_vol) ? n - st->n_seg : 0;
+}
+
+/* They are free, and listed by this checkpoint: none is written before the superblock that counts them is durable. */
+static void
+grow(struct store *st)
+{
+	uint32_t n = growth(st);
+
+	if (likely(n == 0))
+		return;
+	st->n_seg += n;
+	st->n_free += n;
+	store_look(st);
+}
+
 static void
 begin(struct store *st, uint64_t now)
 {
@@ -95,6 +117,7 @@ begin(struct store *st, uint64_t now)
 
 	if (map_checkpoint_begin(st->map) < 0)
 		return;
+	grow(st);
 	c->wanted = c->list_wanted = c->starved = c->futile = c->list_only = false;
 	c->t_begin = now;
 	c->begun++;
@@ -455,6 +478,8 @@ store_ckpt_poll(struct store *st, uint64_t now)
 			c->wanted = true;
 		if (st->replay != NULL)
 			return 0;
+		if (unlikely(st->sp->segments > st->n_seg) && growth(st) > 0 && store_seg_meta_fits(st))
+			c->wanted = true;
 		/* One that does not fit would stand in the way of what could make room for it. */
 		if (c->wanted && store_seg_meta_fits(st))
 			begin(st, now);

@@ -317,6 +317,8 @@ make(struct store **out, const struct store_conf *conf, char *err, size_t errlen
 	if (ret < 0)
 		goto err;
 	st->n_seg = st->n_free = st->sp->segments;
+	/* A drive or two more in a group of a few, without tables that move. */
+	st->seg_room = 2 * st->n_seg;
 	st->seg_bytes = (uint32_t)strake_space_seg_bytes(st->sp);
 	memcpy(&st->short_uuid, st->sp->uuid, sizeof(st->short_uuid));
 	if (st->conf.map_bytes == 0)
@@ -333,7 +335,7 @@ make(struct store **out, const struct store_conf *conf, char *err, size_t errlen
 	for (unsigned int s = 0; s < LOG_STREAMS; s++)
 		st->out[s].given = st->out[s].written = st->out[s].durable = 1ULL << 32;
 	ret = -ENOMEM;
-	st->seg = calloc(st->n_seg, sizeof(*st->seg));
+	st->seg = calloc(st->seg_room, sizeof(*st->seg));
 	st->ready = calloc(2 * LOG_SUPER_NEXT, sizeof(*st->ready));
 	st->since = calloc(4 * LOG_SUPER_NEXT, sizeof(*st->since));
 	if (st->seg == NULL || st->ready == NULL || st->since == NULL || store_ckpt_init(st) < 0 ||
@@ -360,7 +362,7 @@ seg_used(void *arg, uint32_t seg, uint32_t *rows)
 {
 	const struct store *st = arg;
 
-	if (seg >= st->n_seg) /* the space grew: the store looks at what is new when it is opened next */
+	if (seg >= st->n_seg) /* the space grew, and the next checkpoint takes that in, if there is room for it */
 		return false;
 	*rows = st->seg[seg].rows;
 	return st->seg[seg].d.state != STORE_SEG_FREE;

@@ -55,12 +55,13 @@ struct change {
 
 /* --- making ------------------------------------------------------------------------------------------------------ */
 
-/* The superblock tells of every volume; one too many, and no checkpoint could be written any more. */
-static bool
-super_fits(const struct store *st, uint32_t volumes)
+/* The superblock tells of every volume and of the segments; one too many, and no checkpoint could be written any more.
+ */
+bool
+store_super_fits(const struct store *st, uint32_t segments, uint32_t volumes)
 {
 	const struct log_super s = {
-		.n_table = (st->n_seg + LOG_TABLE_ENTRIES - 1) / LOG_TABLE_ENTRIES,
+		.n_table = (segments + LOG_TABLE_ENTRIES - 1) / LOG_TABLE_ENTRIES,
 		.n_next = LOG_SUPER_NEXT,
 		.n_volumes = volumes,
 		.roots_bytes = (uint32_t)map_roots_bytes(volumes + 1 + ROOTS_MORE),
@@ -76,7 +77,7 @@ add(struct store *st, void *arg)
 	struct change *c = arg;
 	int ret;
 
-	if (!super_fits(st, st->n_vol + 1))
+	if (!store_super_fits(st, st->n_seg, st->n_vol + 1))
 		return -ENOSPC;
 	c->v->d.id = st->next_vol;
 	ret = map_tree_create(st->map, c->v->d.id, STORE_VOL_LEVELS, &c->v->tree);

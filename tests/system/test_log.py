@@ -237,6 +237,9 @@ def case_a_spare_takes_a_place_and_another_makes_the_group_larger(b):
     check(before["spares"] == 1 and before["state"] == "in order", f"{before}")
     a.ctl("group", "grow", "g0", "s1")
     until(lambda: a.ctl("group", "show", "g0")["segments"] == before["segments"] * 5 // 4, 60, "growth")
+    # With the next checkpoint the store has the room, too.
+    until(lambda: a.ctl("store", "show", "g0")["segments"] == before["segments"] * 5 // 4, 60, "room in the store")
+    c.run("verify", "--offset", "16M", "--length", "8M", "--seed", "2")
     a.stop()
 
     def move(*pairs):

@@ -296,6 +296,89 @@ TEST(Store, FullIsSaidAndGotOutOf)
 	rig.down(true);
 }
 
+/* Full, and its space grows: there is room again, of which nothing is lost whenever power goes. */
+TEST(Store, ALargerSpaceIsUsedAtOnceAndAfterACrash)
+{
+	FakeSpaceConf c = small();
+	bytes out;
+	uint64_t lba = 0, was;
+	int ret = 0;
+
+	c.segments = 40;
+	c.rows = 4;
+	StoreRig rig(c);
+
+	rig.vol_bytes = 64u << 20;
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	for (; ret == 0 && lba < 8000; lba += 8)
+		ret = rig.run(STRAKE_OP_WRITE, lba, 8, StoreRig::blocks(8, 1 + lba));
+	ASSERT_EQ(-ENOSPC, ret);
+	was = lba - 8;
+	for (int i = 0; i < 2000; i++)
+		rig.turn();
+	rig.fs->grow(100);
+	for (int i = 0; i < 50000 && ret != 0; i++) {
+		rig.turn();
+		if (i % 1000 == 0)
+			ret = rig.run(STRAKE_OP_WRITE, was, 8, StoreRig::blocks(8, 1 + was));
+	}
+	ASSERT_EQ(0, ret);
+	EXPECT_EQ(80u, rig.st->n_seg) << "twice as many as it was opened with";
+	for (lba = was + 8; ret == 0 && lba < 8000; lba += 8)
+		ret = rig.run(STRAKE_OP_WRITE, lba, 8, StoreRig::blocks(8, 1 + lba));
+	EXPECT_EQ(-ENOSPC, ret);
+	EXPECT_GT(lba, 3 * was / 2);
+	lba -= 8;
+	ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
+	rig.down(true);
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	EXPECT_EQ(100u, rig.st->n_seg);
+	for (uint64_t at = 0; at < lba; at += 8) {
+		ASSERT_EQ(0, rig.run(STRAKE_OP_READ, at, 8, {}, &out)) << at;
+		ASSERT_EQ(StoreRig::blocks(8, 1 + at), out) << at;
+	}
+	rig.down(false);
+}
+
+/* Power goes with each write after the growth: no segment is counted, or written, before all is durable. */
+TEST(Store, GrowthMayBeCutShortAnywhere)
+{
+	for (unsigned int nth = 1; nth <= 12; nth++) {
+		FakeSpaceConf c = small();
+		std::deque<RigReq> asked;
+		uint64_t more = 400;
+		bytes out;
+
+		c.segments = 40;
+		c.rows = 4;
+		StoreRig rig(c);
+
+		rig.vol_bytes = 64u << 20;
+		ASSERT_EQ(0, rig.boot()) << rig.why;
+		for (uint64_t lba = 0; lba < 400; lba += 8)
+			ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, lba, 8, StoreRig::blocks(8, 1 + lba)));
+		ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
+		rig.fs->grow(60);
+		rig.fs->cut_at(nth);
+		for (; more < 4000 && rig.fs->on(); more += 8) {
+			asked.emplace_back();
+			rig.submit(asked.back(), STRAKE_OP_WRITE, more, 8, StoreRig::blocks(8, 1 + more));
+			for (int t = 0; t < 2000 && !asked.back().done && rig.fs->on(); t++)
+				rig.turn();
+		}
+		EXPECT_FALSE(rig.fs->on()) << "write " << nth << " never came";
+		rig.down(true);
+		rig.fs->restore();
+		ASSERT_EQ(0, rig.boot()) << rig.why << " after " << nth;
+		EXPECT_EQ(60u, rig.st->n_seg);
+		for (uint64_t lba = 0; lba < 400; lba += 8) {
+			ASSERT_EQ(0, rig.run(STRAKE_OP_READ, lba, 8, {}, &out)) << lba << " after " << nth;
+			ASSERT_EQ(StoreRig::blocks(8, 1 + lba), out) << lba << " after " << nth;
+		}
+		rig.down(false);
+	}
+}
+
 /* --- overwritten at random, more than once over, nearly full --- */
 
 strake_stage *
