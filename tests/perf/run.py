@@ -59,6 +59,8 @@ TARGETS = {
     ("uring", "4 KiB random read, depth 1"): ("ratio", 0.95),
     ("uring", "128 KiB sequential read, depth 16"): ("ratio", 0.95),
     ("uring", "128 KiB sequential write, depth 16"): ("ratio", 0.95),
+    ("uring-alone", "4 KiB random read, depth 32"): ("ratio", 0.95),
+    ("uring-alone", "4 KiB random read, depth 1"): ("ratio", 0.95),
     ("idle", "4 KiB random read, depth 32, 1000 more connections"): ("more", 1.01),
     ("wake", "one 4 KiB read every 20 ms, kernel sockets, idle: adaptive"): ("woken", 200.0),
     ("wake", "one 4 KiB read every 20 ms, veth, idle: adaptive"): ("woken", 200.0),
@@ -71,6 +73,7 @@ LOADS = {
     # 128 KiB is the longest command there is
     "uring": [("randread", "4K", 128), ("randread", "4K", 32), ("randread", "4K", 1), ("read", "128K", 16),
               ("write", "128K", 16)],
+    "uring-alone": [("randread", "4K", 32), ("randread", "4K", 1)],
 }
 WORDS = {"randread": "random read", "randwrite": "random write", "read": "sequential read",
          "write": "sequential write"}
@@ -224,16 +227,47 @@ def bench_load(o, folder, pattern, bs, depth):
             "client": got["client"]["cycles_per_io"]}
 
 
+def written(path):
+    """Every block of the file is written: a block that is only reserved is read without asking the disk."""
+    measured("fio", "--name=f", f"--filename={path}", "--offset=64M", "--size=1600M", "--rw=write", "--bs=1M",
+             "--iodepth=16", "--ioengine=io_uring", "--direct=1", "--output-format=json")
+
+
+def alone_load(o, path, bs, depth):
+    """The drive without the rest of the appliance, on the part of the file that fio reads."""
+    got = measured(f"{o.build}/tests/perf/drive-load", "kind=uring", f"path={path}", f"bytes={int(bs[:-1]) << 10}",
+                   f"depth={depth}", f"seconds={max(1, round(o.time))}", f"offset={256 << 20}", f"span={1 << 30}",
+                   f"cpu={o.data_cpu}", "spin=1")
+    return {"iops": got["iops"], "bps": got["iops"] * (int(bs[:-1]) << 10)}
+
+
+def uring_alone(o, folder, notes):
+    """The drive alone and fio, in turns on one file and one CPU, the other CPU idle."""
+    path, rows = os.path.join(tempfile.mkdtemp(prefix="strake-perf-", dir=o.disk), "drive"), []
+    try:
+        written(path)
+        for pattern, bs, depth in LOADS["uring-alone"]:
+            ours, theirs = [], []
+            for _ in range(o.runs):
+                theirs.append(fio(o, path, pattern, bs, depth))
+                ours.append(alone_load(o, path, bs, depth))
+            base = statistics.median(t["iops"] for t in theirs)
+            name = load_name(pattern, bs, depth)
+            rows.append(medians("uring-alone", name, ours, ratio=statistics.median(u["iops"] for u in ours) / base))
+            rows.append(medians("uring-alone", f"fio: {name}", theirs))
+    finally:
+        shutil.rmtree(os.path.dirname(path), ignore_errors=True)
+    return rows
+
+
 def uring(o, folder, notes):
-    """A RAID-0 of one drive on a file, against fio on the same file, in turns. Every block of the file is written
-    first: a block that is only reserved is read without asking the disk."""
+    """A RAID-0 of one drive on a file, against fio on the same file, in turns."""
     disk = tempfile.mkdtemp(prefix="strake-perf-", dir=o.disk)
     path, rows = os.path.join(disk, "drive"), []
     try:
         with Appliance(o, folder, "{port: p0, address: 10.78.0.2}", memif_port(folder), size="1536MiB",
                        drives=[f"{{name: u0, kind: uring, path: {path}, size: 2GiB}}"]) as a:
-            measured("fio", "--name=f", f"--filename={path}", "--offset=64M", "--size=1600M", "--rw=write", "--bs=1M",
-                     "--iodepth=16", "--ioengine=io_uring", "--direct=1", "--output-format=json")
+            written(path)
             for load in LOADS["uring"]:
                 ours, theirs = [], []
                 for _ in range(o.runs):
@@ -330,6 +364,7 @@ SECTIONS = {"lent": (lent, "Own path: memif, the appliance lends its memory and 
             "veth": (own_tcp, "Own TCP over veth by `net_af_packet`, MTU 9000, offloads off, `strake-io bench`"),
             "copy": (copy, "One stream of reads against the kernel's own over the same veth"),
             "uring": (uring, "A drive on io_uring over memif, against fio on the same file"),
+            "uring-alone": (uring_alone, "The same drive alone, `drive-load`, against fio on the same file"),
             "idle": (idle, "Silent connections"),
             "wake": (wake, "Waking up")}
 

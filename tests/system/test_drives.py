@@ -126,7 +126,7 @@ def case_nvme_drives_in_trouble(b):
 def case_cost_of_passthrough_against_fio(b):
     if not os.path.exists(DRIVE_LOAD):
         raise Skip("drive-load is not built")
-    run(b, "drives_load", 300)
+    run(b, "drives_load", 600)
 
 
 if __name__ == "__main__":

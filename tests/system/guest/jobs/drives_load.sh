@@ -51,7 +51,6 @@ cost()
 		against 16 $((most / part))
 	done
 	against 16
-	against 1
 }
 
 t cost
