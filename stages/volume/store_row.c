@@ -279,9 +279,9 @@ store_room(struct store *st, unsigned int stream, uint32_t bytes)
 	return store_seg_may_open(st, stream);
 }
 
-/* Copy into the row being filled, and the next one when that is full. */
+/* Copy a part of a chunk that ends at @p end into the row being filled, and the next one when that is full. */
 static void
-out_put(struct store *st, unsigned int stream, const uint8_t *from, uint32_t len)
+out_put(struct store *st, unsigned int stream, const uint8_t *from, uint32_t len, uint32_t end)
 {
 	struct store_out *o = &st->out[stream];
 
@@ -299,7 +299,7 @@ out_put(struct store *st, unsigned int stream, const uint8_t *from, uint32_t len
 		len -= n;
 		if (fill + n < store_row_bytes(st))
 			return;
-		r->spans = len > 0;
+		r->spans = o->off < end;
 		row_give(st, r);
 	}
 }
@@ -339,7 +339,7 @@ store_append(struct store *st, unsigned int stream, struct log_head *h, struct s
 	static const uint8_t zero[LOG_GRAIN];
 	struct store_out *o = &st->out[stream];
 	uint8_t head[LOG_HEAD_MAX];
-	uint32_t pad, crc, begin;
+	uint32_t pad, crc, begin, end;
 
 	if (!fits_seg(st, o, h->bytes)) {
 		store_seg_close(st, stream);
@@ -360,16 +360,17 @@ store_append(struct store *st, unsigned int stream, struct log_head *h, struct s
 	crc = strake_kernel->crc32c(crc, zero, pad);
 	log_chunk_seal(head, crc);
 	begin = o->off;
-	out_put(st, stream, head, h->head_bytes);
+	end = begin + h->bytes;
+	out_put(st, stream, head, h->head_bytes, end);
 	for (uint32_t left = h->seal.stored; list != NULL && left > 0; list = list->next) {
 		uint32_t n = RTE_MIN(left, list->len);
 
-		out_put(st, stream, list->addr, n);
+		out_put(st, stream, list->addr, n, end);
 		left -= n;
 	}
 	if (flat != NULL)
-		out_put(st, stream, flat, h->seal.stored);
-	out_put(st, stream, NULL, pad);
+		out_put(st, stream, flat, h->seal.stored, end);
+	out_put(st, stream, NULL, pad, end);
 	/* Chunks before this one are whole in the rows that are full now; this one is not, if it lies across two. */
 	if (o->off / store_row_bytes(st) != begin / store_row_bytes(st))
 		o->safe = o->off % store_row_bytes(st) == 0 ? o->off : begin;

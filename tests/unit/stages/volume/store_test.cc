@@ -488,4 +488,47 @@ TEST(Store, TakesOverwritesOfPlainRunsForEver)
 	overwrite_at_random(false, 4936);
 }
 
+/* A chunk that goes on in a row that is not written yet is read from memory, all of it: also if a part of its payload
+ * ends where its first row does. */
+TEST(Store, KeepsARowInMemoryWhileItsLastChunkGoesOn)
+{
+	StoreRig rig(small());
+	const uint32_t row = rig.conf.unit * rig.conf.data;
+	const bytes zero(96, 0);
+	log_head h = {};
+	bytes chunk(192);
+
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	h.kind = LOG_RECORDS;
+	h.seal.stored = 48;
+	log_head_measure(&h);
+	ASSERT_EQ(128u, h.bytes);
+	for (uint32_t off = 0; off < row - 128; off += 128) {
+		log_head one = h;
+
+		ASSERT_EQ(0, store_room(rig.st, STORE_HOT, one.bytes));
+		store_append(rig.st, STORE_HOT, &one, nullptr, zero.data());
+	}
+	h.seal.stored = 96;
+	log_head_measure(&h);
+	strake_buf *list = strake_buf_page(64);
+
+	list->next = strake_buf_page(32);
+	memset(list->addr, 0, 64);
+	memset(list->next->addr, 0, 32);
+	ASSERT_EQ(0, store_room(rig.st, STORE_HOT, h.bytes));
+	uint64_t place = store_append(rig.st, STORE_HOT, &h, list, nullptr);
+	uint32_t seg = log_entry_seg(place), off = log_entry_off(place);
+
+	strake_buf_put_list(list);
+	ASSERT_EQ(row - 128, off);
+	for (int t = 0; t < 20; t++)
+		rig.turn();
+	ASSERT_EQ(1u, rig.fs->rows_written(seg));
+	ASSERT_TRUE(store_row_has(rig.st, seg, off, 192));
+	ASSERT_TRUE(store_row_read(rig.st, seg, off, 192, chunk.data()));
+	EXPECT_TRUE(log_chunk_checks(&h, chunk.data()));
+	rig.down(true);
+}
+
 } // namespace
