@@ -146,7 +146,7 @@ lgroup_parity_attempt(const struct lgroup_parity *p, uint32_t attempt, uint32_t 
 		return true;
 	for (uint32_t n = 1; n <= p->m; n++) {
 		for (uint32_t x = (1u << n) - 1; x != 0 && x < end; x = next_mask(x)) {
-			if ((x & ((1ULL << p->k) - 1)) == 0 || --attempt > 0)
+			if (--attempt > 0)
 				continue;
 			*mask = x;
 			return true;

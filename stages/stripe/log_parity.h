@@ -45,8 +45,9 @@ void lgroup_parity_rebuild(struct lgroup_parity *p, uint32_t from, uint32_t role
 			   uint8_t *out);
 
 /**
- * The roles that reading with @p attempt leaves out: 0 none; then one at a time, then two, up to m, as long as one of
- * them holds data. @return false: there are not so many.
+ * The roles that reading with @p attempt leaves out: 0 none; then one at a time, data before parity, then two, up to m.
+ * Roles of the first row that is read; of others it leaves out the same columns. Parity alone, too: it may be what a
+ * column that is away is made from, and is data in the row behind. @return false: there are not so many.
  */
 bool lgroup_parity_attempt(const struct lgroup_parity *p, uint32_t attempt, uint32_t *mask);
 

@@ -345,6 +345,15 @@ void lgroup_failed(struct log_group *g, uint32_t member);
 /** Where a column's byte lies on its drive. */
 uint64_t lgroup_place(const struct log_group *g, uint32_t column, uint32_t row, uint32_t off);
 uint32_t lgroup_role_column(const struct log_group *g, uint32_t seg, uint32_t row, uint32_t role);
+/** Does the op's attempt leave out the column that has @p role in @p row? It does so in all rows, as a drive is wrong.
+ */
+static inline bool
+lgroup_left_out(const struct lgroup_op *op, uint32_t row, uint32_t role)
+{
+	uint32_t first = (uint32_t)(op->sio->off / op->g->space.row_bytes);
+
+	return op->out_mask != 0 && (op->out_mask >> (role + row - first) % op->g->o.geo.width & 1) != 0;
+}
 bool lgroup_writable(const struct log_group *g, uint32_t member);
 bool lgroup_readable(const struct log_group *g, uint32_t member, uint32_t seg);
 void lgroup_adopt(struct strake_msg *msg);

@@ -129,7 +129,7 @@ fix(struct lgroup_op *op)
 		uint32_t column = lgroup_role_column(g, op->sio->seg, p->row, role),
 			 member = lgroup_column_member(column);
 
-		if (role == p->role || (p->failed | op->out_mask) >> role & 1 ||
+		if (role == p->role || p->failed >> role & 1 || lgroup_left_out(op, p->row, role) ||
 		    !lgroup_readable(g, member, op->sio->seg))
 			continue;
 		op->of[op->ios] = role;
@@ -203,7 +203,7 @@ piece_add(struct lgroup_op *op, uint64_t at, uint32_t len)
 	column = lgroup_role_column(g, op->sio->seg, p->row, p->role);
 	member = lgroup_column_member(column);
 	op->of[op->pieces] = UINT32_MAX;
-	if (likely(!(op->out_mask >> p->role & 1) && lgroup_readable(g, member, op->sio->seg))) {
+	if (likely(!lgroup_left_out(op, p->row, p->role) && lgroup_readable(g, member, op->sio->seg))) {
 		op->of[op->pieces] = op->ios;
 		lgroup_io(op, member, STRAKE_IO_READ, lgroup_place(g, column, p->row, p->off), p->len, NULL, 0);
 	}

@@ -115,7 +115,7 @@ truths(struct lgroup_op *op)
 	int ret = 0;
 
 	for (uint32_t role = 0, n = 0; role < width && n < k; role++) {
-		if (have[role] == NULL || op->out_mask >> role & 1)
+		if (have[role] == NULL || lgroup_left_out(op, g->o.repair.row, role))
 			continue;
 		from |= 1u << role;
 		n++;

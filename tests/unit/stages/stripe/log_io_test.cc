@@ -123,6 +123,54 @@ TEST_F(LogIoTest, UnreadableColumnIsWrittenAgain)
 	EXPECT_EQ(LOG_MEMBER_IN_SYNC, member(2).state);
 }
 
+/* With two columns of data, what ends a row and what begins the next lie on one drive. */
+TEST_F(LogIoTest, AnAttemptLeavesTheSameDriveOutOfEveryRow)
+{
+	conf.data = 2;
+	all_up(3);
+	fill(1);
+	bytes want = read(0, 0, 2 * sp->row_bytes), bad = pattern(4096, 99), got;
+	uint64_t base = lgroup_super_data_off(sp->intent_bytes);
+	uint32_t off = sp->row_bytes - 4096;
+	uint16_t attempt = 0;
+
+	want = bytes(want.begin() + off, want.begin() + off + 8192);
+	power_disk_poke(disks[1], base + sp->unit - 4096, bad.data(), bad.size());
+	power_disk_poke(disks[1], base + sp->unit, bad.data(), bad.size());
+	ASSERT_NE(want, read(0, off, 8192));
+	do {
+		LogIo io(STRAKE_SPACE_READ, 0, off, 8192, ++attempt);
+
+		ASSERT_EQ(0, run(io)) << "attempt " << attempt;
+		got = taken(io, 8192);
+	} while (got != want);
+	EXPECT_EQ(0, simple(STRAKE_SPACE_REPAIR, 0, off, 8192, attempt));
+	EXPECT_EQ(want, read(0, off, 8192));
+	EXPECT_EQ(2u, member(1).wrong);
+}
+
+/* A column that is away is made from parity, which may be wrong as well: there is another. */
+TEST_F(LogIoTest, AnAttemptLeavesParityOutOfWhichAMissingDriveIsMade)
+{
+	conf.parity = 2;
+	all_up(5);
+	fill(1);
+	bytes want = read(0, 0, 2 * sp->row_bytes), bad = pattern(4096, 99), got;
+	uint64_t base = lgroup_super_data_off(sp->intent_bytes);
+	uint16_t attempt = 0;
+
+	power_disk_vanish(disks[1], true);
+	power_disk_poke(disks[3], base, bad.data(), bad.size());
+	ASSERT_NE(want, read(0, 0, 2 * sp->row_bytes));
+	do {
+		LogIo io(STRAKE_SPACE_READ, 0, 0, 2 * sp->row_bytes, ++attempt);
+
+		ASSERT_NE(-ERANGE, run(io));
+		if (io.io.status == 0)
+			got = taken(io, 2 * sp->row_bytes);
+	} while (got != want);
+}
+
 TEST_F(LogIoTest, AttemptsFindTheRightBytesAndRepairWritesThem)
 {
 	conf.parity = 2;
