@@ -52,6 +52,7 @@ struct store {
 	struct group *g;
 	struct log_super super;
 	struct store_seg *seg;
+	uint8_t *needed; /* [segment * rows + row] */
 	struct map_root root[LOG_SUPER_VOLUMES + 1];
 	uint32_t n_roots;
 	uint64_t map_gen;
@@ -82,6 +83,8 @@ const char *store_owner_text(const struct store *st, uint64_t tree, uint64_t idx
 const struct log_volume *store_volume(const struct store *st, uint64_t id);
 /** Entries a tree has room for; 0: there is none. */
 uint64_t store_tree_size(const struct store *st, uint64_t tree);
+/** The chunk at a place is needed, and so are its rows. */
+void store_need(struct store *st, uint64_t place);
 /** What the map needs of each segment: fills st->ref (sorted) and seg[].refs. */
 void store_count(struct store *st);
 /** The intent-only chunk at a place, or NULL. */

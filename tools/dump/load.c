@@ -101,6 +101,15 @@ store_chunk(struct store *st, uint64_t place, struct log_head *h, uint8_t *to)
 	return why;
 }
 
+void
+store_need(struct store *st, uint64_t place)
+{
+	uint32_t from = log_entry_off(place), to = from + log_entry_bytes(place) - 1, rb = st->g->row_bytes;
+
+	for (uint32_t row = from / rb; row <= to / rb && row < st->g->rows; row++)
+		st->needed[(size_t)log_entry_seg(place) * st->g->rows + row] = 1;
+}
+
 /* --- the segment table ------------------------------------------------------------------------------------------- */
 
 static int
@@ -124,6 +133,7 @@ table_load(struct store *st)
 			ret = -1;
 			continue;
 		}
+		store_need(st, s->table[i]);
 		for (uint32_t j = 0; j < n; j++) {
 			decode_segment(&st->seg[first + j].d, buf + h.head_bytes + (size_t)j * LOG_TABLE_ENTRY);
 			if (st->seg[first + j].d.state >= STORE_STATES || st->seg[first + j].d.stream > STORE_META)
@@ -169,6 +179,7 @@ page_read(struct climb *c, uint8_t level, uint64_t index, uint64_t addr, uint64_
 	    st->seg[h.seg].d.stream != STORE_META)
 		return "it lies in a segment that the table has for something else";
 	st->seg[h.seg].pages++;
+	store_need(st, addr);
 	return NULL;
 }
 
@@ -334,6 +345,7 @@ store_load(struct store *st, struct group *g)
 		return -1;
 	g->clean = st->super.clean;
 	st->seg = calloc(g->deal.segments + 1, sizeof(*st->seg));
+	st->needed = calloc(g->deal.segments + 1, g->rows);
 	for (uint32_t i = 0; i < g->deal.segments; i++)
 		st->seg[i].scan_from = STORE_NONE;
 	if (g->note[1] != NULL && g->note_len[1] > 0) {

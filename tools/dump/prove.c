@@ -195,6 +195,8 @@ chunk_check(struct store *st, const struct store_ref *r, size_t n, uint8_t *buf)
 		why = store_chunk(st, log_entry_chunk(r->place), &h, buf);
 	}
 	if (why == NULL) {
+		if (in == NULL)
+			store_need(st, r->place);
 		st->live_chunks++;
 		st->live_bytes += h.bytes;
 	}
@@ -266,6 +268,8 @@ row_check(struct store *st, uint32_t seg, uint32_t row, bool damaged)
 	if (s->d.state == STORE_SUSPECT || s->d.state == STORE_BAD)
 		say(SAY_NOTE, "row %u of segment %u does not agree with its parity; it was open when the power went",
 		    row, seg);
+	else if (!st->needed[(size_t)seg * st->g->rows + row])
+		say(SAY_NOTE, "row %u of segment %u does not agree with its parity; nothing in it is needed", row, seg);
 	else if (damaged)
 		say(SAY_MENDABLE, "row %u of segment %u does not agree with its parity: bytes of its data are wrong",
 		    row, seg);
@@ -285,8 +289,10 @@ rows_check(struct store *st)
 		if (st->seg[seg].d.state == STORE_FREE || group_read(st->g, seg, 0, st->g->seg_bytes, mem, 0) < 0)
 			continue;
 		end = used(st, seg, mem, damaged);
-		for (uint32_t row = 0; row < st->g->rows && row * st->g->row_bytes < end; row++)
-			row_check(st, seg, row, damaged[row] != 0);
+		for (uint32_t row = 0; row < st->g->rows; row++) {
+			if (row * st->g->row_bytes < end || st->needed[(size_t)seg * st->g->rows + row])
+				row_check(st, seg, row, damaged[row] != 0);
+		}
 	}
 	free(mem);
 	free(damaged);
