@@ -169,7 +169,8 @@ OTHER = ALL.replace("dedup", "dedup: {domain: other}")
 
 def two_domains(b):
     """v0 of one domain, v1 of another, each with data; what they have in common is their group."""
-    a = prepared(b, conf(b, volume="256MiB", more=f"  - {{name: v1, group: g0, size: 256MiB, stages: {OTHER}}}")).start()
+    more = f"  - {{name: v1, group: g0, size: 256MiB, stages: {OTHER}}}"
+    a = prepared(b, conf(b, size="64MiB", volume="256MiB", more=more)).start()
     c = b.client()
     for ns in ("1", "2"):
         c.run("verify", "--ns", ns, "--length", "8M", "--seed", ns)
