@@ -54,6 +54,7 @@ struct power_disk {
 	struct power_fault faults[FAULTS_MAX];
 	unsigned int n_faults;
 	bool gone, hold;
+	uint32_t slow; /* times as slow; 0: not */
 	struct power_figures figures;
 	struct lcore_part lc[STRAKE_LCORE_MAX];
 };
@@ -261,7 +262,7 @@ begin(struct power_disk *d, struct strake_io *io)
 	op->io = io;
 	op->lcore = strake_self_index();
 	op->seq = power_medium_seq(&d->medium);
-	op->due = d->lc[op->lcore].turn + 1;
+	op->due = d->lc[op->lcore].turn + RTE_MAX(1u, d->slow);
 	if (d->conf.delay_turns > 0)
 		op->due += power_draw(&d->ps->rng) % (d->conf.delay_turns + 1);
 	if (!d->ps->on || d->gone)
@@ -596,6 +597,12 @@ void
 power_disk_hold(struct power_disk *disk, bool on)
 {
 	disk->hold = on;
+}
+
+void
+power_disk_slow(struct power_disk *disk, uint32_t times)
+{
+	disk->slow = times;
 }
 
 void

@@ -103,6 +103,9 @@ void power_disk_vanish(struct power_disk *disk, bool gone);
 /** Complete nothing (on = true), until released: I/Os that hang. */
 void power_disk_hold(struct power_disk *disk, bool on);
 
+/** Answer what is submitted from now on so many times as slowly; 1: as before. */
+void power_disk_slow(struct power_disk *disk, uint32_t times);
+
 /** What the disk saw. The last three are bugs of the caller: a test asserts that they are 0. */
 struct power_figures {
 	uint64_t ops[STRAKE_IO_OPS]; /**< carried out */

@@ -50,6 +50,8 @@ Totals::add(const Totals &t)
 	fuas += t.fuas;
 	full += t.full;
 	repaired += t.repaired;
+	slow += t.slow;
+	in_slow += t.in_slow;
 	states.insert(t.states.begin(), t.states.end());
 }
 
@@ -64,9 +66,10 @@ Totals::print(const char *head) const
 	       damaged, unreadable, too_many, in_order);
 	printf("%s: checkpoints %lu, collected %lu, blocks moved %lu, shared %lu, trims %lu, rebuilt %lu, replayed "
 	       "%lu, "
-	       "dropped %lu, intents %lu, flushes %lu, fuas %lu, full %lu, repaired %lu\n",
+	       "dropped %lu, intents %lu, flushes %lu, fuas %lu, full %lu, repaired %lu; slow drives %lu, power went "
+	       "beside them %lu\n",
 	       head, checkpoints, collected, moved, hits, trims, rebuilt, replayed, dropped, intents, flushes, fuas,
-	       full, repaired);
+	       full, repaired, slow, in_slow);
 }
 
 /* --- one seed ----------------------------------------------------------------------------------------------------- */
@@ -189,12 +192,13 @@ Story::work(unsigned ops, bool lose)
 	for (unsigned i = 0; i < ops && host.wrong.empty() && bad.empty(); i++) {
 		for (unsigned t = 0; w.open_reqs >= depth; t++) {
 			w.turn();
-			if (t > 30000) {
+			if (t > patience()) {
 				w.dump();
 				return "requests hang";
 			}
 		}
 		allowed = 1 + points * (i + 1) / ops;
+		slow_down(i + 12);
 		if (i >= lose_at && !lost && wait_in_sync().empty()) {
 			power_disk_vanish(w.disks[gone], true);
 			lost = away = true;
@@ -204,7 +208,27 @@ Story::work(unsigned ops, bool lose)
 		host.begin();
 	}
 	power_disk_vanish(w.disks[gone], false);
+	for (power_disk *d : w.disks)
+		power_disk_slow(d, 1);
+	slow = false;
 	return bad.empty() ? host.wrong : bad;
+}
+
+/* In a third of the stories one drive now and then answers 10 to 1000 times as slowly, for some operations. */
+void
+Story::slow_down(unsigned i)
+{
+	if (seed % 3 != 0)
+		return;
+	if (i % 24 == 0) {
+		power_disk_slow(w.disks[i / 24 % w.drives()], seed % 2 == 0 ? 10 : 10 + (uint32_t)(seed * 37 % 990));
+		totals.slow++;
+		slow = true;
+	} else if (i % 24 == 8) {
+		for (power_disk *d : w.disks)
+			power_disk_slow(d, 1);
+		slow = false;
+	}
 }
 
 std::string
@@ -229,7 +253,7 @@ Story::wait_in_sync()
 {
 	stale = stale || w.group().stale > 0;
 	for (unsigned t = 0; w.group().stale + w.group().missing > 0; t++) {
-		if (t > 20000) {
+		if (t > patience()) {
 			w.dump();
 			return "rebuild does not end";
 		}
@@ -352,6 +376,7 @@ Story::take(uint64_t nth)
 	totals.in_checkpoint += w.st->ckpt.state != STORE_CKPT_IDLE;
 	totals.in_collection += !store_gc_idle(w.st);
 	totals.in_rebuild += g.stale > 0;
+	totals.in_slow += slow;
 	images.push_back({power_image_take(w.ps, rnd()), host.oracle, nth < frail, nth});
 }
 

@@ -24,7 +24,7 @@ struct Totals {
 	uint64_t in_recovery = 0, in_rebuild = 0, in_checkpoint = 0, in_collection = 0; /* of those */
 	uint64_t degraded = 0, damaged = 0, unreadable = 0, too_many = 0, in_order = 0, reopened = 0, lost = 0;
 	uint64_t checkpoints = 0, collected = 0, moved = 0, hits = 0, trims = 0, rebuilt = 0, replayed = 0, dropped = 0,
-		 intents = 0, flushes = 0, fuas = 0, full = 0, repaired = 0;
+		 intents = 0, flushes = 0, fuas = 0, full = 0, repaired = 0, slow = 0, in_slow = 0;
 	std::unordered_set<uint64_t> states;
 
 	void add(const Totals &t);
@@ -62,12 +62,19 @@ class Story
 	uint64_t gap = 1;
 	bool away = false;    /* a drive is, whether that was noticed or not */
 	bool stale = false;   /* a drive is being rebuilt */
+	bool slow = false;    /* a drive is */
 	uint64_t frail = 0;   /* before this write drives may not say yet that all are there */
 	unsigned allowed = 0; /* images so far, so that they spread over the life */
 
 	static WorldConf world_conf(uint64_t seed);
 	std::string live(unsigned life, unsigned lives);
 	std::string work(unsigned ops, bool lose);
+	void slow_down(unsigned i);
+	unsigned
+	patience() const
+	{
+		return slow ? 1000000 : 30000;
+	} /* turns until something hangs */
 	std::string give_back(unsigned drive, bool *back);
 	bool seen_all() const;
 	std::string finish();
