@@ -20,6 +20,14 @@ ticks_now(void)
 	return __rdtsc();
 }
 
+/** CLOCK_MONOTONIC_RAW, read between two readings of the counter. */
+struct ticks_look {
+	uint64_t before, ns, after;
+};
+
+/** The one in whose midst least time went by. */
+struct ticks_look ticks_best(const struct ticks_look *look, unsigned int n);
+
 /** Measured against CLOCK_MONOTONIC_RAW by the first call, which takes 10 ms; call it before starting threads. */
 double ticks_per_ns(void);
 

@@ -17,6 +17,7 @@ extern "C" {
 #include "hist.h"
 #include "pattern.h"
 #include "progress.h"
+#include "ticks.h"
 #include "units.h"
 }
 
@@ -258,6 +259,16 @@ TEST(CliChoose, KnowsItsWords)
 	EXPECT_EQ(2, cli_choose("pattern", "randread", words, 3));
 	EXPECT_EQ(-CLI_USAGE, cli_choose("pattern", "raed", words, 3));
 	EXPECT_EQ(-CLI_USAGE, cli_choose("pattern", "", words, 3));
+}
+
+/* A process that is held up between two readings must not take its clock for a hundred times as slow. */
+TEST(Ticks, WhatWasHeldUpDoesNotCount)
+{
+	const ticks_look look[] = {{100, 10, 9000}, {9100, 20, 9130}, {9200, 30, 9225}, {9300, 40, 99999}};
+
+	EXPECT_EQ(30u, ticks_best(look, 4).ns);
+	EXPECT_EQ(20u, ticks_best(look, 2).ns);
+	EXPECT_EQ(10u, ticks_best(look, 1).ns);
 }
 
 } // namespace
