@@ -77,6 +77,7 @@ class Story
 	} /* turns until something hangs */
 	std::string give_back(unsigned drive, bool *back);
 	bool seen_all() const;
+	std::string replay_some();
 	std::string finish();
 	void tell();
 
