@@ -13,10 +13,9 @@
 #include <rte_debug.h>
 #include <rte_spinlock.h>
 
-#include "power_medium.h"
+#include "power_fault.h"
 
-#define DISKS_MAX  32
-#define FAULTS_MAX 16
+#define DISKS_MAX 32
 
 /* An I/O under way; with its payload as it was at submission. */
 struct op {
@@ -51,8 +50,7 @@ struct power_disk {
 	char serial[64];
 	struct power_medium medium;
 	struct op *ops; /* oldest first */
-	struct power_fault faults[FAULTS_MAX];
-	unsigned int n_faults;
+	struct power_faults faults;
 	bool gone, hold;
 	uint32_t slow; /* times as slow; 0: not */
 	struct power_figures figures;
@@ -98,51 +96,6 @@ cut_locked(struct power_supply *ps)
 
 /* --- one I/O -------------------------------------------------------------------------------------------------------
  */
-
-/* Bytes [off, off + len) were written: bad sectors there are replaced. One in the middle of a longer fault stays. */
-static void
-heal(struct power_disk *d, uint64_t off, uint64_t len)
-{
-	for (unsigned int i = 0; i < d->n_faults; i++) {
-		struct power_fault *f = &d->faults[i];
-		uint64_t end = f->off + f->len;
-
-		if (!f->heals || off >= end || off + len <= f->off)
-			continue;
-		if (off <= f->off) {
-			f->off = RTE_MIN(off + len, end);
-			f->len = end - f->off;
-		} else if (off + len >= end) {
-			f->len = off - f->off;
-		}
-		if (f->len == 0)
-			d->faults[i--] = d->faults[--d->n_faults];
-	}
-}
-
-static int
-fault_status(struct power_disk *d, const struct strake_io *io)
-{
-	for (unsigned int i = 0; i < d->n_faults; i++) {
-		struct power_fault *f = &d->faults[i];
-
-		if (f->ops != 0 && !(f->ops & (1u << io->op)))
-			continue;
-		if (f->len != 0 && (io->off >= f->off + f->len || io->off + io->len <= f->off))
-			continue;
-		if (f->skip > 0) {
-			f->skip--;
-			continue;
-		}
-		if (f->count == UINT32_MAX)
-			continue;
-		/* 0 is for ever; the last one counted turns into "no more". */
-		if (f->count != 0 && --f->count == 0)
-			f->count = UINT32_MAX;
-		return f->status;
-	}
-	return 0;
-}
 
 static bool
 in_bounds(const struct power_disk *d, const struct strake_io *io)
@@ -246,9 +199,9 @@ perform(struct power_disk *d, struct op *op)
 	default:
 		break;
 	}
-	heal(d, io->off, io->len);
+	power_faults_heal(&d->faults, io->off, io->len);
 	d->figures.fua += (io->flags & STRAKE_IO_FUA) != 0;
-	power_medium_write(&d->medium, io->off, io->len, op->data, fua);
+	power_faults_write(&d->faults, &d->medium, io->off, io->len, op->data, fua);
 	if (d->conf.write_through)
 		power_medium_settle(&d->medium, power_medium_seq(&d->medium));
 	return 0;
@@ -271,7 +224,7 @@ begin(struct power_disk *d, struct strake_io *io)
 		d->figures.out_of_bounds++;
 		op->status = -ERANGE;
 	} else {
-		op->status = fault_status(d, io);
+		op->status = power_faults_status(&d->faults, io);
 		d->figures.overlaps += overlaps(d, io);
 	}
 	if (op->status == 0 && io->op == STRAKE_IO_WRITE) {
@@ -573,14 +526,19 @@ power_disk_free(struct power_disk *disk)
 void
 power_disk_fault(struct power_disk *disk, const struct power_fault *fault)
 {
-	RTE_VERIFY(disk->n_faults < FAULTS_MAX && fault->status < 0);
-	disk->faults[disk->n_faults++] = *fault;
+	power_faults_add(&disk->faults, fault);
 }
 
 void
 power_disk_no_faults(struct power_disk *disk)
 {
-	disk->n_faults = 0;
+	disk->faults.n = 0;
+}
+
+void
+power_disk_lies(struct power_disk *disk, const struct power_lies *lies)
+{
+	disk->faults.lies = *lies;
 }
 
 void
@@ -609,6 +567,7 @@ void
 power_disk_figures(const struct power_disk *disk, struct power_figures *out)
 {
 	*out = disk->figures;
+	memcpy(out->lies, disk->faults.told, sizeof(out->lies));
 }
 
 void

@@ -97,6 +97,21 @@ struct power_fault {
 /** Add one; the first that matches counts. At most 16. */
 void power_disk_fault(struct power_disk *disk, const struct power_fault *fault);
 void power_disk_no_faults(struct power_disk *disk);
+
+/** Writes that a disk says are done, and are not. */
+enum power_lie {
+	POWER_LIE_LOST,	   /**< nothing was written, or not all sectors */
+	POWER_LIE_ASTRAY,  /**< some or all sectors were written to another place instead */
+	POWER_LIE_FLIPPED, /**< one bit is another */
+	POWER_LIES
+};
+struct power_lies {
+	uint64_t seed;
+	uint32_t one_in; /**< of so many writes one is a lie; 0: none. Zeroes and deallocates may be lost */
+	uint64_t from;	 /**< nothing goes astray to a place before this */
+};
+void power_disk_lies(struct power_disk *disk, const struct power_lies *lies);
+
 /** Pulled out (-ENODEV for all, also what is under way, which is not carried out), or plugged in again with its
  * contents and its cache as they were. */
 void power_disk_vanish(struct power_disk *disk, bool gone);
@@ -111,6 +126,7 @@ struct power_figures {
 	uint64_t ops[STRAKE_IO_OPS]; /**< carried out */
 	uint64_t fua;
 	uint64_t failed; /**< by fault, cut or vanishing */
+	uint64_t lies[POWER_LIES];
 	uint64_t inflight, most_inflight;
 	uint64_t overlaps;	/**< submitted over a range that was being written, or written over one under way */
 	uint64_t changed;	/**< payload changed between submit and completion */

@@ -307,4 +307,58 @@ TEST_F(PowerDrive, TellsOnItsCallers)
 	unplug();
 }
 
+/* A write that is a lie is acknowledged, and the disk holds something else; what else is written is as it should be. */
+TEST_F(PowerDrive, LiesAboutWritesNowAndThen)
+{
+	constexpr uint64_t kFrom = 524288;
+	power_lies lies = {7, 4, kFrom};
+	uint64_t wrong = 0, elsewhere = 0, told = 0;
+	power_figures f;
+
+	plug(1);
+	power_disk_lies(disk, &lies);
+	for (uint64_t i = 0; i < 100; i++) {
+		bytes in = pattern(4096, (uint32_t)i + 1), before = content(0, kBytes), after;
+
+		EXPECT_EQ(0, write(d, i * 4096, in, i % 2 == 0 ? STRAKE_IO_FUA : 0));
+		EXPECT_EQ(0, simple(d, STRAKE_IO_FLUSH));
+		after = content(0, kBytes);
+		wrong += !std::equal(in.begin(), in.end(), after.begin() + (long)(i * 4096));
+		std::copy(in.begin(), in.end(), after.begin() + (long)(i * 4096));
+		std::copy(in.begin(), in.end(), before.begin() + (long)(i * 4096));
+		elsewhere += after != before;
+		EXPECT_TRUE(std::equal(after.begin(), after.begin() + kFrom, before.begin())) << i;
+	}
+	power_disk_figures(disk, &f);
+	for (uint64_t n : f.lies) {
+		EXPECT_GT(n, 2u);
+		told += n;
+	}
+	EXPECT_EQ(told, wrong);
+	EXPECT_EQ(f.lies[POWER_LIE_ASTRAY], elsewhere);
+	power_cut(ps);
+	reboot();
+	lies.one_in = 0;
+	power_disk_lies(disk, &lies);
+	EXPECT_EQ(0, write(d, 0, pattern(4096, 200)));
+	EXPECT_EQ(pattern(4096, 200), content(0, 4096));
+	unplug();
+}
+
+/* Zeroes and deallocates can be lost too: what was there stays. */
+TEST_F(PowerDrive, LosesADeallocate)
+{
+	power_lies lies = {7, 1, 0};
+	power_figures f;
+
+	plug(1);
+	EXPECT_EQ(0, write(d, 0, pattern(4096, 1)));
+	power_disk_lies(disk, &lies);
+	EXPECT_EQ(0, simple(d, STRAKE_IO_DEALLOCATE, 0, 4096));
+	EXPECT_EQ(pattern(4096, 1), content(0, 4096));
+	power_disk_figures(disk, &f);
+	EXPECT_EQ(1u, f.lies[POWER_LIE_LOST]);
+	unplug();
+}
+
 } // namespace
