@@ -63,6 +63,9 @@ struct store {
 	size_t n_refs;
 	uint64_t chunks, moved, records, dropped; /* replayed */
 	uint64_t rows, live_chunks, live_bytes;	  /* looked at */
+	uint64_t live_moved, live_repacked;	  /* of these: by collection; and without blocks that were dead */
+	uint64_t live_sealed;
+	uint16_t epoch_first, epoch_last; /* of them */
 };
 
 /** Superblock, segment table, map of the checkpoint, and what they say of each other. @return 0; -1: no more can be

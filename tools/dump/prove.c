@@ -177,6 +177,26 @@ ref_check(struct store *st, const struct store_ref *r, const struct log_head *h,
 		    store_owner_text(st, STORE_SHARE, h->owner[blk].lba));
 }
 
+/* A chunk that is needed. */
+static void
+chunk_count(struct store *st, const struct log_head *h)
+{
+	uint8_t blocks = h->seal.blocks;
+
+	st->live_chunks++;
+	st->live_bytes += h->bytes;
+	st->live_moved += h->kind == LOG_MOVE;
+	/* What is moved as it lies has the blocks that it had, in their order. */
+	st->live_repacked += h->kind == LOG_MOVE && (h->seal.codec != 0 || h->seal.epoch != 0) && blocks > 0 &&
+			     h->owner[blocks - 1].blk != blocks - 1u;
+	if (h->seal.epoch == 0)
+		return;
+	if (st->live_sealed++ == 0 || h->seal.epoch < st->epoch_first)
+		st->epoch_first = h->seal.epoch;
+	if (h->seal.epoch > st->epoch_last)
+		st->epoch_last = h->seal.epoch;
+}
+
 /* All who need one chunk. */
 static void
 chunk_check(struct store *st, const struct store_ref *r, size_t n, uint8_t *buf)
@@ -197,8 +217,7 @@ chunk_check(struct store *st, const struct store_ref *r, size_t n, uint8_t *buf)
 	if (why == NULL) {
 		if (in == NULL)
 			store_need(st, r->place);
-		st->live_chunks++;
-		st->live_bytes += h.bytes;
+		chunk_count(st, &h);
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0 && r[i].place == r[i - 1].place)

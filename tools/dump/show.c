@@ -126,6 +126,12 @@ store_show(struct store *st, int segments)
 		printf(" %u %s%s", count[i], state_names[i], i + 1 < STORE_STATES ? "," : "\n");
 	printf("needed: %zu blocks in %" PRIu64 " chunks, %s with their heads\n", st->n_refs, st->live_chunks,
 	       units_bytes(text, (double)st->live_bytes));
+	printf("of these chunks: %" PRIu64 " moved by collection, %" PRIu64 " of them packed anew", st->live_moved,
+	       st->live_repacked);
+	if (st->live_sealed > 0)
+		printf("; %" PRIu64 " sealed, by keys of epochs %u to %u", st->live_sealed, st->epoch_first,
+		       st->epoch_last);
+	putchar('\n');
 	show_volumes(st);
 	if (segments)
 		show_segments(st);
