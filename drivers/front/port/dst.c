@@ -192,12 +192,14 @@ put_cksum(const struct port_way *w, struct rte_mbuf *m, struct rte_tcp_hdr *tcp,
 	const struct port *port = w->d.ifp->port;
 	bool v4 = w->ip_len == sizeof(struct rte_ipv4_hdr);
 
-	if (!port->tx_tcp_cksum) {
+	if (!port->tx_tcp_cksum && !tso) {
 		tcp->cksum = strake_cksum_fold(port_csum_ours(m, l4_len, w->pseudo_sum + rte_cpu_to_be_16(l4_len)));
 		return;
 	}
-	/* The device completes the sum over the pseudo header; when it cuts segments it also adds their lengths. */
-	tcp->cksum = (uint16_t)~strake_cksum_fold(w->pseudo_sum + (tso ? 0 : rte_cpu_to_be_16(l4_len)));
+	/* The device completes the sum over the pseudo header; when it cuts segments it also adds their lengths, but
+	 * Linux replaces the whole packet's by theirs. */
+	tcp->cksum = (uint16_t)~strake_cksum_fold(w->pseudo_sum +
+						  (tso && !port->packet_cuts ? 0 : rte_cpu_to_be_16(l4_len)));
 	m->ol_flags |= (v4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6) | RTE_MBUF_F_TX_TCP_CKSUM;
 	m->l2_len = port_eth_len(port);
 	m->l3_len = w->ip_len;
@@ -238,6 +240,7 @@ segment(struct port_dst *dst, struct rte_mbuf *m, uint8_t tos)
 		return -ENOBUFS;
 	}
 	put_ip(w, ip, (uint16_t)l4_len, tos, !tso);
+	lc->stats.tx_cut += tso;
 	return port_neigh_send(lc, w->neigh, m, strake_now());
 }
 

@@ -6,6 +6,8 @@
  * the kernel; a virtual interface may not keep pages of user space (skb_orphan_frags()), so the kernel then copies it
  * once more into pages it must find first. Given the pieces of a frame as they lie, it copies them once. A virtio
  * header before each tells how much belongs to the headers, which the receiving side would otherwise move there itself.
+ * It also lets us give the kernel up to 64 KiB at once, as its own TCP does: it cuts them just before the device, or
+ * leaves that to the device, and completes the checksums, so that all but the copy is done once and not for each frame.
  */
 
 #include <errno.h>
@@ -16,6 +18,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <rte_tcp.h>
 
 #include "port_impl.h"
 
@@ -36,20 +40,21 @@ iface_of(const char *device, char name[IFNAMSIZ])
 	return true;
 }
 
+/** @p cut: the kernel shall cut segments, which it does only before the queueing discipline. Else we go past that, as
+ * the driver does: the driver's socket would hear what we send. */
 static int
-socket_open(unsigned int ifindex)
+socket_open(unsigned int ifindex, bool cut)
 {
 	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = (int)ifindex};
-	int size = SNDBUF, on = 1, ret;
+	int size = SNDBUF, on = 1, bypass = !cut, ret;
 	/* Protocol 0: it receives nothing. */
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
-	/* Past the queueing discipline, as the driver does: or the driver's socket would hear what we send. */
 	if (bind(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
 	    setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0 ||
-	    setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) < 0) {
+	    setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &bypass, sizeof(bypass)) < 0) {
 		ret = -errno;
 		close(fd);
 		return ret;
@@ -65,22 +70,29 @@ port_packet_open(struct port *port, const char *device)
 {
 	char name[IFNAMSIZ];
 	unsigned int ifindex;
+	bool deaf;
+	int rx;
 
 	if (!iface_of(device, name))
 		return 0;
 	ifindex = if_nametoindex(name);
 	if (ifindex == 0)
 		return -errno;
+	rx = port_packet_find(ifindex, &deaf);
 	if (port->n_queues == 1)
-		port->packet_rx = port_packet_find(ifindex);
+		port->packet_rx = rx;
 	/* Asked to pass through the queueing discipline, the driver does so better. */
 	if (strstr(device, "qdisc_bypass=0") != NULL)
 		return 0;
+	/* The tag lies in the frame, behind which not every kernel finds what to cut. */
+	port->packet_cuts = deaf && port->vlan == 0;
 	for (uint16_t q = 0; q < port->n_queues && q < port->n_lcores; q++) {
-		port->packet[q] = socket_open(ifindex);
+		port->packet[q] = socket_open(ifindex, port->packet_cuts);
 		if (port->packet[q] < 0)
 			return port->packet[q];
 	}
+	port->tso = port->packet_cuts;
+	port->tso_max = port->tso ? PORT_TSO_MAX : 0;
 	port->tx_segs_max = RTE_MIN(port->tx_segs_max, (uint16_t)(PIECES / 4));
 	return 0;
 }
@@ -102,6 +114,26 @@ struct batch {
 	struct iovec iov[PIECES];
 };
 
+/** What the kernel is told of a frame: bytes of headers, and where it shall cut (virtio 1.2, 5.1.6.2). */
+static struct virtio_net_hdr
+head_of(const struct rte_mbuf *m)
+{
+	struct virtio_net_hdr h = {.hdr_len = m->data_len};
+	const struct rte_tcp_hdr *tcp;
+
+	if ((m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) == 0)
+		return h;
+	tcp = rte_pktmbuf_mtod_offset(m, const struct rte_tcp_hdr *, m->l2_len + m->l3_len);
+	h.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	h.gso_type = m->ol_flags & RTE_MBUF_F_TX_IPV4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
+	if (tcp->tcp_flags & RTE_TCP_CWR_FLAG)
+		h.gso_type |= VIRTIO_NET_HDR_GSO_ECN; /* on the first segment only (RFC 3168, 6.1.2) */
+	h.gso_size = m->tso_segsz;
+	h.csum_start = (uint16_t)(m->l2_len + m->l3_len);
+	h.csum_offset = offsetof(struct rte_tcp_hdr, cksum);
+	return h;
+}
+
 /** Make messages of as many frames as there is room for. @return frames. */
 static unsigned int
 gather(struct batch *b, struct rte_mbuf **frames, unsigned int n)
@@ -110,12 +142,26 @@ gather(struct batch *b, struct rte_mbuf **frames, unsigned int n)
 
 	for (k = 0; k < n && used + 1 + frames[k]->nb_segs <= PIECES; k++) {
 		b->msg[k].msg_hdr = (struct msghdr){.msg_iov = &b->iov[used], .msg_iovlen = 1u + frames[k]->nb_segs};
-		b->head[k] = (struct virtio_net_hdr){.hdr_len = frames[k]->data_len};
+		b->head[k] = head_of(frames[k]);
 		b->iov[used++] = (struct iovec){&b->head[k], sizeof(b->head[k])};
 		for (struct rte_mbuf *m = frames[k]; m != NULL; m = m->next)
 			b->iov[used++] = (struct iovec){rte_pktmbuf_mtod(m, void *), m->data_len};
 	}
 	return k;
+}
+
+/** The kernel does not take a frame. One that it should have cut is sent again in frames of the MTU, as all are then.
+ */
+static void
+refused(struct port_lcore *lc, const struct rte_mbuf *m, int err)
+{
+	lc->stats.tx_drop_refused++;
+	if ((m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) == 0 || (err != EINVAL && err != EMSGSIZE))
+		return;
+	/* Those whose frames we send as well: they read it before every segment. */
+	for (unsigned int i = 0; i < RTE_DIM(lc->port->lcores); i++)
+		if (lc->port->lcores[i] != NULL)
+			__atomic_and_fetch(&lc->port->lcores[i]->ifp.caps, ~(uint32_t)PORT_CAP_TSO, __ATOMIC_RELAXED);
 }
 
 uint16_t
@@ -131,7 +177,7 @@ port_packet_tx(struct port_lcore *lc, int fd, struct rte_mbuf **frames, uint16_t
 		if (sent < 0) {
 			if (errno == EAGAIN || errno == ENOBUFS || errno == EINTR)
 				break; /* full: later */
-			lc->stats.tx_drop_refused++;
+			refused(lc, frames[done], errno);
 			sent = 1;
 		}
 		rte_pktmbuf_free_bulk(&frames[done], (unsigned int)sent);

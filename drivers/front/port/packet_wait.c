@@ -2,10 +2,12 @@
  * Copyright (c) 2026 The Strake authors
  */
 
-/* Sleeping on an af_packet device. Its driver of DPDK 22.11 offers no interrupts, but the socket it receives by is
- * readable as long as its ring holds a frame; so that socket is found among the descriptors of the process. */
+/* The socket by which af_packet's driver receives, found among the descriptors of the process. The driver of DPDK 22.11
+ * offers no interrupts, but that socket is readable as long as its ring holds a frame: an lcore sleeps on it. And it
+ * need not hear what we send ourselves. */
 
 #include <dirent.h>
+#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -29,28 +31,45 @@ hears(int fd, unsigned int ifindex)
 	       at.sll_protocol != 0;
 }
 
+/* The driver's sockets are in a fanout group even when there is one, which PACKET_IGNORE_OUTGOING does not reach. */
+static bool
+deafen(int fd)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	struct sock_fprog prog = {.len = RTE_DIM(code), .filter = code};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) == 0;
+}
+
 int
-port_packet_find(unsigned int ifindex)
+port_packet_find(unsigned int ifindex, bool *deaf)
 {
 	DIR *dir = opendir("/proc/self/fd");
-	struct dirent *e;
 	int found = -1;
+	unsigned int n = 0;
+	struct dirent *e;
 
+	*deaf = false;
 	if (dir == NULL)
 		return -1;
+	*deaf = true;
 	while ((e = readdir(dir)) != NULL) {
 		int fd = atoi(e->d_name); /* "." and "..": 0, which is no packet socket */
 
 		if (!hears(fd, ifindex))
 			continue;
-		if (found >= 0) {
-			found = -1; /* several: nobody can say which is whose */
-			break;
-		}
+		*deaf &= deafen(fd);
 		found = fd;
+		n++;
 	}
 	closedir(dir);
-	return found;
+	*deaf &= n > 0;
+	return n == 1 ? found : -1; /* several: nobody can say which is whose */
 }
 
 void

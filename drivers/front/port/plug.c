@@ -183,7 +183,7 @@ choose_offloads(struct port *port, const struct rte_eth_dev_info *info, struct r
 				    : RTE_MIN(info->tx_desc_lim.nb_seg_max, info->tx_desc_lim.nb_mtu_seg_max);
 	if (port->tx_segs_max == 0)
 		port->tx_segs_max = UINT16_MAX; /* the driver states no limit */
-	port->tso_max = port->tso ? UINT16_MAX - PORT_ETH_MAX - 40 - 60 : 0;
+	port->tso_max = port->tso ? PORT_TSO_MAX : 0;
 	ec->rxmode.offloads =
 		rx & (RX_CKSUM | (port->vlan != 0 ? RTE_ETH_RX_OFFLOAD_VLAN_STRIP : 0) | RTE_ETH_RX_OFFLOAD_SCATTER);
 	if (port->lro) {

@@ -37,8 +37,9 @@
 #define PORT_NEIGH_BUCKET 256
 #define PORT_DSTS	  4096 /* ways of an lcore */
 #define PORT_DST_BUCKET	  1024
-#define PORT_NOTES	  1024 /* messages about neighbours under way */
-#define PORT_ETH_MAX	  18   /* Ethernet header with a tag, bytes */
+#define PORT_NOTES	  1024					/* messages about neighbours under way */
+#define PORT_ETH_MAX	  18					/* Ethernet header with a tag, bytes */
+#define PORT_TSO_MAX	  (UINT16_MAX - PORT_ETH_MAX - 40 - 60) /* payload of what is cut: one IP packet until then */
 
 /* mbuf::packet_type of a frame handed to its owner, so that the owner need not parse it again. */
 #define PORT_HANDED_TCP	    RTE_PTYPE_L4_TCP
@@ -74,6 +75,7 @@ struct port {
 	uint8_t rss_key[PORT_RSS_KEY_MAX] __rte_aligned(4); /* read by words */
 	uint16_t reta_size;
 	uint16_t reta[PORT_RETA_MAX];
+	bool packet_cuts;	      /* af_packet: the kernel cuts segments (tso), though it computes no other sums */
 	int packet_rx;		      /* af_packet's socket of the one RX queue, to sleep on; -1: none */
 	int packet[STRAKE_LCORE_MAX]; /* by TX queue: socket to send by instead of the driver; -1: the driver */
 	struct rte_mempool *pool, *ext_pool, *notes;
@@ -222,9 +224,10 @@ void port_packet_close(struct port *port);
 /** Send frames, in order, and free what went. @return how many went; the others are for later. */
 uint16_t port_packet_tx(struct port_lcore *lc, int fd, struct rte_mbuf **frames, uint16_t n);
 
-/* packet_wait.c: sleeping on one. */
-/** The one packet socket of this process that receives on an interface, or -1. */
-int port_packet_find(unsigned int ifindex);
+/* packet_wait.c: the socket its driver receives by. */
+/** The one packet socket of this process that receives on an interface, or -1. (*deaf): none of them hears any more
+ * what is sent there. */
+int port_packet_find(unsigned int ifindex, bool *deaf);
 /** Before every sleep on it. */
 void port_packet_arm(int fd);
 

@@ -201,10 +201,10 @@ piece(const struct tcp_cursor *cur, uint32_t left, uint32_t len)
 	return over <= n && left - n + over <= len / 4 ? n - over : n;
 }
 
-/* Payload of @p len bytes from a cursor. @return bytes placed: fewer when the chain is as long as the port takes, or
- * mbufs ran out. */
+/* Payload of @p len bytes from a cursor; @p cut: more than a segment, which the port cuts and sums up. @return bytes
+ * placed: fewer when the chain is as long as the port takes, or mbufs ran out. */
 static uint32_t
-fill(struct tcp_conn *c, struct rte_mbuf *m, struct tcp_cursor *cur, uint32_t len)
+fill(struct tcp_conn *c, struct rte_mbuf *m, struct tcp_cursor *cur, uint32_t len, bool cut)
 {
 	struct port_if *ifp = c->tcp->ifp;
 	bool linear = ifp->tx_segs_max <= 1, copied_much = false;
@@ -213,7 +213,7 @@ fill(struct tcp_conn *c, struct rte_mbuf *m, struct tcp_cursor *cur, uint32_t le
 	uint16_t sum;
 
 	while (left > 0) {
-		uint32_t n = linear ? RTE_MIN(cur->buf->len - cur->off, left) : piece(cur, left, len);
+		uint32_t n = linear || cut ? RTE_MIN(cur->buf->len - cur->off, left) : piece(cur, left, len);
 		bool small = n <= INLINE_MAX || linear;
 
 		if (n == 0)
@@ -235,7 +235,7 @@ fill(struct tcp_conn *c, struct rte_mbuf *m, struct tcp_cursor *cur, uint32_t le
 				continue;
 			n = RTE_MIN(n, (uint32_t)UINT16_MAX);
 			strake_buf_mbuf_attach(x, cur->buf, cur->off, (uint16_t)n);
-			if (strake_buf_sum(cur->buf, cur->off, n, &sum))
+			if (!cut && strake_buf_sum(cur->buf, cur->off, n, &sum))
 				port_sum_known(x, sum);
 			m->pkt_len += n;
 		}
@@ -266,7 +266,7 @@ tcp_send_data(struct tcp_conn *c, struct tcp_cursor *cur, uint32_t len, uint8_t 
 	m = header(c, cur->seq, flags, now);
 	if (unlikely(m == NULL))
 		return 0;
-	placed = fill(c, m, &at, len);
+	placed = fill(c, m, &at, len, len > most);
 	if (unlikely(placed == 0)) {
 		rte_pktmbuf_free(m);
 		return 0;
