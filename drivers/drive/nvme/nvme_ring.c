@@ -139,7 +139,7 @@ ring_flush(struct strake_poller *p, uint64_t now)
 static bool
 ring_arm(struct strake_poller *p, bool on)
 {
-	return drive_ring_arm(&container_of(p, struct nvme_ring, poller)->q, on);
+	return !on || drive_ring_idle(&container_of(p, struct nvme_ring, poller)->q);
 }
 
 /* --- making and ending -----------------------------------------------------------------------------------------------
@@ -167,8 +167,11 @@ ring_create(struct nvme_ring **out)
 		rte_free(r);
 		return ret;
 	}
-	r->poller = (struct strake_poller){
-		.name = "nvme_ring", .poll = ring_poll, .flush = ring_flush, .arm = ring_arm, .fd = r->q.event_fd};
+	r->poller = (struct strake_poller){.name = "nvme_ring",
+					   .poll = ring_poll,
+					   .flush = ring_flush,
+					   .arm = ring_arm,
+					   .fd = drive_ring_fd(&r->q)};
 	strake_poller_add(&r->poller);
 	*out = r;
 	return 0;

@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <rte_common.h>
 #include <rte_log.h>
@@ -73,11 +71,6 @@ drive_ring_open(struct drive_ring *r, const struct drive_ring_conf *conf)
 	ret = drive_ring_queue(&r->ring, conf->sqes, conf->cqes, conf->setup, conf->prompt, &r->deferred);
 	if (ret < 0)
 		return ret;
-	r->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	ret = r->event_fd < 0 ? -errno : io_uring_register_eventfd(&r->ring, r->event_fd);
-	if (ret < 0)
-		goto err;
-	io_uring_cq_eventfd_toggle(&r->ring, false);
 	ret = register_pieces(r, conf->reg_max);
 	r->fixed_bufs = ret == 0;
 	if (ret < 0)
@@ -86,19 +79,12 @@ drive_ring_open(struct drive_ring *r, const struct drive_ring_conf *conf)
 			ret == -ENOMEM ? " (raise the limit of locked memory, ulimit -l)" : "");
 	r->fixed_files = io_uring_register_files_sparse(&r->ring, conf->files) == 0;
 	return 0;
-
-err:
-	if (r->event_fd >= 0)
-		close(r->event_fd);
-	io_uring_queue_exit(&r->ring);
-	return ret;
 }
 
 void
 drive_ring_close(struct drive_ring *r)
 {
 	io_uring_queue_exit(&r->ring);
-	close(r->event_fd);
 }
 
 int
@@ -134,16 +120,7 @@ drive_ring_enter(struct drive_ring *r)
 }
 
 bool
-drive_ring_arm(struct drive_ring *r, bool on)
+drive_ring_idle(const struct drive_ring *r)
 {
-	eventfd_t drain;
-
-	io_uring_cq_eventfd_toggle(&r->ring, on);
-	if (!on) {
-		eventfd_read(r->event_fd, &drain);
-		return true;
-	}
-	/* Whatever completed before the kernel could see the flag is looked for here, after it. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return io_uring_cq_ready(&r->ring) == 0 && !drive_ring_kernel_waits(r) && io_uring_sq_ready(&r->ring) == 0;
 }

@@ -107,7 +107,7 @@ ring_arm(struct strake_poller *p, bool on)
 {
 	struct uring_ring *r = container_of(p, struct uring_ring, poller);
 
-	return drive_ring_arm(&r->q, on) && (!on || r->again == NULL);
+	return !on || (drive_ring_idle(&r->q) && r->again == NULL);
 }
 
 static int
@@ -144,7 +144,7 @@ ring_create(struct uring_ring **out)
 	if (ret < 0)
 		goto err_zeroes;
 	r->poller = (struct strake_poller){
-		.name = "uring", .poll = ring_poll, .flush = ring_flush, .arm = ring_arm, .fd = r->q.event_fd};
+		.name = "uring", .poll = ring_poll, .flush = ring_flush, .arm = ring_arm, .fd = drive_ring_fd(&r->q)};
 	strake_poller_add(&r->poller);
 	*out = r;
 	return 0;

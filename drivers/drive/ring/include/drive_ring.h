@@ -10,7 +10,8 @@
  * An io_uring of one lcore, for a kind of drive that hands it entries and takes its completions: made the best way the
  * kernel knows, with the buffers' arena and a table of files registered, and entered at most once in a turn.
  *
- * The owner has the poller; its flush calls drive_ring_enter(), its arm drive_ring_arm().
+ * The owner has the poller; its flush calls drive_ring_enter(), its arm drive_ring_idle(), and it sleeps on
+ * drive_ring_fd().
  */
 
 #include <stdbool.h>
@@ -44,7 +45,6 @@ struct drive_ring {
 	struct io_uring ring;
 	bool fixed_bufs, fixed_files;
 	bool deferred; /**< completions are made when we ask: the kernel flags that there are some */
-	int event_fd;  /**< readable when something completed while armed */
 	unsigned int reg_shift;
 	uint8_t *arena; /**< what of it is registered */
 	size_t arena_len;
@@ -69,8 +69,16 @@ int drive_ring_file(struct drive_ring *r, unsigned int slot, int fd);
 uint32_t drive_ring_enter(struct drive_ring *r);
 /** A system call is about to be made another way. */
 void drive_ring_count(struct drive_ring *r);
-/** As strake_poller::arm. */
-bool drive_ring_arm(struct drive_ring *r, bool on);
+/** Nothing to hand over and nothing to take: its lcore may sleep on drive_ring_fd(). */
+bool drive_ring_idle(const struct drive_ring *r);
+
+/** Readable while there are completions, those among them that the kernel makes when it is entered. For a poller: there
+ * is nothing to switch on before a sleep, and nothing to drain after it. */
+static inline int
+drive_ring_fd(const struct drive_ring *r)
+{
+	return r->ring.ring_fd;
+}
 
 /** Completions that are there: their user_data and results, at most @p max, which is at most DRIVE_RING_BATCH.
  * @return how many. */

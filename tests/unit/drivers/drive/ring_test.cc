@@ -126,16 +126,42 @@ TEST_F(DriveRing, DoesNotSleepOverWhatIsThere)
 	open();
 	if (!is_open)
 		return;
-	EXPECT_TRUE(drive_ring_arm(&r, true));
-	drive_ring_arm(&r, false);
+	EXPECT_TRUE(drive_ring_idle(&r));
 	nops(0, 1);
-	EXPECT_FALSE(drive_ring_arm(&r, true)) << "an entry is not handed over";
-	drive_ring_arm(&r, false);
+	EXPECT_FALSE(drive_ring_idle(&r)) << "an entry is not handed over";
 	drive_ring_enter(&r);
-	EXPECT_FALSE(drive_ring_arm(&r, true)) << "a completion is not taken";
-	drive_ring_arm(&r, false);
+	EXPECT_FALSE(drive_ring_idle(&r)) << "a completion is not taken";
 	EXPECT_EQ(1u, take().size());
-	EXPECT_TRUE(drive_ring_arm(&r, true));
+	EXPECT_TRUE(drive_ring_idle(&r));
+}
+
+/* What completes while its lcore sleeps wakes it, whether the kernel makes the completion then or when it is entered.
+ */
+TEST_F(DriveRing, WakesWhoSleepsOnIt)
+{
+	for (bool prompt : {false, true}) {
+		__kernel_timespec soon = {0, 1000000};
+
+		conf.prompt = prompt;
+		open();
+		if (!is_open)
+			return;
+		struct pollfd p = {drive_ring_fd(&r), POLLIN, 0};
+		io_uring_sqe *sqe = io_uring_get_sqe(&r.ring);
+		io_uring_prep_timeout(sqe, &soon, 0, IORING_TIMEOUT_ETIME_SUCCESS);
+		sqe->user_data = 7;
+		ASSERT_EQ(1u, drive_ring_enter(&r));
+		ASSERT_EQ(1, poll(&p, 1, 30000)) << prompt;
+		EXPECT_FALSE(drive_ring_idle(&r));
+		drive_ring_enter(&r);
+		uint64_t data;
+		int res;
+		EXPECT_EQ(1u, drive_ring_take(&r, &data, &res, 1));
+		EXPECT_EQ(7u, data);
+		EXPECT_EQ(0, poll(&p, 1, 0)) << "nothing is left to drain";
+		drive_ring_close(&r);
+		is_open = false;
+	}
 }
 
 TEST_F(DriveRing, KnowsWhatIsRegistered)
