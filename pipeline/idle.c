@@ -22,6 +22,16 @@ idle_thread_init(void)
 	prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0);
 }
 
+/* Looking saves a sleep and a wake-up if work comes meanwhile, and is lost if it does not: one gap too long takes as
+ * much back as four short ones gave. */
+uint64_t
+idle_look(uint64_t look, uint64_t gap, uint64_t most)
+{
+	if (gap < most / 16)
+		return look;
+	return gap < most ? RTE_MIN(look + most / 8, most) : RTE_MAX(look / 2, most / 16);
+}
+
 /* Arm pollers in order and gather their descriptors. @return pollers visited; *ready when one has work already. */
 static unsigned int
 arm_all(struct lcore *lc, struct pollfd *fds, unsigned int *n, bool *blind, bool *ready)

@@ -16,7 +16,7 @@
 #include "idle.h"
 #include "msg.h"
 
-#define SPIN_NS_DEFAULT (50 * STRAKE_NS_PER_US)
+#define SPIN_US_DEFAULT 50
 
 RTE_DEFINE_PER_LCORE(struct strake_lcore *, strake_self);
 
@@ -196,10 +196,8 @@ strake_lcore_turn(uint64_t now)
 	lc->pub.turns++;
 	if (unlikely(lc->pub.account != NULL))
 		account_turn_end(lc->pub.account, work > 0);
-	if (work > 0) {
+	if (work > 0)
 		lc->pub.worked++;
-		lc->last_work = now;
-	}
 	return work;
 }
 
@@ -207,9 +205,10 @@ void
 strake_lcore_run(void)
 {
 	struct lcore *lc = self();
-	uint64_t spin = lc->conf.spin_us != 0 ? lc->conf.spin_us * STRAKE_NS_PER_US : SPIN_NS_DEFAULT;
-	uint64_t at = rte_rdtsc();
+	uint64_t at = rte_rdtsc(), idle_since = at, most, look;
 
+	most = (lc->conf.spin_us != 0 ? lc->conf.spin_us : SPIN_US_DEFAULT) * (rte_get_tsc_hz() / US_PER_S);
+	look = most;
 	/* Not cleared here: whoever said stop before this thread came so far would be forgotten. */
 	idle_thread_init();
 	lc->by_clock = true;
@@ -217,12 +216,15 @@ strake_lcore_run(void)
 		uint32_t work = strake_lcore_turn(strake_clock_ns());
 		uint64_t end = rte_rdtsc();
 
-		if (work > 0)
+		if (work > 0) {
 			lc->pub.busy_cycles += end - at;
-		else
+			look = idle_look(look, at - idle_since, most);
+			idle_since = end;
+		} else {
 			lc->pub.idle_cycles += end - at;
+		}
 		at = end;
-		if (work > 0 || lc->conf.idle == STRAKE_IDLE_SPIN || lc->pub.now - lc->last_work < spin)
+		if (work > 0 || lc->conf.idle == STRAKE_IDLE_SPIN || at - idle_since < look)
 			continue;
 		idle_sleep(lc);
 		at = rte_rdtsc();

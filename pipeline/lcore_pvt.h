@@ -25,8 +25,7 @@ struct lcore {
 	int wake_fd;	       /* eventfd: written by who finds `asleep` set */
 	bool asleep;	       /* pairs with the sender's enqueue: see strake_lcore_wake() */
 	bool stop;
-	bool by_clock;	    /* run() gives it the real time, not a test its own */
-	uint64_t last_work; /* ns */
+	bool by_clock; /* run() gives it the real time, not a test its own */
 	struct timer_wheel wheel;
 };
 

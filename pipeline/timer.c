@@ -4,7 +4,21 @@
 
 #include "timer.h"
 
+#include <string.h>
+
 #include <rte_common.h>
+
+static inline uint64_t
+bit(uint64_t tick)
+{
+	return 1ULL << (tick % 64);
+}
+
+static inline uint64_t *
+word(struct timer_wheel *w, uint64_t tick)
+{
+	return &w->some[tick % TIMER_SLOTS / 64];
+}
 
 void
 timer_wheel_init(struct timer_wheel *w, uint64_t now)
@@ -13,6 +27,7 @@ timer_wheel_init(struct timer_wheel *w, uint64_t now)
 	w->armed = 0;
 	for (unsigned int i = 0; i < TIMER_SLOTS; i++)
 		LIST_INIT(&w->slot[i]);
+	memset(w->some, 0, sizeof(w->some));
 }
 
 void
@@ -25,6 +40,7 @@ strake_timer_arm(struct strake_timer *t, uint64_t due)
 	strake_timer_cancel(t);
 	t->due = RTE_MAX(due, 1ULL);
 	LIST_INSERT_HEAD(&w->slot[tick % TIMER_SLOTS], t, link);
+	*word(w, tick) |= bit(tick);
 	w->armed++;
 }
 
@@ -85,18 +101,25 @@ timer_wheel_run(struct timer_wheel *w, uint64_t now)
 }
 
 uint64_t
-timer_wheel_next(const struct timer_wheel *w, uint64_t now, uint64_t most)
+timer_wheel_next(struct timer_wheel *w, uint64_t now, uint64_t most)
 {
-	uint64_t last = (now + most) / TIMER_TICK_NS;
+	uint64_t last = RTE_MIN((now + most) / TIMER_TICK_NS, w->tick + TIMER_SLOTS), tick = w->tick;
 
-	if (w->armed == 0)
-		return most;
-	for (uint64_t tick = w->tick; tick < last && tick < w->tick + TIMER_SLOTS; tick++) {
+	while (w->armed != 0 && tick < last) {
+		uint64_t some = *word(w, tick) & -bit(tick), at;
+
+		if (some == 0) {
+			tick = RTE_ALIGN_FLOOR(tick, 64) + 64;
+			continue;
+		}
+		tick = RTE_ALIGN_FLOOR(tick, 64) + (uint64_t)__builtin_ctzll(some);
+		if (tick >= last)
+			break;
 		if (!LIST_EMPTY(&w->slot[tick % TIMER_SLOTS])) {
-			uint64_t at = (tick + 1) * TIMER_TICK_NS;
-
+			at = (tick + 1) * TIMER_TICK_NS;
 			return at > now ? RTE_MIN(at - now, most) : 0;
 		}
+		*word(w, tick) &= ~bit(tick);
 	}
 	return most;
 }

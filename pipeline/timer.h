@@ -21,6 +21,8 @@ LIST_HEAD(timer_slot, strake_timer);
 struct timer_wheel {
 	uint64_t tick; /**< first tick not looked at yet */
 	uint32_t armed;
+	/** A bit for each slot: without it the slot is empty. A wheel is looked through before every sleep. */
+	uint64_t some[TIMER_SLOTS / 64];
 	struct timer_slot slot[TIMER_SLOTS];
 };
 
@@ -28,7 +30,7 @@ void timer_wheel_init(struct timer_wheel *w, uint64_t now);
 /** Fire what is due. @return timers fired. */
 uint32_t timer_wheel_run(struct timer_wheel *w, uint64_t now);
 /** ns until a slot with timers must be looked at, at most @p most. */
-uint64_t timer_wheel_next(const struct timer_wheel *w, uint64_t now, uint64_t most);
+uint64_t timer_wheel_next(struct timer_wheel *w, uint64_t now, uint64_t most);
 /** The wheel of the lcore this thread is. */
 struct timer_wheel *timer_wheel_self(void);
 

@@ -18,8 +18,9 @@
  * a turn sees one time, strake_now(). Tests make the calling thread an lcore and run turns by hand with the time they
  * like.
  *
- * Idling: after some turns without work the loop arms every poller that has a file descriptor and sleeps until one is
- * readable, a message arrives or the next timer is due. Pollers without one bound the sleep to 150 µs.
+ * Idling: after some time without work, the shorter the more often it was in vain, the loop arms every poller that has
+ * a file descriptor and sleeps until one is readable, a message arrives or the next timer is due. Pollers without one
+ * bound the sleep to 150 µs.
  */
 
 #include <stdbool.h>
@@ -93,7 +94,9 @@ enum strake_idle {
 
 struct strake_lcore_conf {
 	enum strake_idle idle;
-	uint32_t spin_us; /**< work-free time before the first sleep; 0: 50 µs */
+	/** Work-free time before a sleep, at most; 0: 50 µs. Less, down to a sixteenth, where that long never sufficed.
+	 */
+	uint32_t spin_us;
 	int socket;
 };
 

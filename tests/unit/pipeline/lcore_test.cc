@@ -2,13 +2,20 @@
  * Copyright (c) 2026 The Strake authors
  */
 
+#include <algorithm>
 #include <atomic>
 #include <ctime>
 #include <functional>
+#include <random>
 #include <thread>
 #include <vector>
 
 #include "world.h"
+
+extern "C" {
+#include "pipeline/idle.h"
+#include "pipeline/timer.h"
+}
 
 namespace
 {
@@ -95,6 +102,63 @@ TEST_F(Lcore, TimerThatRearmsItselfForThePastFiresOncePerTick)
 	at(100000); /* a long jump, further than the wheel goes round */
 	EXPECT_LE(a.fired, 11);
 	strake_timer_cancel(&a.t);
+}
+
+/* The wheel knows which slots may hold timers; a look at every slot says the same. */
+TEST_F(Lcore, SleepsUntilTheFirstSlotThatHoldsATimer)
+{
+	timer_wheel *w = timer_wheel_self();
+	std::mt19937_64 random(7);
+	std::vector<Timer> timers(40);
+	uint64_t now = 5;
+
+	for (unsigned step = 0; step < 3000; step++) {
+		uint64_t most = random() % 2 ? STRAKE_NS_PER_SEC : 150 * STRAKE_NS_PER_US, first = most;
+		Timer &t = timers[random() % timers.size()];
+
+		now += random() % 300;
+		at(now);
+		if (random() % 2)
+			strake_timer_cancel(&t.t);
+		else
+			strake_timer_arm(&t.t, (now + random() % (random() % 2 ? 100 : 9000)) * STRAKE_NS_PER_MS);
+		uint64_t ns = now * STRAKE_NS_PER_MS + random() % STRAKE_NS_PER_MS;
+		for (uint64_t tick = w->tick; tick < (ns + most) / TIMER_TICK_NS && first == most; tick++) {
+			if (!LIST_EMPTY(&w->slot[tick % TIMER_SLOTS]))
+				first = std::min<uint64_t>((tick + 1) * TIMER_TICK_NS - ns, most);
+		}
+		ASSERT_EQ(first, timer_wheel_next(w, ns, most)) << step;
+	}
+	for (Timer &t : timers)
+		strake_timer_cancel(&t.t);
+	EXPECT_EQ(STRAKE_NS_PER_SEC, timer_wheel_next(w, now * STRAKE_NS_PER_MS, STRAKE_NS_PER_SEC));
+}
+
+TEST(Idle, LooksLessWhereItWasInVainAndMoreWhereItWasNot)
+{
+	uint64_t look = 1600;
+
+	EXPECT_EQ(800u, idle_look(look, 1600, 1600));
+	for (unsigned i = 0; i < 20; i++)
+		look = idle_look(look, 50000, 1600);
+	EXPECT_EQ(100u, look) << "a little always";
+	EXPECT_EQ(100u, idle_look(look, 99, 1600)) << "that was found anyway";
+	EXPECT_EQ(300u, idle_look(look, 100, 1600));
+	for (unsigned i = 0; i < 20; i++)
+		look = idle_look(look, 1599, 1600);
+	EXPECT_EQ(1600u, look);
+}
+
+/* Each read by itself, at a slow pace: a short wait for the drive, a long one for the host. */
+TEST(Idle, LooksLittleWhereEverySecondWaitIsLong)
+{
+	uint64_t look = 1600, looked = 0;
+
+	for (unsigned i = 0; i < 200; i++) {
+		looked += std::min<uint64_t>(look, 800) + look;
+		look = idle_look(idle_look(look, 800, 1600), 9000, 1600);
+	}
+	EXPECT_GT(200u * 600, looked) << "it looked 2400 each time if it did not learn";
 }
 
 TEST_F(Lcore, LongJumpFiresEverythingThatIsDue)
