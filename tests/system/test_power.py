@@ -16,30 +16,34 @@ from guest.machine import Machine
 from harness import STRAKE, STRAKE_IO, STRAKECTL, check, main
 from test_drives import need
 
-SIZE = 64 << 20
-# One half of the mirror is an NVMe drive, the other a virtio disk: QEMU's NVMe forgets that a write was FUA, so what the
-# group writes that way (superblocks and dirty maps, below 1 MiB) counts as durable there. The virtio disk has no FUA: the
-# kernel flushes it instead, and its record tells all.
-DRIVES = [(4096, "nvme,id=nvme0,serial=POWER0,max_ioqpairs=4,mdts=7", "nvme-ns,bus=nvme0,drive=d0,nsid=1", 1 << 20),
-          (512, None, "virtio-blk-pci,drive=d1,serial=POWER1", 0)]
+VIRTIO = [(512, None, f"virtio-blk-pci,drive=d{n},serial=POWER{n}", 0) for n in range(2)]
+# A mirror has an NVMe drive and a virtio disk: QEMU's NVMe forgets that a write was FUA, so what the group writes that way
+# (superblocks and dirty maps, below 1 MiB) counts as durable there. The virtio disk has no FUA: the kernel flushes it
+# instead, and its record tells all. A log group writes its intents that way, anywhere, so it is on two virtio disks.
+DRIVES = {"mirror": [(4096, "nvme,id=nvme0,serial=POWER0,max_ioqpairs=4,mdts=7", "nvme-ns,bus=nvme0,drive=d0,nsid=1", 1 << 20),
+                     VIRTIO[1]],
+          "log": VIRTIO}
+SIZE = {"mirror": 64 << 20, "log": 256 << 20}
+PLUGINS = {"mirror": ["mempool_ring"], "log": ["mempool_ring", "crypto_ipsec_mb"]}
 
 
 class Rig:
-    """Two drives and what is known of them."""
+    """Two drives of a group of one kind, and what is known of them."""
 
-    def __init__(self, b, seed):
-        self.bench, self.image, self.rng = b, need(), random.Random(seed)
+    def __init__(self, b, kind, seed):
+        self.bench, self.kind, self.image, self.rng = b, kind, need(), random.Random(seed)
+        self.drives = DRIVES[kind]
         self.kept, self.next, self.cuts = {}, 0, 0
-        for n in range(len(DRIVES)):
+        for n in range(len(self.drives)):
             with open(self.path(n, "img"), "wb") as f:
-                f.truncate(SIZE)
+                f.truncate(SIZE[kind])
 
     def path(self, n, suffix):
         return os.path.join(self.bench.folder, f"nvme{n}.{suffix}")
 
     def devices(self):
         words = []
-        for n, (unit, controller, device, _) in enumerate(DRIVES):
+        for n, (unit, controller, device, _) in enumerate(self.drives):
             shutil.copy(self.path(n, "img"), self.path(n, "live"))  # what is written there is not looked at again
             with open(self.path(n, "log"), "wb"):
                 pass
@@ -55,7 +59,7 @@ class Rig:
         kept = " ".join(f"{area}:{seed}" for area, seed in sorted(self.kept.items()))
         halves = "yes" if self.cuts % 4 == 3 else ""
         with open(here, encoding="utf-8") as f:
-            return self.bench.write("power.sh", f"KEPT='{kept}'\nNEXT={self.next}\nHALVES={halves}\n{f.read()}")
+            return self.bench.write("power.sh", f"KIND={self.kind}\nKEPT='{kept}'\nNEXT={self.next}\nHALVES={halves}\n{f.read()}")
 
     def begin(self, what, area):
         """From here on until the guest says so nobody knows what is in an area."""
@@ -82,7 +86,7 @@ class Rig:
 
     def round(self):
         """One life, from the start until the power fails."""
-        plugins = glob.glob("/usr/lib/*/dpdk/pmds-*/librte_mempool_ring.so*")
+        plugins = [f for p in PLUGINS[self.kind] for f in glob.glob(f"/usr/lib/*/dpdk/pmds-*/librte_{p}.so*")]
         # Most lives last until something was flushed, however slow the machine is.
         self.early, self.cutting = self.rng.random() < 0.2, False
         self.trouble, before, self.served = [], dict(self.kept), False
@@ -92,13 +96,13 @@ class Rig:
         check(self.served and not self.trouble, f"after {self.cuts} power losses, of {before}: {self.trouble or self.guest.lines[-20:]}")
         self.cuts += 1
         return [power.fail(self.path(n, "log"), self.path(n, "img"), unit, self.rng, fua_below)
-                for n, (unit, _, _, fua_below) in enumerate(DRIVES)]
+                for n, (unit, _, _, fua_below) in enumerate(self.drives)]
 
 
-def rounds(b, n):
+def rounds(b, kind, n):
     seed = int(os.environ.get("STRAKE_SEED", time.time_ns() % 1000000))
     print(f"STRAKE_SEED={seed}")
-    rig = Rig(b, seed)
+    rig = Rig(b, kind, seed)
     began, areas = time.monotonic(), 0
     for i in range(n):
         areas += len(rig.kept)
@@ -111,11 +115,19 @@ def rounds(b, n):
 
 
 def case_five_power_losses(b):
-    rounds(b, 5)
+    rounds(b, "mirror", 5)
+
+
+def case_five_power_losses_of_a_log_volume(b):
+    rounds(b, "log", 5)
 
 
 def case_a_hundred_power_losses(b):
-    rounds(b, 100)
+    rounds(b, "mirror", 100)
+
+
+def case_a_hundred_power_losses_of_a_log_volume(b):
+    rounds(b, "log", 100)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ SHORT = {"tests/system/test_guest.py": ["linux_asks_everything_nvme_cli_can", "c
 LONG = {"tests/system/test_guest.py": ["bytes_through_a_linux_host", "log_volumes_under_a_linux_host",
                                        "a_linux_host_through_trouble", "many_linux_hosts"],
         "tests/system/test_drives.py": ["cost_of_passthrough_against_fio"],
-        "tests/system/test_power.py": ["a_hundred_power_losses"]}
+        "tests/system/test_power.py": ["a_hundred_power_losses", "a_hundred_power_losses_of_a_log_volume"]}
 
 
 def run():
@@ -41,4 +41,6 @@ def guest():
 
 
 def soak():
-    yield from script("tests/system/soak", 4200, "3600")
+    yield from script("tests/system/soak", 4200, "3600", "soak")
+    yield from script("tests/system/soak", 4200, "3600", "soak_of_a_log_volume")
+    yield from script("tests/system/soak", 1800, "1200", "soak_of_lives_that_end_by_kill_9")

@@ -123,6 +123,11 @@ def copy_program(name, root):
     if path is None:
         raise CannotHave(f"no {name}")
     shutil.copy(os.path.realpath(path), os.path.join(root, "usr/bin", os.path.basename(name)))
+    copy_libraries(path, root)
+
+
+def copy_libraries(path, root):
+    """What a program or a library is linked to."""
     for lib in re.findall(r"(/\S+) \(0x", run("ldd", path)[1]):
         if not os.path.exists(root + lib):
             os.makedirs(os.path.dirname(root + lib), exist_ok=True)

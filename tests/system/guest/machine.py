@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from guest.image import CannotHave, copy_program, must
+from guest.image import CannotHave, copy_libraries, copy_program, must
 
 BOOTS, BOOT_SECONDS = 3, 120
 ADDRESS, ADDRESS6 = "10.99.0.1/24", "fd99::1/64"
@@ -40,8 +40,8 @@ def tsc_khz():
 
 
 class Machine:
-    """Without a namespace it has no network. `programs` and `files` are paths of what it shall have beside the usual,
-    `devices` more words for QEMU."""
+    """Without a namespace it has no network. `programs` and `files` (libraries) are paths of what it shall have beside the
+    usual, with what they are linked to; `devices` more words for QEMU."""
 
     def __init__(self, bench, image, netns=None, tap=None, mtu=1500, cpus=2, memory=512, programs=(), files=(),
                  devices=()):
@@ -82,6 +82,7 @@ class Machine:
         for file in self.files:
             os.makedirs(os.path.dirname(folder + file), exist_ok=True)
             shutil.copy(file, folder + file)
+            copy_libraries(file, folder)
         path = os.path.join(self.bench.folder, "initramfs")
         shutil.copy(self.image[1], path)
         must("sh", "-c", f"find . | sort | cpio -o -H newc --quiet -R 0:0 >> {path}", cwd=folder)

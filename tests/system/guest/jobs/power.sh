@@ -1,23 +1,33 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# The appliance on this guest's own drives, a mirror of two, until the power fails. What goes before this text says what an
-# earlier life had flushed ($KEPT, area:seed), which seed comes next ($NEXT), and whether to look at the halves ($HALVES).
+# The appliance on this guest's own two drives, a mirror or a log group of one part of data and one of parity ($KIND), until
+# the power fails. What goes before this text says that, what an earlier life had flushed ($KEPT, area:seed), which seed comes
+# next ($NEXT), and whether to look at the halves ($HALVES).
 modprobe nvme
 modprobe virtio_blk
 mkdir -p /var && ln -s /run /var/run
-for i in $(seq 50); do [ -e /dev/ng0n1 ] && [ -b /dev/vda ] && break; sleep 0.1; done
+case $KIND in
+mirror) FIRST=/dev/ng0n1 SECOND=/dev/vda KINDS="nvme, device: ng0n1" ;;
+log) FIRST=/dev/vda SECOND=/dev/vdb KINDS="uring, path: /dev/vda" ;;
+esac
+for i in $(seq 50); do [ -e $FIRST ] && [ -b $SECOND ] && break; sleep 0.1; done
 HOST="--addr 127.0.0.1 --nqn $NQN --quiet"
 AREAS=8
-seq 1 100 | head -c 64 >/tmp/v0.key
-chmod 600 /tmp/v0.key
+seq 1 100 | head -c 64 >/tmp/mirror.key
+head -c 32 /tmp/mirror.key >/tmp/log.key
+chmod 600 /tmp/*.key
+case $KIND in
+mirror) GROUP="raid: 1, chunk: 64KiB, region: 4MiB" STAGES="crypto: {key_file: mirror.key}" ;;
+log) GROUP="style: log, data: 1, parity: 1" STAGES="dedup, compress, seal: {key_file: log.key}" ;;
+esac
 cat >/tmp/conf <<END
 appliance: {name: g, huge: false, memory: 320MiB, buffers: 64MiB, requests: 2048, main_cpu: 0, data_cpus: [1], control: /run/ctl.sock}
 drives:
-  - {name: d0, kind: nvme, device: ng0n1}
-  - {name: d1, kind: uring, path: /dev/vda}
+  - {name: d0, kind: $KINDS}
+  - {name: d1, kind: uring, path: $SECOND}
 groups:
-  - {name: g0, raid: 1, chunk: 64KiB, region: 4MiB, drives: [d0, d1]}
+  - {name: g0, $GROUP, drives: [d0, d1]}
 volumes:
-  - {name: v0, group: g0, size: 32MiB, lba: 4096, stages: [crypto: {key_file: v0.key}]}
+  - {name: v0, group: g0, size: 32MiB, lba: 4096, stages: [$STAGES]}
 subsystems:
   - nqn: "$NQN"
     hosts: any
@@ -40,11 +50,17 @@ everything_flushed_is_there()
 	done
 }
 
-# Each half of the mirror has it alone, once it is whole again; the other is taken out meanwhile.
+whole()
+{
+	strakectl group show g0 --name g --json >/tmp/g
+	grep -q "in_sync d0" /tmp/g && grep -q "in_sync d1" /tmp/g && ! grep -q '"regions_resync": [1-9]' /tmp/g
+}
+
+# Each half of the mirror, or each drive of the log group, has it alone, once it is whole again; the other is taken out meanwhile.
 either_half_has_it()
 {
 	for d in d0 d1; do
-		wait_for 60 'strakectl group show g0 --name g --json >/tmp/g; grep -q "\"regions_resync\": 0," /tmp/g'
+		wait_for 60 whole
 		strakectl drive fail $d --name g --yes
 		everything_flushed_is_there
 		strakectl drive return $d --name g
