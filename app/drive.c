@@ -219,9 +219,16 @@ drive_service(struct appliance *a, const struct ctl_request *r, json_t *answer)
 	if (log != NULL)
 		return log_service(log, member, drive, fail, answer);
 	g = group_with(a, drive, &member);
-	if (fail)
-		return g != NULL ? group_member_fail(g, member)
-				 : ctl_refuse(answer, -ENOENT, "drive \"%s\" is in no group", a->conf->drives[i].name);
+	if (fail && g == NULL)
+		return ctl_refuse(answer, -ENOENT, "drive \"%s\" is in no group", a->conf->drives[i].name);
+	if (fail) {
+		ret = group_member_fail(g, member);
+		return ret != -EBUSY ? ret
+				     : ctl_refuse(answer, ret,
+						  "drive \"%s\" cannot be spared: nothing else holds all "
+						  "that is on it",
+						  drive->name);
+	}
 	if (g != NULL)
 		ret = group_member_return(g, member, drive, err, sizeof(err));
 	else

@@ -170,6 +170,7 @@ def case_drives_are_removed_added_and_replaced_while_serving(b):
     refused("no drive 'd1'", "drive", "show", "d1")
     refused("is not open: it was removed", "drive", "remove", "d1", "--yes")
     refused("cannot be spared", "drive", "remove", "d0", "--yes")
+    refused("cannot be spared", "drive", "fail", "d0", "--yes")
     c.run("verify", "--length", "8M", "--seed", "2")
     a.ctl("drive", "add", "d1")
     synced()
