@@ -23,8 +23,8 @@
 #define DELETED	   "..deleted." /* and the number; no other name begins so */
 #define DELETE_RUN 4		/* leaves a turn */
 #define CLEAR_RUN  32		/* leaves a message of main */
-#define TRIM_SHARE 64		/* shared blocks of one record: each needs a page of the share table at hand */
-#define ROOTS_MORE 16		/* roots of trees that were dropped and not yet swept */
+#define TRIM_SHARE LOG_RUN /* shared blocks of one record: each needs pages of the share table at hand, all at once */
+#define ROOTS_MORE 16	   /* roots of trees that were dropped and not yet swept */
 
 struct store_vol *
 store_vol_named(const struct store *st, const char *name)

@@ -233,6 +233,43 @@ TEST(StoreVol, ALongDeallocationLetsOthersThrough)
 	rig.down(false);
 }
 
+/* Blocks that are shared under ids far apart: each needs a page of the share table of its own. In the smallest store,
+ * which may have few pages dirty at once, they are given back all the same, by many at once. */
+TEST(StoreVol, SharedBlocksFarApartAreForgottenInTheSmallestStore)
+{
+	constexpr uint32_t kShared = 64, kTrims = 2, kPerPage = MAP_FANOUT / 2;
+	FakeSpaceConf conf = small();
+	RigReq trim[kTrims];
+
+	conf.segments = 16;
+	conf.rows = 4;
+	StoreRig rig(conf);
+	rig.domain = 3;
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	ASSERT_LE(map_stats(rig.st->map)->dirty_max, 64u);
+	for (uint32_t i = 0; i < kShared; i++) {
+		RigReq first, again;
+
+		first.advice.n = again.advice.n = 1;
+		first.advice.block[0].valid = 1;
+		rig.submit(first, STRAKE_OP_WRITE, i, 1, StoreRig::blocks(1, 1 + i), 0, nullptr, true);
+		ASSERT_TRUE(rig.drain());
+		again.advice.block[0] = first.advice.block[0];
+		rig.st->seg[log_entry_seg(first.advice.block[0].where)].d.next_id = i * kPerPage;
+		rig.submit(again, STRAKE_OP_WRITE, MAP_FANOUT + i, 1, StoreRig::blocks(1, 1 + i), 0, nullptr, true);
+		ASSERT_TRUE(rig.drain());
+	}
+	EXPECT_EQ(kShared, rig.st->stats.hit_blocks);
+	EXPECT_EQ(kShared, usage(rig).unique_blocks);
+	for (uint32_t i = 0; i < kTrims; i++)
+		rig.submit(trim[i], STRAKE_OP_DEALLOCATE, i * (2 * MAP_FANOUT / kTrims), 2 * MAP_FANOUT / kTrims);
+	EXPECT_TRUE(rig.drain(20000)) << "they wait for each other";
+	for (const RigReq &t : trim)
+		EXPECT_EQ(0, t.status);
+	EXPECT_EQ(0u, usage(rig).unique_blocks);
+	rig.down(rig.open_reqs > 0);
+}
+
 /* Holes cost next to nothing, however many; a leaf of mapped blocks costs one record. */
 TEST(StoreVol, HolesCostNothingAndALeafOneRecord)
 {
