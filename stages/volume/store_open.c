@@ -295,7 +295,7 @@ free_all(struct store *st)
 static uint64_t
 bytes_between(const struct store *st)
 {
-	uint64_t share = (uint64_t)st->n_seg * st->seg_bytes / 16;
+	uint64_t share = (uint64_t)st->n_seg * st->seg_bytes / 8;
 
 	share = RTE_MIN(share, REPLAY_BYTES);
 	return RTE_MAX(share, (uint64_t)st->seg_bytes);
