@@ -39,6 +39,7 @@ job_written(struct log_group *g, uint32_t failed)
 	if (failed == 0) {
 		memcpy(blob(g, job->id), job->data, job->len);
 		g->note_len[job->id] = job->len;
+		g->note_lost[job->id] = false;
 		job_done(g, 0);
 		return;
 	}
@@ -126,6 +127,8 @@ note_read(struct strake_space *sp, unsigned int id, void *data, uint32_t *len)
 
 	if (id >= LOG_NOTES)
 		return -ERANGE;
+	if (g->note_lost[id])
+		return -EBADMSG;
 	*len = g->note_len[id];
 	memcpy(data, blob(g, id), *len);
 	return 0;
@@ -193,6 +196,18 @@ const struct strake_space_ops lgroup_space_ops = {
 /* --- at boot -------------------------------------------------------------------------------------------------------
  */
 
+/* The first that is ever written lies in copy B, and power may have torn it on all drives. Once there is a copy A, a
+ * whole one was there before it. */
+static bool
+was_written(const struct log_group *g, unsigned int copy)
+{
+	struct lgroup_note n;
+	int ret = lgroup_note_decode(&n, g->note_page->addr);
+
+	return copy == 0 && (ret == -EBADMSG || ret == -EPROTO ||
+			     (ret == -ENOENT && lgroup_note_is_of(g->note_page->addr, g->s.uuid)));
+}
+
 /* The newest copy of a note on one member. @return 0 and *seq, 0 if it has none; -errno. */
 static int
 member_note(struct log_group *g, uint32_t i, uint32_t id, uint64_t *seq)
@@ -206,8 +221,10 @@ member_note(struct log_group *g, uint32_t i, uint32_t id, uint64_t *seq)
 		if (ret < 0)
 			return ret;
 		if (lgroup_note_decode(&n, g->note_page->addr) < 0 || n.id != id || (n.seq & 1) != copy ||
-		    memcmp(n.uuid, g->s.uuid, sizeof(n.uuid)) != 0)
+		    memcmp(n.uuid, g->s.uuid, sizeof(n.uuid)) != 0) {
+			g->note_lost[id] = g->note_lost[id] || was_written(g, copy);
 			continue;
+		}
 		*seq = RTE_MAX(*seq, n.seq);
 		if (n.seq <= g->note_seq[id])
 			continue;
@@ -239,6 +256,7 @@ lgroup_notes_load(struct log_group *g)
 			if (g->m[i].state == LOG_MEMBER_IN_SYNC && member_note(g, i, id, &seq[i]) == -ENODEV)
 				return -ENODEV;
 		}
+		g->note_lost[id] = g->note_lost[id] && g->note_seq[id] == 0;
 		for (uint32_t i = 0; i < g->s.members; i++) {
 			if (g->m[i].state != LOG_MEMBER_MISSING && seq[i] < g->note_seq[id])
 				lacking |= 1u << i;

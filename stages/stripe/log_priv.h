@@ -268,7 +268,8 @@ struct log_group {
 	/* notes: log_note.c */
 	uint64_t note_seq[LOG_NOTES];
 	uint32_t note_len[LOG_NOTES];
-	uint8_t *note_blob; /**< LOG_NOTES of LOG_NOTE_BYTES */
+	bool note_lost[LOG_NOTES]; /**< it was written, and no copy of it checks */
+	uint8_t *note_blob;	   /**< LOG_NOTES of LOG_NOTE_BYTES */
 	struct strake_buf *note_page;
 };
 

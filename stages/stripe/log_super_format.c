@@ -182,3 +182,11 @@ lgroup_note_decode(struct lgroup_note *n, const void *page)
 	n->len = rte_le_to_cpu_32(d->len);
 	return n->id < LOG_NOTES && n->len <= LOG_NOTE_BYTES && n->seq < COUNT_MAX ? 0 : -EBADMSG;
 }
+
+bool
+lgroup_note_is_of(const void *page, const uint8_t *uuid)
+{
+	const struct disk_note *d = page;
+
+	return memcmp(d->uuid, uuid, sizeof(d->uuid)) == 0;
+}

@@ -104,5 +104,7 @@ struct lgroup_note {
 void lgroup_note_encode(const struct lgroup_note *n, const void *data, void *page);
 /** @return 0, and the blob lies at page + LOG_NOTE_HEAD; or as lgroup_super_decode(). */
 int lgroup_note_decode(struct lgroup_note *n, const void *page);
+/** Of a page that is no note any more: does it still name the group? */
+bool lgroup_note_is_of(const void *page, const uint8_t *uuid);
 
 #endif /* LOG_SUPER_FORMAT_H */

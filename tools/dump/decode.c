@@ -351,8 +351,35 @@ decode_roots(struct map_root *roots, uint32_t *n, uint64_t *gen, const uint8_t *
 	return u32(at + 20) == 1 ? NULL : "its version is not 1";
 }
 
+/* Numbers that are 0, or that two entries have, and states that there are not. */
+static bool
+keys_sane(const uint8_t *at, uint32_t keys, uint32_t openings)
+{
+	const uint8_t *opening = at + (size_t)keys * 64;
+
+	for (uint32_t i = 0; i < keys; i++) {
+		const uint8_t *k = at + (size_t)i * 64;
+
+		if (u16(k + 4) == 0 || (k[6] != 1 && k[6] != 2))
+			return false;
+		for (uint32_t o = 0; o < i; o++) {
+			if (memcmp(k, at + (size_t)o * 64, 6) == 0)
+				return false;
+		}
+	}
+	for (uint32_t i = 0; i < openings; i++) {
+		if (u16(opening + (size_t)i * 24) == 0)
+			return false;
+		for (uint32_t o = 0; o < i; o++) {
+			if (memcmp(opening + (size_t)i * 24, opening + (size_t)o * 24, 2) == 0)
+				return false;
+		}
+	}
+	return true;
+}
+
 const char *
-decode_keys(uint32_t *keys, uint32_t *openings, const uint8_t *at, size_t len)
+decode_keys(uint32_t *keys, uint32_t *openings, const uint8_t *at, size_t len, const uint8_t *uuid)
 {
 	if (len < 128 || memcmp(at, "STRKKEYS", 8) != 0)
 		return "it does not begin as one";
@@ -363,5 +390,9 @@ decode_keys(uint32_t *keys, uint32_t *openings, const uint8_t *at, size_t len)
 	if (u32(at + 12) > len || u32(at + 12) < 128 ||
 	    128 + (uint64_t)*keys * 64 + (uint64_t)*openings * 24 != u32(at + 12))
 		return "its length is impossible";
-	return decode_crc(at, u32(at + 12), 16) == u32(at + 16) ? NULL : "its checksum is wrong";
+	if (decode_crc(at, u32(at + 12), 16) != u32(at + 16))
+		return "its checksum is wrong";
+	if (memcmp(at + 48, uuid, 16) != 0)
+		return "it is of another group";
+	return keys_sane(at + 128, *keys, *openings) ? NULL : "what it says of a key makes no sense";
 }

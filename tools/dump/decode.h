@@ -35,7 +35,7 @@ void decode_segment(struct log_segment *s, const uint8_t *at);
 const char *decode_page(struct map_owner *o, uint64_t *entries, const uint8_t *at);
 /** @p roots has room for MAP_ROOTS_MAX. */
 const char *decode_roots(struct map_root *roots, uint32_t *n, uint64_t *gen, const uint8_t *at, size_t len);
-/** A table of keys: how many, and of which openings the last. */
-const char *decode_keys(uint32_t *keys, uint32_t *openings, const uint8_t *at, size_t len);
+/** A table of keys of the group @p uuid: how many, and of how many openings. */
+const char *decode_keys(uint32_t *keys, uint32_t *openings, const uint8_t *at, size_t len, const uint8_t *uuid);
 
 #endif /* DECODE_H */

@@ -133,8 +133,10 @@ notes(struct group *g, uint8_t *page)
 			uint32_t id = at / 2;
 			struct lgroup_note n;
 
-			if (read_at(&g->drive[i], lgroup_note_off(id, at & 1), page, LOG_NOTE_SLOT) < 0 ||
-			    decode_note(&n, page) != NULL || n.id != id || (n.seq & 1) != (at & 1) ||
+			if (read_at(&g->drive[i], lgroup_note_off(id, at & 1), page, LOG_NOTE_SLOT) < 0)
+				continue;
+			g->note_seen[id] = g->note_seen[id] || !decode_blank(page, LOG_NOTE_SLOT);
+			if (decode_note(&n, page) != NULL || n.id != id || (n.seq & 1) != (at & 1) ||
 			    memcmp(n.uuid, g->s.uuid, 16) != 0 || n.seq <= best[id])
 				continue;
 			best[id] = n.seq;

@@ -32,7 +32,8 @@ struct group {
 	uint64_t short_uuid; /* as chunks name the store */
 	uint8_t *note[LOG_NOTES];
 	uint32_t note_len[LOG_NOTES];
-	struct log_super *super; /* the store's; told to say whether it was stopped in order */
+	bool note_seen[LOG_NOTES]; /* something lies where a copy should */
+	struct log_super *super;   /* the store's; told to say whether it was stopped in order */
 	bool clean;
 };
 

@@ -173,6 +173,8 @@ page_read(struct climb *c, uint8_t level, uint64_t index, uint64_t addr, uint64_
 		return why;
 	if (o.tree != c->root->tree || o.index != index || o.level != level)
 		return "what lies there is another page of the map";
+	if (memcmp(o.uuid, st->g->s.uuid, sizeof(o.uuid)) != 0)
+		return "it is of another store";
 	if (o.gen > st->map_gen)
 		return "it is newer than its root";
 	if (h.gen != st->seg[h.seg].d.gen || st->seg[h.seg].d.state == STORE_FREE ||
@@ -249,6 +251,9 @@ volumes_check(struct store *st)
 
 		if (store_tree_size(st, v->id) == 0 && st->n_roots > 0)
 			say(SAY_BROKEN, "volume \"%s\" has no map", v->name);
+		else if (st->n_roots > 0 && v->bytes / LOG_BLOCK > store_tree_size(st, v->id))
+			say(SAY_BROKEN, "volume \"%s\", of %" PRIu64 " bytes, is larger than its map", v->name,
+			    v->bytes);
 		if (v->id >= st->super.next_volume)
 			say(SAY_BROKEN, "volume \"%s\" has number %u, which was not given yet", v->name, v->id);
 		for (uint32_t o = 0; o < i; o++) {
@@ -309,7 +314,7 @@ static int
 super_load(struct store *st)
 {
 	struct group *g = st->g;
-	const char *why = "it was never written";
+	const char *why = g->note_seen[0] ? "no copy of it is whole" : "it was never written";
 
 	if (g->note[0] != NULL)
 		why = decode_super(&st->super, g->note[0], g->note_len[0]);
@@ -348,8 +353,10 @@ store_load(struct store *st, struct group *g)
 	st->needed = calloc(g->deal.segments + 1, g->rows);
 	for (uint32_t i = 0; i < g->deal.segments; i++)
 		st->seg[i].scan_from = STORE_NONE;
+	if (g->note[1] == NULL && g->note_seen[1])
+		say(SAY_BROKEN, "the table of keys: no copy of it is whole");
 	if (g->note[1] != NULL && g->note_len[1] > 0) {
-		const char *why = decode_keys(&keys, &openings, g->note[1], g->note_len[1]);
+		const char *why = decode_keys(&keys, &openings, g->note[1], g->note_len[1], g->s.uuid);
 
 		if (why != NULL)
 			say(SAY_BROKEN, "the table of keys: %s", why);

@@ -162,6 +162,7 @@ ref_check(struct store *st, const struct store_ref *r, const struct log_head *h,
 {
 	uint32_t blk = log_entry_blk(r->place);
 	const char *who = store_owner_text(st, r->tree, r->idx);
+	const struct log_volume *v = store_volume(st, r->tree);
 
 	if (h->kind != LOG_DATA && h->kind != LOG_MOVE)
 		say(SAY_BROKEN, "%s: what lies there holds no data", who);
@@ -172,6 +173,8 @@ ref_check(struct store *st, const struct store_ref *r, const struct log_head *h,
 	else if (r->tree != STORE_SHARE && (h->owner[blk].vol != r->tree || h->owner[blk].lba != r->idx))
 		say(SAY_BROKEN, "%s: its chunk says that it holds %s", who,
 		    store_owner_text(st, h->owner[blk].vol, h->owner[blk].lba));
+	else if (r->tree != STORE_SHARE && v != NULL && h->seal.domain != v->domain)
+		say(SAY_BROKEN, "%s: its chunk is of another domain", who);
 	else if (r->tree == STORE_SHARE && h->owner[blk].vol == LOG_OWNER_SHARE && h->owner[blk].lba != r->idx)
 		say(SAY_BROKEN, "%s: its chunk says that it holds %s", who,
 		    store_owner_text(st, STORE_SHARE, h->owner[blk].lba));

@@ -114,7 +114,8 @@ store_show(struct store *st, int segments)
 	show_group(st->g);
 	printf("\nstore: superblock %" PRIu64 ", %s; log number %" PRIu64 ", next serial %" PRIu64 "\n", s->seq,
 	       s->clean ? "closed in order" : "not closed in order", s->lsn, s->serial);
-	if (st->g->note[1] != NULL && decode_keys(&keys, &openings, st->g->note[1], st->g->note_len[1]) == NULL)
+	if (st->g->note[1] != NULL &&
+	    decode_keys(&keys, &openings, st->g->note[1], st->g->note_len[1], st->g->s.uuid) == NULL)
 		printf("keys: %u, of %u openings\n", keys, openings);
 	printf("after the checkpoint: %" PRIu64 " chunks, %zu of them in intents only; %" PRIu64 " records, %" PRIu64
 	       " dropped; %" PRIu64 " blocks moved\n",
