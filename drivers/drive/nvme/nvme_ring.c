@@ -22,10 +22,12 @@
 #define PROBE_TRIES 3
 
 /* The arena is registered in pieces of 1 << REG_SHIFT bytes. Linux 6.1 counts all pages from a command's first to the
- * end of its piece against the drive's most segments (127 for most), and takes 16,384 pieces; what lies beyond them
- * works unregistered. No page of the arena crosses a multiple of its own size from the arena's beginning. */
+ * end of its piece against the drive's most segments (127 for most), clears an entry of 32 bytes for each of them (so
+ * the fine pieces), and takes 16,384 pieces; what lies beyond them works unregistered. No page of the arena crosses a
+ * multiple of its own size from the arena's beginning. */
 #define REG_SHIFT    18
 #define REG_MAX	     16384u
+#define FINE_SHIFT   12
 #define REG_SEGMENTS ((1u << REG_SHIFT) / 4096)
 
 struct nvme_ring {
@@ -84,7 +86,7 @@ ring_submit(struct nvme_lane *lane, const struct nvme_cmd *cmd)
 	}
 	c->addr = (uintptr_t)cmd->iov[0].iov_base;
 	c->data_len = cmd->len;
-	index = dev->fixed ? drive_ring_index(&r->q, cmd->iov[0].iov_base) : -1;
+	index = dev->fixed ? drive_ring_index(&r->q, cmd->iov[0].iov_base, cmd->len) : -1;
 	if (likely(index >= 0)) {
 		sqe->uring_cmd_flags = IORING_URING_CMD_FIXED;
 		sqe->buf_index = (uint16_t)index;
@@ -156,6 +158,7 @@ ring_create(struct nvme_ring **out)
 		.setup = SETUP,
 		.reg_shift = REG_SHIFT,
 		.reg_max = REG_MAX,
+		.fine_shift = FINE_SHIFT,
 	};
 	struct nvme_ring *r = rte_zmalloc_socket("nvme_ring", sizeof(*r), RTE_CACHE_LINE_SIZE, strake_self()->socket);
 	int ret;

@@ -39,11 +39,35 @@ drive_ring_queue(struct io_uring *ring, unsigned int sqes, unsigned int cqes, un
 	return ret;
 }
 
-static int
-register_pieces(struct drive_ring *r, unsigned int reg_max)
+/* @return pieces. */
+static unsigned int
+cut_arena(const struct drive_ring *r, struct iovec *iov, unsigned int shift)
 {
-	struct iovec *iov = calloc(reg_max, sizeof(*iov));
 	unsigned int n = 0;
+
+	for (size_t off = 0; off < r->arena_len; off += (size_t)1 << shift, n++) {
+		iov[n].iov_base = r->arena + off;
+		iov[n].iov_len = RTE_MIN(r->arena_len - off, (size_t)1 << shift);
+	}
+	return n;
+}
+
+/* The smallest fine pieces for all of which there is room behind @p n others. @return 0 if there is for none. */
+static unsigned int
+fine_shift(const struct drive_ring *r, const struct drive_ring_conf *conf, unsigned int n)
+{
+	unsigned int shift = conf->fine_shift;
+
+	while (shift != 0 && shift < r->reg_shift && ((r->arena_len - 1) >> shift) + 1 > conf->reg_max - n)
+		shift++;
+	return shift < r->reg_shift ? shift : 0;
+}
+
+static int
+register_pieces(struct drive_ring *r, const struct drive_ring_conf *conf)
+{
+	struct iovec *iov = calloc(conf->reg_max, sizeof(*iov));
+	unsigned int n, fine = 0;
 	void *addr;
 	size_t len;
 	int ret;
@@ -52,12 +76,17 @@ register_pieces(struct drive_ring *r, unsigned int reg_max)
 		return -ENOMEM;
 	strake_buf_arena(&addr, &len);
 	r->arena = addr;
-	r->arena_len = RTE_MIN(len, (size_t)reg_max << r->reg_shift);
-	for (size_t off = 0; off < r->arena_len; off += (size_t)1 << r->reg_shift, n++) {
-		iov[n].iov_base = r->arena + off;
-		iov[n].iov_len = RTE_MIN(r->arena_len - off, (size_t)1 << r->reg_shift);
+	r->arena_len = RTE_MIN(len, (size_t)conf->reg_max << r->reg_shift);
+	n = cut_arena(r, iov, r->reg_shift);
+	r->fine_shift = fine_shift(r, conf, n);
+	r->fine_from = n;
+	if (r->fine_shift != 0)
+		fine = cut_arena(r, iov + n, r->fine_shift);
+	ret = io_uring_register_buffers(&r->ring, iov, n + fine);
+	if (ret < 0 && fine > 0) {
+		r->fine_shift = 0;
+		ret = io_uring_register_buffers(&r->ring, iov, n);
 	}
-	ret = io_uring_register_buffers(&r->ring, iov, n);
 	free(iov);
 	return ret;
 }
@@ -71,7 +100,7 @@ drive_ring_open(struct drive_ring *r, const struct drive_ring_conf *conf)
 	ret = drive_ring_queue(&r->ring, conf->sqes, conf->cqes, conf->setup, conf->prompt, &r->deferred);
 	if (ret < 0)
 		return ret;
-	ret = register_pieces(r, conf->reg_max);
+	ret = register_pieces(r, conf);
 	r->fixed_bufs = ret == 0;
 	if (ret < 0)
 		rte_log(RTE_LOG_WARNING, drive_ring_logtype, "%s: lcore %u works without registered buffers: %s%s\n",

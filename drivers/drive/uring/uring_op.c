@@ -34,7 +34,7 @@ prep_rw(struct uring_ring *r, struct uring_op *op, struct io_uring_sqe *sqe)
 	addr = op->iov[0].iov_base;
 	len = (unsigned int)op->iov[0].iov_len;
 	if (n == 1 && d->registered)
-		index = drive_ring_index(&r->q, addr);
+		index = drive_ring_index(&r->q, addr, len);
 	if (index >= 0) {
 		if (write)
 			io_uring_prep_write_fixed(sqe, d->file.fd, addr, len, off, index);

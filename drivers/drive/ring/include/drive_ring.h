@@ -35,6 +35,9 @@ struct drive_ring_conf {
 	/** The arena is registered in pieces of 1 << reg_shift bytes, reg_max of them at most; what lies beyond works
 	 * unregistered. A page of the arena never crosses a multiple of its own size. */
 	unsigned int reg_shift, reg_max;
+	/** Once more in pieces of at least 1 << fine_shift bytes, the smallest that there is room for among reg_max:
+	 * for memory that lies within one of them, where the kernel's work grows with the piece. 0: not. */
+	unsigned int fine_shift;
 	/** The kernel makes completions in the interrupt that brings them: a loop that looks finds them without a
 	 * system call, and sooner. Else it makes them when it is entered, which disturbs less. */
 	bool prompt;
@@ -45,8 +48,9 @@ struct drive_ring {
 	struct io_uring ring;
 	bool fixed_bufs, fixed_files;
 	bool deferred; /**< completions are made when we ask: the kernel flags that there are some */
-	unsigned int reg_shift;
-	uint8_t *arena; /**< what of it is registered */
+	unsigned int reg_shift, fine_shift; /**< fine_shift 0: there are no fine pieces */
+	unsigned int fine_from;		    /**< place of the first of them */
+	uint8_t *arena;			    /**< what of it is registered */
 	size_t arena_len;
 	uint64_t enters, turn, in_turn, most; /**< system calls: all, of the turn `turn`, and the most in any turn */
 };
@@ -103,13 +107,17 @@ drive_ring_kernel_waits(const struct drive_ring *r)
 	return (IO_URING_READ_ONCE(*r->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 
-/** The registered buffer that @p addr lies in, or -1. */
+/** The registered buffer that @p addr lies in, or -1; the smallest that holds @p len bytes from there. */
 static inline int
-drive_ring_index(const struct drive_ring *r, const void *addr)
+drive_ring_index(const struct drive_ring *r, const void *addr, uint32_t len)
 {
 	size_t at = (uintptr_t)addr - (uintptr_t)r->arena;
 
-	return r->fixed_bufs && at < r->arena_len ? STRAKE_BUF_REG_ARENA + (int)(at >> r->reg_shift) : -1;
+	if (!r->fixed_bufs || at >= r->arena_len)
+		return -1;
+	if (r->fine_shift != 0 && at >> r->fine_shift == (at + len - 1) >> r->fine_shift)
+		return STRAKE_BUF_REG_ARENA + (int)(r->fine_from + (at >> r->fine_shift));
+	return STRAKE_BUF_REG_ARENA + (int)(at >> r->reg_shift);
 }
 
 #ifdef __cplusplus

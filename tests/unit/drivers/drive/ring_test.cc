@@ -18,7 +18,7 @@ class DriveRing : public DriveRig
 {
       protected:
 	drive_ring r = {};
-	drive_ring_conf conf = {"test", 256, 512, 4, 0, 18, 16384, false};
+	drive_ring_conf conf = {"test", 256, 512, 4, 0, 18, 16384, 0, false};
 	bool is_open = false;
 
 	void
@@ -175,11 +175,49 @@ TEST_F(DriveRing, KnowsWhatIsRegistered)
 	strake_buf_arena(&arena, &len);
 	if (!r.fixed_bufs)
 		GTEST_SKIP() << "memory may not be locked here";
-	EXPECT_EQ(STRAKE_BUF_REG_ARENA, drive_ring_index(&r, arena));
-	EXPECT_EQ(STRAKE_BUF_REG_ARENA + 3, drive_ring_index(&r, (uint8_t *)arena + (3 << 18) + 17));
-	EXPECT_EQ(-1, drive_ring_index(&r, (uint8_t *)arena - 1));
-	EXPECT_EQ(-1, drive_ring_index(&r, (uint8_t *)arena + len));
-	EXPECT_EQ(-1, drive_ring_index(&r, &len));
+	EXPECT_EQ(STRAKE_BUF_REG_ARENA, drive_ring_index(&r, arena, 512));
+	EXPECT_EQ(STRAKE_BUF_REG_ARENA + 3, drive_ring_index(&r, (uint8_t *)arena + (3 << 18) + 17, 512));
+	EXPECT_EQ(-1, drive_ring_index(&r, (uint8_t *)arena - 1, 512));
+	EXPECT_EQ(-1, drive_ring_index(&r, (uint8_t *)arena + len, 512));
+	EXPECT_EQ(-1, drive_ring_index(&r, &len, 512));
+}
+
+/* The smallest piece that holds it all. */
+TEST_F(DriveRing, KnowsTheFinePieceThatHoldsIt)
+{
+	void *arena;
+	size_t len;
+
+	conf.fine_shift = 12;
+	strake_buf_arena(&arena, &len);
+	int coarse = (int)(((len - 1) >> 18) + 1), fine = (int)((len - 1) >> 14) + 1;
+	conf.reg_max = (unsigned int)(coarse + fine); /* neither of 4 KiB nor of 8 KiB are there places for so many */
+	open();
+	if (!is_open || !r.fixed_bufs)
+		GTEST_SKIP() << "memory may not be locked here";
+	if (r.fine_shift == 0)
+		GTEST_SKIP() << "so much memory may not be locked here";
+	uint8_t *at = (uint8_t *)arena + (3 << 18) + (5 << 14);
+	EXPECT_EQ(coarse + (3 << 4) + 5, drive_ring_index(&r, at, 16384));
+	EXPECT_EQ(coarse + (3 << 4) + 5, drive_ring_index(&r, at + 16383, 1));
+	EXPECT_EQ(3, drive_ring_index(&r, at + 512, 16384)) << "it lies across two";
+	EXPECT_EQ(coarse + fine - 1, drive_ring_index(&r, (uint8_t *)arena + len - 512, 512));
+	EXPECT_EQ(-1, drive_ring_index(&r, (uint8_t *)arena + len, 512));
+}
+
+TEST_F(DriveRing, TakesNoFinePiecesThatAreNotSmaller)
+{
+	void *arena;
+	size_t len;
+
+	conf.fine_shift = 12;
+	strake_buf_arena(&arena, &len);
+	conf.reg_max = (unsigned int)((len - 1) >> 18) + 2;
+	open();
+	if (!is_open || !r.fixed_bufs)
+		GTEST_SKIP() << "memory may not be locked here";
+	EXPECT_EQ(0u, r.fine_shift);
+	EXPECT_EQ(STRAKE_BUF_REG_ARENA, drive_ring_index(&r, arena, 512));
 }
 
 TEST_F(DriveRing, RegistersNoMoreThanItMay)
@@ -192,8 +230,8 @@ TEST_F(DriveRing, RegistersNoMoreThanItMay)
 	if (!is_open || !r.fixed_bufs)
 		GTEST_SKIP() << "memory may not be locked here";
 	strake_buf_arena(&arena, &len);
-	EXPECT_EQ(STRAKE_BUF_REG_ARENA + 4, drive_ring_index(&r, (uint8_t *)arena + (5 << 18) - 1));
-	EXPECT_EQ(-1, drive_ring_index(&r, (uint8_t *)arena + (5 << 18)));
+	EXPECT_EQ(STRAKE_BUF_REG_ARENA + 4, drive_ring_index(&r, (uint8_t *)arena + (5 << 18) - 1, 512));
+	EXPECT_EQ(-1, drive_ring_index(&r, (uint8_t *)arena + (5 << 18), 512));
 }
 
 TEST_F(DriveRing, KeepsFilesUntilTheyAreTakenOut)
