@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include <rte_common.h>
+
 #include "strake_buf.h"
 
 int
@@ -70,6 +72,34 @@ strake_buf_copy_in(struct strake_buf *list, uint32_t off, const void *src, uint3
 		return -ERANGE;
 	for (; (n = strake_buf_iter_next(&it, &to)) > 0; from += n)
 		memcpy(to, from, n);
+	return 0;
+}
+
+int
+strake_buf_compare(struct strake_buf *a, uint32_t a_off, struct strake_buf *b, uint32_t b_off, uint32_t len)
+{
+	struct strake_buf_iter at, bt;
+	uint8_t *pa = NULL, *pb = NULL;
+	uint32_t na = 0, nb = 0;
+
+	if (strake_buf_iter_init(&at, a, a_off, len) < 0 || strake_buf_iter_init(&bt, b, b_off, len) < 0)
+		return -ERANGE;
+	while (len > 0) {
+		uint32_t n;
+
+		if (na == 0)
+			na = strake_buf_iter_next(&at, &pa);
+		if (nb == 0)
+			nb = strake_buf_iter_next(&bt, &pb);
+		n = RTE_MIN(na, nb);
+		if (memcmp(pa, pb, n) != 0)
+			return -EILSEQ;
+		pa += n;
+		pb += n;
+		na -= n;
+		nb -= n;
+		len -= n;
+	}
 	return 0;
 }
 

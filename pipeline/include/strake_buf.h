@@ -190,6 +190,8 @@ uint32_t strake_buf_iter_next(struct strake_buf_iter *it, uint8_t **addr);
 int strake_buf_copy_out(struct strake_buf *list, uint32_t off, void *dst, uint32_t len);
 /** Copy flat memory into a window of a list of writable bufs. @return 0 or -ERANGE. */
 int strake_buf_copy_in(struct strake_buf *list, uint32_t off, const void *src, uint32_t len);
+/** Compare windows of @p len bytes of two lists. @return 0 when all bytes are the same; -EILSEQ; -ERANGE. */
+int strake_buf_compare(struct strake_buf *a, uint32_t a_off, struct strake_buf *b, uint32_t b_off, uint32_t len);
 
 /**
  * A list of slices that shows window [off, off + len) of @p list.

@@ -278,35 +278,6 @@ read_window(struct store_job *job)
 	}
 }
 
-int
-lvol_compare(struct store_job *job, struct strake_buf *got, uint32_t got_off, uint32_t want_off, uint32_t len)
-{
-	struct strake_buf_iter a, b;
-	uint8_t *pa = NULL, *pb = NULL;
-	uint32_t na = 0, nb = 0;
-
-	if (strake_buf_iter_init(&a, job->req->u.bufs, want_off, len) < 0 ||
-	    strake_buf_iter_init(&b, got, got_off, len) < 0)
-		return -EINVAL;
-	while (len > 0) {
-		uint32_t n;
-
-		if (na == 0)
-			na = strake_buf_iter_next(&a, &pa);
-		if (nb == 0)
-			nb = strake_buf_iter_next(&b, &pb);
-		n = RTE_MIN(na, nb);
-		if (memcmp(pa, pb, n) != 0)
-			return -EILSEQ;
-		pa += n;
-		pb += n;
-		na -= n;
-		nb -= n;
-		len -= n;
-	}
-	return 0;
-}
-
 /* The window's runs are all there: take what the range covers of each. */
 static void
 read_take(struct store_job *job)
@@ -329,8 +300,8 @@ read_take(struct store_job *job)
 			else
 				strake_unit_append(&req->u, part);
 		} else if (req->u.op != STRAKE_OP_VERIFY) {
-			job->status = (int16_t)lvol_compare(job, run->bufs, off,
-							    (uint32_t)(begin - lvol_range_first(job)), len);
+			job->status = (int16_t)strake_buf_compare(
+				job->req->u.bufs, (uint32_t)(begin - lvol_range_first(job)), run->bufs, off, len);
 		}
 	}
 	lvol_runs_drop(job);

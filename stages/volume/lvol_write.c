@@ -173,8 +173,8 @@ try_share(struct store_job *job)
 		ret = candidate_get(job, a);
 		if (ret <= 0)
 			return ret;
-		if (lvol_compare(job, job->candidate, log_entry_blk(job->candidate_place) * LOG_BLOCK,
-				 (uint32_t)payload_at(job, job->pos), LOG_BLOCK) != 0) {
+		if (strake_buf_compare(job->req->u.bufs, (uint32_t)payload_at(job, job->pos), job->candidate,
+				       log_entry_blk(job->candidate_place) * LOG_BLOCK, LOG_BLOCK) != 0) {
 			a->differs = 1;
 			return 0;
 		}

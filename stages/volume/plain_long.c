@@ -57,34 +57,6 @@ payload_off(const struct strake_req *req, uint64_t pos)
 	return (uint32_t)(pos + (req->u.op == STRAKE_OP_COMPARE_WRITE ? req->u.nbytes / 2 : 0));
 }
 
-static int
-compare(struct strake_buf *want, uint32_t off, struct strake_buf *got, uint32_t len)
-{
-	struct strake_buf_iter a, b;
-	uint8_t *pa = NULL, *pb = NULL;
-	uint32_t na = 0, nb = 0;
-
-	if (strake_buf_iter_init(&a, want, off, len) < 0 || strake_buf_iter_init(&b, got, 0, len) < 0)
-		return -EINVAL;
-	while (len > 0) {
-		uint32_t n;
-
-		if (na == 0)
-			na = strake_buf_iter_next(&a, &pa);
-		if (nb == 0)
-			nb = strake_buf_iter_next(&b, &pb);
-		n = RTE_MIN(na, nb);
-		if (memcmp(pa, pb, n) != 0)
-			return -EILSEQ;
-		pa += n;
-		pb += n;
-		na -= n;
-		nb -= n;
-		len -= n;
-	}
-	return 0;
-}
-
 /* What to do with the bytes of a piece that was read. */
 static int
 take_read(struct strake_req *req, struct strake_chunk *c)
@@ -98,7 +70,7 @@ take_read(struct strake_req *req, struct strake_chunk *c)
 		return 0;
 	case STRAKE_OP_COMPARE:
 	case STRAKE_OP_COMPARE_WRITE:
-		return compare(req->u.bufs, (uint32_t)off, c->u.bufs, c->place_len);
+		return strake_buf_compare(req->u.bufs, (uint32_t)off, c->u.bufs, 0, c->place_len);
 	default:
 		return 0;
 	}

@@ -138,8 +138,6 @@ void lvol_yield(struct store_job *job);
 int lvol_run_begin(struct store_job *job, struct store_run *run, uint8_t op, struct strake_buf *bufs);
 /** Forget the runs of the window; none is under way. */
 void lvol_runs_drop(struct store_job *job);
-/** Bytes of the request's payload against bytes that were read. @return 0, -EILSEQ, -EINVAL. */
-int lvol_compare(struct store_job *job, struct strake_buf *got, uint32_t got_off, uint32_t want_off, uint32_t len);
 /** Carry on with writing. @return whether it is over. */
 bool lvol_write_pump(struct store_job *job);
 /** Take what was read for merging or comparing. */

@@ -151,6 +151,21 @@ TEST_F(Buf, IteratorShowsExactlyTheWindow)
 	EXPECT_EQ(4, released);
 }
 
+TEST_F(Buf, ComparesListsHoweverTheyAreCut)
+{
+	std::string one = "0123456789abcdefghij", two = "--3456789abcdefghX--";
+	strake_buf *a = pieces(one, {5, 5, 10}), *b = pieces(two, {1, 2, 7, 8, 2});
+
+	EXPECT_EQ(0, strake_buf_compare(a, 3, b, 2, 15));
+	EXPECT_EQ(-EILSEQ, strake_buf_compare(a, 3, b, 2, 16)) << "the last one";
+	EXPECT_EQ(-EILSEQ, strake_buf_compare(a, 2, b, 1, 5)) << "the first one";
+	EXPECT_EQ(0, strake_buf_compare(a, 20, b, 0, 0));
+	EXPECT_EQ(-ERANGE, strake_buf_compare(a, 3, b, 2, 19));
+	EXPECT_EQ(-ERANGE, strake_buf_compare(a, 6, b, 2, 15));
+	strake_buf_put_list(a);
+	strake_buf_put_list(b);
+}
+
 TEST_F(Buf, WindowAndCopiesAgree)
 {
 	std::string text = "0123456789abcdefghij";
