@@ -109,12 +109,13 @@ volume_back(struct appliance *a, unsigned int i)
 	return namespaces_join(a, v);
 }
 
-/* @return 0; -errno with one line in a->err. */
-static int
-store_back(struct appliance *a, unsigned int g)
+int
+offline_store(struct appliance *a, unsigned int g)
 {
-	int ret = plan_store_up(a, g);
+	int ret = a->stores[g] == NULL ? plan_store_up(a, g) : 1;
 
+	if (ret > 0)
+		return 0;
 	if (ret < 0)
 		return ret;
 	scrubs_watch(a);
@@ -128,8 +129,8 @@ group_back(struct appliance *a, unsigned int g, json_t *back)
 {
 	int ret = a->seals[g] == NULL ? plan_keys_open(a, g) : 0;
 
-	if (ret == 0 && a->stores[g] == NULL)
-		ret = store_back(a, g);
+	if (ret == 0)
+		ret = offline_store(a, g);
 	for (unsigned int i = 0; ret == 0 && i < a->conf->n_volumes; i++) {
 		const struct conf_volume *v = &a->conf->volumes[i];
 

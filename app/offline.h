@@ -25,6 +25,9 @@ unsigned int offline_count(const struct appliance *a);
 int offline_up(struct appliance *a);
 void offline_down(struct appliance *a);
 
+/** Have the store of a log group open, though all its volumes may be offline. @return 0; -errno, one line in a->err. */
+int offline_store(struct appliance *a, unsigned int g);
+
 /** key load name=GROUP: look for the group's key again, and serve its volumes if it is the right one. */
 int offline_load(struct appliance *a, const struct ctl_request *r, json_t *answer);
 

@@ -43,6 +43,8 @@ int plan_keys_open(struct appliance *a, unsigned int g);
 const char *plan_keys_off(const struct appliance *a, const struct conf_volume *v);
 /** Are all volumes of the group offline for want of keys? Then its store is left alone. */
 bool plan_keys_missed(const struct appliance *a, unsigned int g);
+/** A sealed volume of a group that was offline is no more: without another the group misses no key. */
+void plan_keys_settle(struct appliance *a, unsigned int g);
 /** Is there another volume with the key of this domain than the one named @p but? @p name: STRAKE_NAME_MAX bytes. */
 bool plan_keys_shared(const struct appliance *a, unsigned int g, uint32_t domain, const char *but, char *name);
 /** Destroy all keys of a domain, durably; whether they are open or not. @return 0, also if there are none; -errno. */

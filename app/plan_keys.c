@@ -165,6 +165,13 @@ plan_keys_missed(const struct appliance *a, unsigned int g)
 	return a->seals_off[g] != NULL;
 }
 
+void
+plan_keys_settle(struct appliance *a, unsigned int g)
+{
+	if (plan_keys_first(a->conf, g) == NULL)
+		a->seals_off[g] = NULL;
+}
+
 static bool
 has_key(const struct conf_volume *u, const struct conf_group *g, uint32_t domain)
 {

@@ -300,7 +300,7 @@ may_erase(const struct appliance *a, const struct conf_volume *v, json_t *answer
 }
 
 static int
-may_delete(const struct conf_volume *v, const struct strake_volume *vol, const struct ctl_request *r, json_t *answer)
+may_delete(const struct conf_volume *v, const struct ctl_request *r, json_t *answer)
 {
 	const char *sure = ctl_value(r, "sure");
 
@@ -312,16 +312,66 @@ may_delete(const struct conf_volume *v, const struct strake_volume *vol, const s
 	if (sure == NULL || strcmp(sure, v->name) != 0)
 		return ctl_refuse(answer, -EPERM, "volume \"%s\" and all it holds would be lost; sure=%s if so",
 				  v->name, v->name);
-	if (nvmf_volume_reserved(vol) && ctl_value(r, "reserved") == NULL)
-		return ctl_refuse(answer, -EBUSY,
-				  "a host has reserved volume \"%s\": have it release it, or say --reserved", v->name);
 	return 0;
+}
+
+static bool
+domain_has_others(const struct appliance *a, const struct conf_volume *v)
+{
+	for (unsigned int i = 0; i < a->conf->n_volumes; i++) {
+		const struct conf_volume *u = &a->conf->volumes[i];
+
+		if (u != v && u->group == v->group && plan_domain_number(u) == plan_domain_number(v))
+			return true;
+	}
+	return false;
+}
+
+/* No host sees one that is offline, so nothing is waited for. Its store may have been left alone until now. */
+static int
+delete_offline(struct appliance *a, struct conf_volume *v, const struct ctl_request *r, json_t *answer)
+{
+	unsigned int g = (unsigned int)(v->group - a->conf->groups), i = (unsigned int)(v - a->conf->volumes);
+	struct overlay_gone gone = {.group = v->group->name, .keys = ctl_value(r, "keys") != NULL};
+	struct store_volume d = {0};
+	char name[STRAKE_NAME_MAX], why[BOOT_ERR_MAX / 2] = "";
+	bool there, alone = !domain_has_others(a, v);
+	int ret = may_delete(v, r, answer);
+
+	if (ret == 0 && gone.keys)
+		ret = may_erase(a, v, answer);
+	if (ret < 0)
+		return ret;
+	ret = offline_store(a, g);
+	if (ret < 0)
+		return ctl_refuse(answer, ret, "%s", a->err);
+	there = store_volume_get(a->stores[g], v->name, &d) == 0;
+	gone.domain = plan_domain_number(v);
+	ret = overlay_volume_deleted(v, d.uuid, gone.keys ? &gone.domain : NULL);
+	if (ret < 0)
+		return not_kept(a, ret, answer);
+	snprintf(name, sizeof(name), "%s", v->name);
+	gone.name = name;
+	for (unsigned int s = 0; s < a->conf->n_subsystems; s++) {
+		struct conf_subsystem *sub = &conf_of(a)->subsystems[s];
+
+		for (unsigned int n = sub->n_namespaces; n-- > 0;) {
+			if (sub->namespaces[n].volume == v)
+				conf_namespace_remove(sub, sub->namespaces[n].nsid);
+		}
+	}
+	plan_volume_end(a, i);
+	plan_keys_settle(a, g);
+	if (alone && !gone.keys)
+		known_forget(a, g, gone.domain);
+	ret = there ? forget(a, &gone, why, sizeof(why)) : 0;
+	return ret < 0 ? ctl_refuse(answer, ret, "volume \"%s\": %s", name, why) : 0;
 }
 
 int
 volumes_delete(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
-	const char *name = ctl_value(r, "name"), *sure = ctl_value(r, "sure");
+	const char *name = ctl_value(r, "name"), *sure = ctl_value(r, "sure"), *why;
 	struct conf_volume *v;
 	struct strake_volume *vol;
 	struct later *l;
@@ -333,13 +383,19 @@ volumes_delete(struct appliance *a, const struct ctl_request *r, json_t *answer)
 		return ctl_refuse(answer, -EINVAL, "no volume \"%s\" is served, so its keys are not known", name);
 	if (name != NULL && conf_volume_find(a->conf, name) == NULL)
 		return delete_orphan(a, name, sure != NULL ? sure : "", answer);
+	v = name != NULL ? conf_volume_find(a->conf, name) : NULL;
+	if (v != NULL && offline_word(a, v, &why) != NULL && !later_has(name))
+		return delete_offline(a, v, r, answer);
 	v = volumes_find(a, name, answer);
 	vol = v != NULL ? strake_volume_find(name) : NULL;
 	if (vol == NULL)
 		return -ENOENT;
 	keys = ctl_value(r, "keys") != NULL;
 	domain = plan_domain_number(v);
-	ret = may_delete(v, vol, r, answer);
+	ret = may_delete(v, r, answer);
+	if (ret == 0 && nvmf_volume_reserved(vol) && ctl_value(r, "reserved") == NULL)
+		ret = ctl_refuse(answer, -EBUSY,
+				 "a host has reserved volume \"%s\": have it release it, or say --reserved", v->name);
 	if (ret == 0 && keys)
 		ret = may_erase(a, v, answer);
 	if (ret < 0)

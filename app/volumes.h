@@ -15,7 +15,8 @@
  */
 int volumes_create(struct appliance *a, const struct ctl_request *r, json_t *answer);
 /** volume delete name=NAME sure=NAME [reserved=true] [keys=true]; answered when no host has it any more and it cannot
- * come back. With keys those of its domain are destroyed first, which nobody else may have. */
+ * come back. One that is offline needs no key for that. With keys those of its domain are destroyed first, which nobody
+ * else may have. */
 int volumes_delete(struct appliance *a, const struct ctl_request *r, json_t *answer);
 /** volume resize name=NAME size=BYTES [shrink=NAME] */
 int volumes_resize(struct appliance *a, const struct ctl_request *r, json_t *answer);

@@ -407,7 +407,7 @@ def case_another_key_leaves_the_volumes_offline_that_it_seals(b):
         if a.ctl("store", "show", "g0")["collected"] > 8:
             break
     check(a.ctl("store", "show", "g0")["collected"] > 8, "nothing was collected")
-    for words in (("key", "load", "g0"), ("key", "rotate", "g0"), ("key", "erase", "v0"), ("volume", "delete", "v0"),
+    for words in (("key", "load", "g0"), ("key", "rotate", "g0"), ("key", "erase", "v0"),
                   ("volume", "resize", "v0", "128MiB"), ("namespace", "remove", NQN, "v0")):
         r = subprocess.run([STRAKECTL, *words, "--yes", "--name", b.name, "--control", f"{b.folder}/ctl.sock"],
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False)
@@ -424,6 +424,44 @@ def case_another_key_leaves_the_volumes_offline_that_it_seals(b):
         a.stop()
         b.fsck()
         a.start()
+    a.stop()
+
+
+def case_volumes_without_their_key_are_deleted(b):
+    """All volumes of the group are offline, so its store is opened for that."""
+    other = f"  - {{name: v1, group: g0, size: 64MiB, stages: {ALL.replace('dedup', 'dedup: {domain: other}')}}}"
+    a = prepared(b, conf(b, size="64MiB", volume="64MiB", more=other)).start()
+    c = b.client()
+    for ns in ("1", "2"):
+        c.run("verify", "--ns", ns, "--length", "4M", "--seed", ns)
+    a.stop()
+    os.unlink(os.path.join(b.folder, "v.key"))
+    a.start()
+    r = subprocess.run([STRAKECTL, "volume", "delete", "v2", "--yes", "--name", b.name, "--control", f"{b.folder}/ctl.sock"],
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False)
+    check(r.returncode == 1 and b'no volume "v2"' in r.stdout, f"a volume that there is not: {r.stdout.decode()}")
+    a.ctl("volume", "delete", "v1")
+    for _ in range(2):
+        check(volumes(a) == {"v0": "offline: no key"}, f"{volumes(a)}")
+        a.stop()
+        said = b.fsck("--dump")
+        check("  v0 " in said and "  v1 " not in said, said)
+        a.start()
+    b.write("v.key", KEY, 0o600)
+    check(a.ctl("key", "load", "g0")["volumes"] == ["v0"], "what is back")
+    c.run("verify", "--ns", "1", "--length", "4M", "--seed", "1", "--read-only")
+    a.stop()
+    b.write("v.key", os.urandom(32), 0o600)
+    a.start()
+    a.ctl("volume", "delete", "v0", "--erase-keys")
+    check(volumes(a) == {}, f"{volumes(a)}")
+    a.ctl("volume", "create", "v3", "--group", "g0", "--size", "64MiB", "--stages", "none", "--subsystem", NQN)
+    c.run("verify", "--length", "4M", "--seed", "3")
+    a.stop()
+    said = b.fsck("--dump")
+    check("  v0 " not in said and "  v3 " in said, said)
+    a.start()
+    c.run("verify", "--length", "4M", "--seed", "3", "--read-only")
     a.stop()
 
 
