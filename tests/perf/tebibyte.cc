@@ -63,6 +63,7 @@ void
 write_until_bad(SparseRig &m, const std::string &name, const std::function<bool()> &one)
 {
 	const store_ckpt &c = m.st->ckpt;
+	const store_stats before = m.st->stats;
 	uint64_t bytes = m.space.bytes[STRAKE_SPACE_ROW], begin = strake_clock_ns(), n = 0, end = c.ended + 1;
 
 	m.enough = [&] {
@@ -75,6 +76,10 @@ write_until_bad(SparseRig &m, const std::string &name, const std::function<bool(
 	m.enough = nullptr;
 	figure(name + ", writes", (double)n * kSecond / (double)(strake_clock_ns() - begin), "/s");
 	figure(name + ", rows written for them", mib(m.space.bytes[STRAKE_SPACE_ROW] - bytes), "MiB");
+	figure(name + ", bytes of the map for each of theirs",
+	       (double)(m.st->stats.appended[STORE_META] - before.appended[STORE_META]) /
+		       (double)(m.st->stats.host_blocks - before.host_blocks) / LOG_BLOCK,
+	       "");
 }
 
 void
