@@ -45,8 +45,8 @@ struct strake_space_io {
 	struct strake_space_io *link; /**< whoever holds it */
 	uint8_t op;		      /**< enum strake_space_op */
 	/** READ: 0 as it lies; 1, 2, ... leave out one more of the ways the data could be wrong (each drive of the row
-	 * in turn, then pairs, up to m at once) and rebuild it from parity; -ERANGE when there is no such way left. The
-	 * caller checks what it gets. */
+	 * in turn, then pairs, up to m at once: strake_space_attempt()) and rebuild it from parity; -ERANGE when there
+	 * is no such way left. The caller checks what it gets. */
 	uint16_t attempt;
 	uint32_t seg, row;
 	uint64_t off;
@@ -97,6 +97,36 @@ static inline uint64_t
 strake_space_seg_bytes(const struct strake_space *sp)
 {
 	return (uint64_t)sp->rows * sp->row_bytes;
+}
+
+/** How many sets of @p n there are of @p of. */
+static inline uint32_t
+strake_space_sets(uint32_t of, uint32_t n)
+{
+	uint32_t sets = 1;
+
+	for (uint32_t i = 0; i < n; i++)
+		sets = sets * (of - i) / (i + 1);
+	return n > of ? 0 : sets;
+}
+
+/** The attempt that leaves out the columns of @p mask, 1 to m of them: bit i is the i-th of the row in which the window
+ * begins, data before parity. Sets of as many come in the order of these numbers. */
+static inline uint16_t
+strake_space_attempt(const struct strake_space *sp, uint32_t mask)
+{
+	uint32_t attempt = 1, left = (uint32_t)__builtin_popcount(mask);
+
+	/* Sets of fewer; then of those of as many the smaller ones, from the highest bit down. */
+	for (uint32_t n = 1; n < left; n++)
+		attempt += strake_space_sets(sp->data + sp->parity, n);
+	for (; left > 0; left--) {
+		uint32_t top = 31 - (uint32_t)__builtin_clz(mask);
+
+		attempt += strake_space_sets(top, left);
+		mask &= ~(1u << top);
+	}
+	return (uint16_t)attempt;
 }
 
 static inline void

@@ -193,7 +193,9 @@ struct lgroup_owner {
 	struct lgroup_op *over, **over_end; /**< to go on with from the poller */
 	struct {			    /* one at a time */
 		struct lgroup_op *op, *next, **next_end;
-		uint32_t row, off, len;
+		uint32_t row, role; /* role: to look at next */
+		uint32_t off, len;  /* of the units: what is read */
+		uint32_t lo, hi;    /* and what is vouched for */
 		struct strake_buf *have[LOG_ROLES_MAX], *truth[LOG_ROLES_MAX];
 	} repair;
 	uint32_t *rows; /**< by segment: rows begun since it was freed */

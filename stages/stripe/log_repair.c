@@ -3,15 +3,21 @@
  */
 
 /*
- * Repair, row by row, one io at a time: all columns are read; the data is taken as it lies but for what the attempt
- * leaves out, which is rebuilt; from that the parity follows. Where a drive has something else it is written.
+ * Repair, a stretch of a row at a time, one io at a time: all columns are read; the data is taken as it lies but for
+ * what the attempt leaves out, which is rebuilt; from that the parity follows. Where a drive has something else it is
+ * written.
+ *
+ * Whoever asks has checked the bytes of its window, and nothing else. Those that were rebuilt vouch for all columns at
+ * their offsets in the unit: had another been wrong there, they would not have been right. So what is written is just
+ * that: elsewhere another column may be wrong too, and would become the truth. Without an attempt the whole window is
+ * vouched for.
  */
 
 #include <string.h>
 
 #include "log_priv.h"
 
-static void repair_row(struct lgroup_op *op);
+static void repair_stretch(struct lgroup_op *op);
 static void repair_begin(struct lgroup_op *op);
 
 static void
@@ -49,14 +55,8 @@ repair_over(struct lgroup_op *op, int status)
 static void
 repair_wrote(struct lgroup_op *op)
 {
-	struct lgroup_owner *o = &op->g->o;
-
 	rows_drop(op->g);
-	o->repair.row++;
-	if ((uint64_t)o->repair.row * op->g->space.row_bytes < op->sio->off + op->sio->len)
-		repair_row(op);
-	else
-		repair_over(op, 0);
+	repair_stretch(op);
 }
 
 bool
@@ -133,6 +133,22 @@ truths(struct lgroup_op *op)
 	return ret;
 }
 
+/* Whole blocks are written: what nobody vouches for is written as it was. */
+static void
+edges_keep(struct log_group *g)
+{
+	uint32_t off = g->o.repair.off, before = g->o.repair.lo - off, to = g->o.repair.hi - off;
+
+	for (uint32_t role = 0; role < g->o.geo.width; role++) {
+		struct strake_buf *have = g->o.repair.have[role], *truth = g->o.repair.truth[role];
+
+		if (have == NULL || truth == have)
+			continue;
+		strake_buf_copy_out(have, 0, truth->addr, before);
+		strake_buf_copy_out(have, to, truth->addr + to, g->o.repair.len - to);
+	}
+}
+
 static void
 repair_back(struct lgroup_op *op)
 {
@@ -147,6 +163,7 @@ repair_back(struct lgroup_op *op)
 		repair_over(op, ret);
 		return;
 	}
+	edges_keep(g);
 	lgroup_behind_stamp(op);
 	for (uint32_t role = 0; role < width; role++) {
 		struct strake_buf *have = g->o.repair.have[role], *truth = g->o.repair.truth[role];
@@ -166,22 +183,12 @@ repair_back(struct lgroup_op *op)
 	lgroup_go(op, repair_wrote);
 }
 
-/* The row's part of the window: within one unit its blocks, else whole units. */
 static void
-repair_row(struct lgroup_op *op)
+stretch_read(struct lgroup_op *op)
 {
 	struct log_group *g = op->g;
-	uint32_t unit = g->space.unit, block = g->space.block, row = g->o.repair.row;
-	uint64_t base = (uint64_t)row * g->space.row_bytes, end = op->sio->off + op->sio->len;
-	uint32_t lo = (uint32_t)(RTE_MAX(op->sio->off, base) - base);
-	uint32_t hi = (uint32_t)(RTE_MIN(end, base + g->space.row_bytes) - base);
+	uint32_t row = g->o.repair.row;
 
-	g->o.repair.off = 0;
-	g->o.repair.len = unit;
-	if (lo / unit == (hi - 1) / unit) {
-		g->o.repair.off = lo % unit & ~(block - 1);
-		g->o.repair.len = (((hi - 1) % unit + block) & ~(block - 1)) - g->o.repair.off;
-	}
 	for (uint32_t role = 0; role < g->o.geo.width; role++) {
 		uint32_t column = lgroup_role_column(g, op->sio->seg, row, role), member = lgroup_column_member(column);
 
@@ -195,12 +202,72 @@ repair_row(struct lgroup_op *op)
 	lgroup_go(op, repair_back);
 }
 
+/* Bytes [lo, hi) of the units, in whole blocks. */
+static void
+stretch_set(struct log_group *g, uint32_t lo, uint32_t hi)
+{
+	uint32_t block = g->space.block;
+
+	g->o.repair.lo = lo;
+	g->o.repair.hi = hi;
+	g->o.repair.off = lo & ~(block - 1);
+	g->o.repair.len = ((hi + block - 1) & ~(block - 1)) - g->o.repair.off;
+}
+
+/* The next stretch of the row of which [lo, hi) is in the window. Without an attempt the row is one: its part within
+ * one unit, else whole units. @return false: there is none. */
+static bool
+stretch_next(struct lgroup_op *op, uint32_t lo, uint32_t hi)
+{
+	struct log_group *g = op->g;
+	uint32_t unit = g->space.unit, k = g->s.data;
+
+	if (op->out_mask == 0 && g->o.repair.role == 0) {
+		if (lo / unit == (hi - 1) / unit)
+			stretch_set(g, lo % unit, (hi - 1) % unit + 1);
+		else
+			stretch_set(g, 0, unit);
+		g->o.repair.role = k;
+		return true;
+	}
+	while (g->o.repair.role < k) {
+		uint32_t role = g->o.repair.role++, from = RTE_MAX(lo, role * unit),
+			 to = RTE_MIN(hi, (role + 1) * unit);
+
+		if (from >= to || !lgroup_left_out(op, g->o.repair.row, role))
+			continue;
+		stretch_set(g, from - role * unit, to - role * unit);
+		return true;
+	}
+	return false;
+}
+
+static void
+repair_stretch(struct lgroup_op *op)
+{
+	struct log_group *g = op->g;
+	uint64_t bytes = g->space.row_bytes, end = op->sio->off + op->sio->len;
+
+	for (; g->o.repair.row * bytes < end; g->o.repair.row++) {
+		uint64_t base = g->o.repair.row * bytes;
+
+		if (stretch_next(op, (uint32_t)(RTE_MAX(op->sio->off, base) - base),
+				 (uint32_t)(RTE_MIN(end, base + bytes) - base))) {
+			stretch_read(op);
+			return;
+		}
+		g->o.repair.role = 0;
+	}
+	repair_over(op, 0);
+}
+
 static void
 repair_begin(struct lgroup_op *op)
 {
 	op->g->o.repair.op = op;
 	op->g->o.repair.row = (uint32_t)(op->sio->off / op->g->space.row_bytes);
-	repair_row(op);
+	op->g->o.repair.role = 0;
+	repair_stretch(op);
 }
 
 void

@@ -6,6 +6,10 @@
 
 #include "log_rig.h"
 
+extern "C" {
+#include "stages/stripe/log_parity.h"
+}
+
 namespace
 {
 
@@ -205,6 +209,71 @@ TEST_F(LogIoTest, AttemptsFindTheRightBytesAndRepairWritesThem)
 	power_disk_vanish(disks[1], true);
 	power_disk_vanish(disks[4], true);
 	expect_filled(1);
+}
+
+/* Two drives are wrong in the same row, at different places. A repair of what was checked must not take what was not
+ * for the truth: neither in the rest of the unit nor in the rest of the block. */
+TEST_F(LogIoTest, RepairVouchesOnlyForWhatWasChecked)
+{
+	for (uint32_t other : {1024u, 3584u}) {
+		conf.parity = 2;
+		all_up(5);
+		fill(1);
+		const uint32_t unit = sp->unit, off = unit - 300, len = 600;
+		uint64_t base = lgroup_super_data_off(sp->intent_bytes);
+		bytes want = data_of(0, 0), bad = pattern(512, 99), got;
+		std::vector<unsigned> of; /* disk of each data column */
+		uint16_t attempt = 0, whole = 0;
+
+		for (uint32_t role = 0; role < 3; role++) {
+			for (unsigned i = 0; i < 5; i++) {
+				bytes has(unit);
+
+				power_disk_peek(disks[i], base, has.data(), unit);
+				if (std::equal(has.begin(), has.end(), want.begin() + role * unit))
+					of.push_back(i);
+			}
+		}
+		ASSERT_EQ(3u, of.size());
+		power_disk_poke(disks[of[0]], base + unit - 512, bad.data(), 512);
+		/* In front of the window's first byte, in its block or elsewhere. */
+		power_disk_poke(disks[of[2]], base + other, bad.data(), 200);
+		while (got != bytes(want.begin() + off, want.begin() + off + len)) {
+			ASSERT_LT(attempt, 200);
+			got = read(0, off, len, 0, ++attempt);
+		}
+		EXPECT_EQ(0, simple(STRAKE_SPACE_REPAIR, 0, off, len, attempt));
+		EXPECT_EQ(got, read(0, off, len));
+		EXPECT_EQ(1u, member(of[0]).wrong);
+		for (got.clear(); got != want; whole++) {
+			LogIo io(STRAKE_SPACE_READ, 0, 0, sp->row_bytes, whole);
+
+			ASSERT_EQ(0, run(io)) << "what was mended cannot be had any more";
+			got = taken(io, sp->row_bytes);
+		}
+		stop();
+		drop_disks();
+		rows.clear();
+	}
+}
+
+TEST_F(LogIoTest, AttemptsAreNumberedAsTheContractSays)
+{
+	for (uint32_t m = 1; m <= 3; m++) {
+		strake_space space = {};
+		lgroup_parity p = {};
+
+		p.k = space.data = 4;
+		p.m = space.parity = (uint16_t)m;
+		for (uint32_t mask = 1; mask < 1u << (4 + m); mask++) {
+			uint32_t out = 0;
+
+			if ((uint32_t)__builtin_popcount(mask) > m)
+				continue;
+			ASSERT_TRUE(lgroup_parity_attempt(&p, strake_space_attempt(&space, mask), &out));
+			ASSERT_EQ(mask, out) << m;
+		}
+	}
 }
 
 TEST_F(LogIoTest, DeadDrivesCostNoErrorAndOneMoreDoes)
