@@ -93,7 +93,8 @@ class Rig:
         self.guest = Machine(self.bench, self.image, memory=1024, devices=self.devices(), files=plugins,
                              programs=[STRAKE, STRAKE_IO, STRAKECTL])
         self.guest.run(self.job(), self.begin, 180, self.say, cut=True)
-        check(self.served and not self.trouble, f"after {self.cuts} power losses, of {before}: {self.trouble or self.guest.lines[-80:]}")
+        check(self.served and not self.trouble, "\n".join(
+            [f"after {self.cuts} power losses, of {before}:", *self.trouble, *self.guest.lines[-60:]]))
         self.cuts += 1
         return [power.fail(self.path(n, "log"), self.path(n, "img"), unit, self.rng, fua_below)
                 for n, (unit, _, _, fua_below) in enumerate(self.drives)]

@@ -40,7 +40,10 @@ serves()
 {
 	strake /tmp/conf >/tmp/log 2>&1 &
 	wait_for 60 "grep -q ' serves ' /tmp/log || ! kill -0 $!"
-	grep -q ' serves ' /tmp/log || die "$(cat /tmp/log)"
+	grep -q ' serves ' /tmp/log && return 0
+	kill -9 $!
+	wait $!
+	die "status $?: $(cat /tmp/log; dmesg | tail -n 5)"
 }
 
 everything_flushed_is_there()
