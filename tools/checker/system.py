@@ -3,7 +3,6 @@
 
 import os
 import re
-from concurrent.futures import ThreadPoolExecutor
 
 from common import BUILD, ROOT, files, sh, tail
 
@@ -23,7 +22,7 @@ def script(path, timeout, *args):
 SHORT = {"tests/system/test_guest.py": ["linux_asks_everything_nvme_cli_can", "changes_and_reservations_under_a_linux_host",
                                         "paths_fail_under_a_linux_host"],
          "tests/system/test_drives.py": ["nvme_drives_by_every_way", "nvme_drives_in_trouble"],
-         "tests/system/test_power.py": ["five_power_losses", "five_power_losses_of_a_log_volume"]}
+         "tests/system/test_power.py": ["five_power_losses"]}
 LONG = {"tests/system/test_guest.py": ["bytes_through_a_linux_host", "log_volumes_under_a_linux_host",
                                        "a_linux_host_through_trouble", "many_linux_hosts"],
         "tests/system/test_drives.py": ["cost_of_passthrough_against_fio"],
@@ -31,12 +30,9 @@ LONG = {"tests/system/test_guest.py": ["bytes_through_a_linux_host", "log_volume
 
 
 def run():
-    """Guests beside the others: those wait for their one emulated processor, these for their hosts and drives."""
-    paths = [p for p in sorted(files("tests/system/test_*")) if os.access(os.path.join(ROOT, p), os.X_OK)]
-    halves = [[p for p in paths if p in SHORT], [p for p in paths if p not in SHORT]]
-    with ThreadPoolExecutor(2) as pool:
-        for cases in pool.map(lambda half: [c for p in half for c in script(p, 1500, *SHORT.get(p, []))], halves):
-            yield from cases
+    for path in sorted(files("tests/system/test_*")):
+        if os.access(os.path.join(ROOT, path), os.X_OK):
+            yield from script(path, 1500, *SHORT.get(path, []))
 
 
 def guest():
