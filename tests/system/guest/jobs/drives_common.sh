@@ -57,6 +57,7 @@ blank()
 # serve [prefix...]: start on /tmp/conf
 serve()
 {
+	: >/tmp/log # what the one before said must not be taken for it
 	"$@" strake /tmp/conf >/tmp/log 2>&1 &
 	PID=$!
 	for i in $(seq 300); do
