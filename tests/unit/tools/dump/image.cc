@@ -261,13 +261,14 @@ Image::find_killed()
 			}
 		}
 	}
-	/* Intents that no copy has torn. */
+	/* One that no copy has torn, with payload enough for a field of it. */
 	bytes ring = fsck.peek(0, LOG_INTENTS_OFF, kIntents), copy = fsck.peek(1, LOG_INTENTS_OFF, kIntents);
 	log_intent in, other;
 
 	for (uint32_t at = 0; at < ring.size(); at += LOG_BLOCK) {
 		if (log_intent_open(&in, &ring[at], ring.size() - at) == 0 && in.seq >= s.intent_seq &&
-		    log_intent_open(&other, &copy[at], copy.size() - at) == 0 && in.seq == other.seq)
+		    log_intent_open(&other, &copy[at], copy.size() - at) == 0 && in.seq == other.seq &&
+		    in.bytes >= 1024)
 			killed_spot["intent"] = {Spot::INTENT, 0, 0, at, in.bytes, 0, false};
 	}
 	log_super_free(&s);
