@@ -106,6 +106,14 @@ class Appliance:
         check(r.returncode == 0, f"strakectl {' '.join(args)}: {r.stdout.decode()}")
         return json.loads(r.stdout) if r.stdout.strip() else None
 
+    def refused(self, *args, sure=True, status=1):
+        """strakectl's reason, for a command that must fail. sure: it need not ask. status: 2 where the words are wrong."""
+        r = subprocess.run([*self.prefix, STRAKECTL, *args, *(["--yes"] if sure else []), "--name", self.bench.name, "--control",
+                            os.path.join(self.bench.folder, "ctl.sock")],
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False)
+        check(r.returncode == status, f"strakectl {' '.join(args)}: status {r.returncode}\n{r.stdout.decode()}")
+        return r.stdout.decode()
+
     @contextlib.contextmanager
     def telemetry(self):
         """A function that asks DPDK's telemetry socket, whatever strakectl makes of it; None: it has no answer."""

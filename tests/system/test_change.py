@@ -4,22 +4,12 @@
 
 import json
 import os
-import subprocess
 import sys
 import time
 
-from harness import NQN, STRAKECTL, check, main
+from harness import NQN, check, main
 
 HOST = "nqn.2014-08.org.nvmexpress:uuid:cccccccc-0000-0000-0000-00000000000"
-
-
-def refused(a, *args):
-    """strakectl's reason, for a command that must fail."""
-    r = subprocess.run([STRAKECTL, *args, "--yes", "--name", a.bench.name, "--control",
-                        os.path.join(a.bench.folder, "ctl.sock")],
-                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False)
-    check(r.returncode != 0, f"strakectl {' '.join(args)} was carried out: {r.stdout.decode()}")
-    return r.stdout.decode()
 
 
 def spaces(c):
@@ -52,13 +42,13 @@ def case_a_volume_grows_and_shrinks_under_load(b):
     a.ctl("volume", "resize", "v0", "128MiB")
     check(spaces(c)[0]["blocks"] == 2 * size, f"{spaces(c)}")
     c.run("verify", "--offset", "64M", "--length", "64M", "--seed", "2")
-    check("free" in refused(a, "volume", "resize", "v0", "1GiB"), "what it has no room for")
-    check("would lose its last" in refused(a, "volume", "resize", "v0", "96MiB"), "a smaller one needs its name")
-    check("would lose its last" in refused(a, "volume", "resize", "v0", "96MiB", "--shrink", "v1"), "its own name")
-    check("whole number" in refused(a, "volume", "resize", "v0", "134217729"), "a part of a block")
-    check("no volume" in refused(a, "volume", "resize", "v9", "1MiB"), "nobody's name")
-    check("plain" in refused(a, "volume", "create", "new", "--group", "g0", "--size", "1MiB"), "in a plain group")
-    check("plain" in refused(a, "volume", "delete", "v0"), "of a plain group")
+    check("free" in a.refused("volume", "resize", "v0", "1GiB"), "what it has no room for")
+    check("would lose its last" in a.refused("volume", "resize", "v0", "96MiB"), "a smaller one needs its name")
+    check("would lose its last" in a.refused("volume", "resize", "v0", "96MiB", "--shrink", "v1"), "its own name")
+    check("whole number" in a.refused("volume", "resize", "v0", "134217729"), "a part of a block")
+    check("no volume" in a.refused("volume", "resize", "v9", "1MiB"), "nobody's name")
+    check("plain" in a.refused("volume", "create", "new", "--group", "g0", "--size", "1MiB"), "in a plain group")
+    check("plain" in a.refused("volume", "delete", "v0"), "of a plain group")
     a.ctl("volume", "resize", "v0", "96MiB", "--shrink", "v0")
     check(spaces(c)[0]["blocks"] == size * 3 // 2, f"{spaces(c)}")
     check(c.run("read", "--offset", "96M", "--length", "4k", expect=None).returncode != 0, "read beyond the end")
@@ -80,18 +70,18 @@ def case_namespaces_come_and_go_under_load(b):
     load = c.begin("bench", "--pattern", "randrw", "--size", "64M", "--time", "4s", "--json")
     for _ in range(10):
         check(a.ctl("namespace", "add", NQN, "v1")["nsid"] == 2, "the lowest free id")
-        check("already" in refused(a, "namespace", "add", NQN, "v1"), "twice")
+        check("already" in a.refused("namespace", "add", NQN, "v1"), "twice")
         check([n["nsid"] for n in spaces(c)] == [1, 2], f"{spaces(c)}")
         a.ctl("namespace", "remove", NQN, "v1")
         check([n["nsid"] for n in spaces(c)] == [1], f"{spaces(c)}")
-        check("no namespace" in refused(a, "namespace", "remove", NQN, "v1"), "twice")
+        check("no namespace" in a.refused("namespace", "remove", NQN, "v1"), "twice")
     finished(load)
     a.ctl("namespace", "add", NQN, "v1", "--nsid", "7")
     a.ctl("namespace", "remove", NQN, "v0")
     check([n["nsid"] for n in spaces(c)] == [7], f"{spaces(c)}")
     a = restart(b, a)
     check([n["nsid"] for n in spaces(c)] == [7], "after a restart")
-    check("no subsystem" in refused(a, "namespace", "add", "nqn.2026-01.org.example:no", "v0"), "nobody's name")
+    check("no subsystem" in a.refused("namespace", "add", "nqn.2026-01.org.example:no", "v0"), "nobody's name")
     a.stop()
 
 
@@ -120,9 +110,9 @@ def case_paths_and_hosts_are_opened_and_closed(b):
     a.ctl("listener", "ana", path, "non_optimized")
     c.run("read", "--length", "4k", "--hostnqn", HOST + "3")
     c.run("read", "--length", "4k", "--hostnqn", HOST + "5")
-    check("UUID" in refused(a, "host", "allow", NQN, HOST), "a name that is none")
-    check("no listener" in refused(a, "listener", "ana", "127.0.0.1:1", "optimized"), "nobody's address")
-    check("state is" in refused(a, "listener", "ana", path, "optimised"), "a wrong word")
+    check("UUID" in a.refused("host", "allow", NQN, HOST), "a name that is none")
+    check("no listener" in a.refused("listener", "ana", "127.0.0.1:1", "optimized"), "nobody's address")
+    check("state is" in a.refused("listener", "ana", path, "optimised"), "a wrong word")
     a.stop()
 
 

@@ -156,16 +156,15 @@ def case_drives_are_removed_added_and_replaced_while_serving(b):
         until(lambda: "in_sync d1" in json.dumps(a.ctl("group", "show", "g0")), 30, "resync")
         sizes[len(sizes)] = a.ctl("group", "show", "g0")["resync_bytes"]
 
-    def refused(word, *args):
-        out = subprocess.run([STRAKECTL, "--control", f"{b.folder}/ctl.sock", "--name", b.name, *args],
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
-        check(out.returncode != 0 and word in out.stdout.decode(), f"{args}: {out.stdout.decode()}")
+    def refused(word, *args, status=1):
+        said = a.refused(*args, sure=False, status=status)
+        check(word in said, f"{args}: {said}")
 
     c.run("verify", "--length", "8M", "--seed", "1")
-    refused("say --yes", "drive", "remove", "d1")
+    refused("say --yes", "drive", "remove", "d1", status=2)
     refused("has no such thing", "drive", "locate", "d1")
     refused("no drive", "drive", "return", "d7")
-    refused("needs --at", "drive", "replace", "d1")
+    refused("needs --at", "drive", "replace", "d1", status=2)
     a.ctl("drive", "remove", "d1")
     refused("no drive 'd1'", "drive", "show", "d1")
     refused("is not open: it was removed", "drive", "remove", "d1", "--yes")
