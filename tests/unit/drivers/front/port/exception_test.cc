@@ -133,7 +133,6 @@ class Exceptions : public PortTest
 	}
 
 	const port_addr us = addr("10.0.0.2"), peer = addr("10.0.0.1");
-	const port_addr us6 = addr("fd00::2"), peer6 = addr("fd00::1");
 	int kernel = -1;
 };
 

@@ -9,8 +9,7 @@
 class PortIcmp : public PortTest
 {
       protected:
-	const port_addr us4 = addr("10.0.0.2"), peer4 = addr("10.0.0.1"), router4 = addr("10.0.0.254");
-	const port_addr us6 = addr("fd00::2"), peer6 = addr("fd00::1"), router6 = addr("fd00::fe");
+	const port_addr router4 = addr("10.0.0.254"), router6 = addr("fd00::fe");
 
 	Bytes
 	Echo4(const Bytes &data = Bytes(56, 'x')) const

@@ -9,9 +9,6 @@
 class PortNeigh : public PortTest
 {
       protected:
-	const port_addr us4 = addr("10.0.0.2"), peer4 = addr("10.0.0.1");
-	const port_addr us6 = addr("fd00::2"), peer6 = addr("fd00::1");
-
 	port_dst *
 	Route(const port_addr &remote, unsigned lcore = 1)
 	{

@@ -15,12 +15,9 @@ struct virtio_head {
 };
 enum { NEEDS_CSUM = 1, GSO_NONE = 0, GSO_TCPV4 = 1, GSO_TCPV6 = 4, GSO_ECN = 0x80 };
 
-class PortPacket : public PortTest
+class PortPacket : public PortWays
 {
       protected:
-	const port_addr us4 = addr("10.0.0.2"), peer4 = addr("10.0.0.1");
-	const port_addr us6 = addr("fd00::2"), peer6 = addr("fd00::1");
-
 	struct Given {
 		virtio_head head;
 		Bytes frame;
@@ -30,14 +27,7 @@ class PortPacket : public PortTest
 	void
 	Ready()
 	{
-		Open();
-		Settle();
-		dst4 = ifp[1]->ops->route(ifp[1], &us4, &peer4);
-		dst6 = ifp[1]->ops->route(ifp[1], &us6, &peer6);
-		ASSERT_NE(nullptr, dst4);
-		ASSERT_NE(nullptr, dst6);
-		Teach("10.0.0.1");
-		Teach("fd00::1");
+		PortWays::Ready();
 		ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair));
 		port->packet[0] = pair[0]; /* closed with the port */
 		port->packet_cuts = true;
@@ -48,19 +38,9 @@ class PortPacket : public PortTest
 	void
 	TearDown() override
 	{
-		for (port_dst *d : {dst4, dst6})
-			if (d != nullptr)
-				ifp[1]->ops->unroute(d);
 		if (pair[1] >= 0)
 			close(pair[1]);
-		PortTest::TearDown();
-	}
-
-	static Bytes
-	Segment(size_t payload, uint8_t flags)
-	{
-		return be16(4420) + be16(1000) + be32(5) + be32(6) + Bytes{0x50, flags} + be16(512) + be16(0) +
-		       be16(0) + Bytes(payload, 7);
+		PortWays::TearDown();
 	}
 
 	void
@@ -70,7 +50,7 @@ class PortPacket : public PortTest
 
 		for (size_t left = payload; left > 0; left -= pieces.back())
 			pieces.push_back((uint16_t)std::min(left, (size_t)1000));
-		rte_mbuf *m = Outgoing(Segment(payload, flags), pieces);
+		rte_mbuf *m = Outgoing(Unsummed(payload, flags), pieces);
 
 		m->tso_segsz = mss;
 		EXPECT_EQ(0, ifp[1]->ops->send(dst, m, 0));
@@ -90,7 +70,6 @@ class PortPacket : public PortTest
 		return true;
 	}
 
-	port_dst *dst4 = nullptr, *dst6 = nullptr;
 	int pair[2] = {-1, -1};
 };
 

@@ -18,9 +18,6 @@ static const uint64_t kRss =
 class PortQueues : public PortTest
 {
       protected:
-	const port_addr us4 = addr("10.0.0.2"), peer4 = addr("10.0.0.1");
-	const port_addr us6 = addr("fd00::2"), peer6 = addr("fd00::1");
-
 	Bytes
 	Tcp(bool v6, unsigned sport) const
 	{

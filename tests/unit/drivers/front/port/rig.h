@@ -427,6 +427,8 @@ class PortTest : public testing::Test
 		return t->believe;
 	}
 
+	const port_addr us4 = addr("10.0.0.2"), peer4 = addr("10.0.0.1");
+	const port_addr us6 = addr("fd00::2"), peer6 = addr("fd00::1");
 	const char *addresses[2] = {"10.0.0.2/24", "fd00::2/64"};
 	conf_port conf = {};
 	ethdev_conf dev_conf = {};
@@ -439,6 +441,47 @@ class PortTest : public testing::Test
 	std::vector<Segment> segments;
 	std::vector<TooBig> too_bigs;
 	bool believe = true; /* the transport, what ICMP says */
+};
+
+/** One that knows the way to its peer and sends segments there. */
+class PortWays : public PortTest
+{
+      protected:
+	void
+	Ready()
+	{
+		Open();
+		Settle();
+		dst4 = ifp[1]->ops->route(ifp[1], &us4, &peer4);
+		dst6 = ifp[1]->ops->route(ifp[1], &us6, &peer6);
+		ASSERT_NE(nullptr, dst4);
+		ASSERT_NE(nullptr, dst6);
+		Teach("10.0.0.1");
+		Teach("fd00::1");
+	}
+
+	void
+	TearDown() override
+	{
+		for (port_dst *d : {dst4, dst6})
+			if (d != nullptr)
+				ifp[1]->ops->unroute(d);
+		PortTest::TearDown();
+	}
+
+	/** A segment with its checksum field zero, as the transport hands it over. */
+	static Bytes
+	Unsummed(size_t payload, uint8_t flags = 0x18)
+	{
+		Bytes t = be16(4420) + be16(1000) + be32(5) + be32(6) + Bytes{0x50, flags} + be16(512) + be16(0) +
+			  be16(0);
+
+		for (size_t i = 0; i < payload; i++)
+			t.push_back((uint8_t)(i * 13 + 5));
+		return t;
+	}
+
+	port_dst *dst4 = nullptr, *dst6 = nullptr;
 };
 
 #endif /* PORT_TEST_RIG_H */

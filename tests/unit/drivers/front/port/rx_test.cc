@@ -11,9 +11,6 @@
 class PortRx : public PortTest
 {
       protected:
-	const port_addr us4 = addr("10.0.0.2"), peer4 = addr("10.0.0.1");
-	const port_addr us6 = addr("fd00::2"), peer6 = addr("fd00::1");
-
 	Bytes
 	Tcp4(const Bytes &payload = Bytes(100, 0x5a)) const
 	{
