@@ -105,6 +105,12 @@ is_sealed(const struct conf_volume *v)
 	return conf_volume_stage(v, "seal") != NULL;
 }
 
+static bool
+same_key(const struct conf_volume *u, const struct conf_volume *v)
+{
+	return is_sealed(u) && plan_domain_same(u, v);
+}
+
 /* The first volume of the group with this domain and a seal. */
 static bool
 is_first(const struct conf *conf, unsigned int i)
@@ -112,7 +118,7 @@ is_first(const struct conf *conf, unsigned int i)
 	const struct conf_volume *v = &conf->volumes[i], *u;
 
 	for (u = conf->volumes; u < v; u++) {
-		if (u->group == v->group && is_sealed(u) && plan_domain_number(u) == plan_domain_number(v))
+		if (same_key(u, v))
 			return false;
 	}
 	return true;
@@ -156,12 +162,6 @@ offered(const struct appliance *a, const struct conf_volume *v)
 			return a->conf->subsystems[s].nqn;
 	}
 	return NULL;
-}
-
-static bool
-same_key(const struct conf_volume *u, const struct conf_volume *v)
-{
-	return u->group == v->group && is_sealed(u) && plan_domain_number(u) == plan_domain_number(v);
 }
 
 /* Whom it costs, and that no host has one of them. */

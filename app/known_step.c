@@ -175,7 +175,7 @@ dedup_beside(const struct appliance *a, const struct conf_volume *v)
 	for (unsigned int i = 0; st == NULL && i < a->conf->n_volumes; i++) {
 		const struct conf_volume *u = &a->conf->volumes[i];
 
-		if (u != v && u->group == v->group && plan_domain_number(u) == plan_domain_number(v))
+		if (u != v && plan_domain_same(u, v))
 			st = dedup_of(u);
 	}
 	return st;

@@ -112,10 +112,11 @@ volume_back(struct appliance *a, unsigned int i)
 int
 offline_store(struct appliance *a, unsigned int g)
 {
-	int ret = a->stores[g] == NULL ? plan_store_up(a, g) : 1;
+	int ret;
 
-	if (ret > 0)
+	if (a->stores[g] != NULL)
 		return 0;
+	ret = plan_store_up(a, g);
 	if (ret < 0)
 		return ret;
 	scrubs_watch(a);

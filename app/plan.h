@@ -61,6 +61,8 @@ bool plan_stores_owner(const struct appliance *a, uint16_t lcore);
 bool plan_volume_is_log(const struct conf_volume *v);
 /** The number by which a store knows the domain of a volume; 0: it shares with nobody. */
 uint32_t plan_domain_number(const struct conf_volume *v);
+/** Are two volumes of one group and domain? What they share of blocks and keys they share then. */
+bool plan_domain_same(const struct conf_volume *u, const struct conf_volume *v);
 int plan_volumes_up(struct appliance *a);
 void plan_volumes_down(struct appliance *a);
 /** Make the volume that was added last to the configuration, on every lcore, while others are served. Main; runs turns.
@@ -73,7 +75,8 @@ int plan_volume_drain(struct appliance *a, unsigned int i);
 /** Take it away, from the configuration too. */
 void plan_volume_end(struct appliance *a, unsigned int i);
 
-/* --- between plan.c and plan_log.c ------------------------------------------------------------------------------ */
+/* --- between plan_volume.c and plan_log.c --------------------------------------------------------------------------
+ */
 
 /** The stages of one volume, nearest the client first. */
 struct plan_stages {

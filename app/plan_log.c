@@ -52,6 +52,12 @@ plan_domain_number(const struct conf_volume *v)
 	return h != 0 ? h : 1;
 }
 
+bool
+plan_domain_same(const struct conf_volume *u, const struct conf_volume *v)
+{
+	return u->group == v->group && plan_domain_number(u) == plan_domain_number(v);
+}
+
 static bool
 same_value(const struct conf_key *k, const struct conf_values *a, const struct conf_values *b)
 {

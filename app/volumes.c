@@ -237,26 +237,28 @@ delete_end(struct later *l, char *err, size_t errlen)
 	return ret;
 }
 
+/* @p l: waits until hosts have none of them any more; NULL: no host has. */
 static void
 namespaces_remove(struct appliance *a, struct conf_volume *v, struct later *l)
 {
 	for (unsigned int s = 0; s < a->conf->n_subsystems; s++) {
 		struct conf_subsystem *sub = &conf_of(a)->subsystems[s];
 
-		for (unsigned int n = 0; n < sub->n_namespaces; n++) {
+		for (unsigned int n = sub->n_namespaces; n-- > 0;) {
 			unsigned int nsid = sub->namespaces[n].nsid;
-			int ret;
+			int ret = 0;
 
 			if (sub->namespaces[n].volume != v)
 				continue;
-			ret = nvmf_ns_remove(sub->nqn, nsid, later_ready, l);
+			if (l != NULL)
+				ret = nvmf_ns_remove(sub->nqn, nsid, later_ready, l);
 			if (ret < 0) {
 				l->status = ret;
 				continue;
 			}
-			l->waits++;
+			if (l != NULL)
+				l->waits++;
 			conf_namespace_remove(sub, nsid);
-			n--;
 		}
 	}
 }
@@ -321,7 +323,7 @@ domain_has_others(const struct appliance *a, const struct conf_volume *v)
 	for (unsigned int i = 0; i < a->conf->n_volumes; i++) {
 		const struct conf_volume *u = &a->conf->volumes[i];
 
-		if (u != v && u->group == v->group && plan_domain_number(u) == plan_domain_number(v))
+		if (u != v && plan_domain_same(u, v))
 			return true;
 	}
 	return false;
@@ -352,14 +354,7 @@ delete_offline(struct appliance *a, struct conf_volume *v, const struct ctl_requ
 		return not_kept(a, ret, answer);
 	snprintf(name, sizeof(name), "%s", v->name);
 	gone.name = name;
-	for (unsigned int s = 0; s < a->conf->n_subsystems; s++) {
-		struct conf_subsystem *sub = &conf_of(a)->subsystems[s];
-
-		for (unsigned int n = sub->n_namespaces; n-- > 0;) {
-			if (sub->namespaces[n].volume == v)
-				conf_namespace_remove(sub, sub->namespaces[n].nsid);
-		}
-	}
+	namespaces_remove(a, v, NULL);
 	plan_volume_end(a, i);
 	plan_keys_settle(a, g);
 	if (alone && !gone.keys)
