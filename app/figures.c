@@ -201,11 +201,11 @@ tcp_add_here(void *arg)
 	return 0;
 }
 
-/* Each lcore adds its own. A sum that one did not answer for in time is left to it, as strake_msg_call() asks. */
+/* Each lcore adds its own. */
 static int
 tcp_info(const char *cmd, const char *params, struct rte_tel_data *d)
 {
-	struct tcp_sum *sum;
+	struct tcp_sum sum = {.port = 0};
 	unsigned int port = 0;
 	const char *name;
 	int ret = 0;
@@ -215,22 +215,18 @@ tcp_info(const char *cmd, const char *params, struct rte_tel_data *d)
 		port++;
 	if (params == NULL || port == app->conf->n_ports)
 		return -EINVAL;
-	sum = calloc(1, sizeof(*sum));
-	if (sum == NULL)
-		return -ENOMEM;
-	sum->port = port;
+	sum.port = port;
 	for (uint16_t i = 1; ret == 0 && i <= app->n_data; i++)
-		ret = strake_msg_call(i, tcp_add_here, sum);
-	if (ret == -ETIMEDOUT)
+		ret = strake_msg_call(i, tcp_add_here, &sum);
+	if (ret < 0)
 		return ret;
 	rte_tel_data_start_dict(d);
-	rte_tel_data_add_dict_u64(d, "conns", sum->conns);
-	rte_tel_data_add_dict_u64(d, "half_open", sum->half_open);
-	rte_tel_data_add_dict_u64(d, "pinned_bytes", sum->pinned);
+	rte_tel_data_add_dict_u64(d, "conns", sum.conns);
+	rte_tel_data_add_dict_u64(d, "half_open", sum.half_open);
+	rte_tel_data_add_dict_u64(d, "pinned_bytes", sum.pinned);
 	for (unsigned int i = 0; (name = tcp_counter_name(i, NULL)) != NULL; i++)
-		rte_tel_data_add_dict_u64(d, name, sum->counters[i]);
-	free(sum);
-	return ret;
+		rte_tel_data_add_dict_u64(d, name, sum.counters[i]);
+	return 0;
 }
 
 /* --- stages --------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <semaphore.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -51,27 +52,70 @@ strake_msg_send(uint16_t index, struct strake_msg *msg)
 	strake_lcore_wake(index);
 }
 
+/* One of the two who share a call may give it up: the caller before it is begun. After that the other has begun it. */
+enum { WAITS, RUNS, GIVEN_UP };
+
 struct call {
 	struct strake_msg msg;
 	int (*fn)(void *arg);
 	void *arg;
 	int ret;
+	int state;
 	sem_t done;
 };
+
+/* @return whether it was still waiting. */
+static bool
+leave_waiting(struct call *c, int next)
+{
+	int waits = WAITS;
+
+	return __atomic_compare_exchange_n(&c->state, &waits, next, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+static void
+call_free(struct call *c)
+{
+	sem_destroy(&c->done);
+	free(c);
+}
 
 static void
 call_run(struct strake_msg *msg)
 {
 	struct call *c = (struct call *)msg;
 
+	if (!leave_waiting(c, RUNS)) {
+		call_free(c);
+		return;
+	}
 	c->ret = c->fn(c->arg);
 	sem_post(&c->done);
+}
+
+/* @return false: it was not begun in time, and never will be. */
+static bool
+wait_for(struct call *c)
+{
+	struct timespec until;
+	int ret;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += CALL_TIMEOUT_S;
+	while ((ret = sem_clockwait(&c->done, CLOCK_MONOTONIC, &until)) < 0 && errno == EINTR)
+		;
+	if (ret == 0)
+		return true;
+	if (leave_waiting(c, GIVEN_UP))
+		return false;
+	while (sem_wait(&c->done) < 0)
+		;
+	return true;
 }
 
 int
 strake_msg_call(uint16_t index, int (*fn)(void *arg), void *arg)
 {
-	struct timespec until;
 	struct call *c;
 	int ret;
 
@@ -85,14 +129,9 @@ strake_msg_call(uint16_t index, int (*fn)(void *arg), void *arg)
 	c->arg = arg;
 	sem_init(&c->done, 0, 0);
 	strake_msg_send(index, &c->msg);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += CALL_TIMEOUT_S;
-	while ((ret = sem_timedwait(&c->done, &until)) < 0 && errno == EINTR)
-		;
-	if (ret < 0)
-		return -ETIMEDOUT; /* the message is still on its way: its memory cannot be taken back */
+	if (!wait_for(c))
+		return -ETIMEDOUT; /* the message is still on its way, and its memory the receiver's */
 	ret = c->ret;
-	sem_destroy(&c->done);
-	free(c);
+	call_free(c);
 	return ret;
 }

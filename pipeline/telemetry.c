@@ -32,23 +32,13 @@ query_run(void *arg)
 	return q->fn(q->params, q->d);
 }
 
-/* On -ETIMEDOUT the query is left to main for ever, as strake_msg_call() demands; then d must not be written any more
- * either, but a main lcore that stands still for 5 s answers nothing again. */
 int
 strake_tel_on_main(strake_tel_fn fn, const char *params, struct rte_tel_data *d)
 {
-	struct query *q = calloc(1, sizeof(*q));
-	int ret;
+	struct query q = {.fn = fn, .d = d};
 
-	if (q == NULL)
-		return -ENOMEM;
-	q->fn = fn;
-	snprintf(q->params, sizeof(q->params), "%s", params == NULL ? "" : params);
-	q->d = d;
-	ret = strake_msg_call(STRAKE_LCORE_MAIN, query_run, q);
-	if (ret != -ETIMEDOUT)
-		free(q);
-	return ret;
+	snprintf(q.params, sizeof(q.params), "%s", params == NULL ? "" : params);
+	return strake_msg_call(STRAKE_LCORE_MAIN, query_run, &q);
 }
 
 int

@@ -162,8 +162,8 @@ void strake_msg_send(uint16_t index, struct strake_msg *msg);
 
 /**
  * Run @p fn(arg) on lcore @p index and wait for it. Only from threads that are no lcore (the telemetry thread, the
- * control socket's), or at boot before the loops run. @return what fn returns, or -ETIMEDOUT after 5 s; fn's argument
- * must then stay valid for ever, so callers leak it on purpose.
+ * control socket's), or at boot before the loops run. @return what fn returns; -ETIMEDOUT: the lcore did not come to it
+ * within 5 s, and never will: fn has not run and does not run later. One that was begun is waited for, however long.
  */
 int strake_msg_call(uint16_t index, int (*fn)(void *arg), void *arg);
 

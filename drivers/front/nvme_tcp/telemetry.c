@@ -99,14 +99,16 @@ tel_list(const char *cmd, const char *params, struct rte_tel_data *d)
 	for (uint16_t i = 0; i < strake_lcore_count(); i++) {
 		ret = strake_msg_call(i, ask_list, q);
 		if (ret < 0)
-			return ret;
+			goto end;
 	}
 	rte_tel_data_start_array(d, RTE_TEL_U64_VAL);
 	for (uint32_t i = 0; i < q->n; i++)
 		rte_tel_data_add_array_u64(d, q->ids[i]);
+	ret = 0;
+end:
 	free(q->ids);
 	free(q);
-	return 0;
+	return ret;
 }
 
 static void
@@ -225,8 +227,6 @@ tel_info(const char *cmd, const char *params, struct rte_tel_data *d)
 		return -ENOMEM;
 	q->id = (uint32_t)id;
 	ret = strake_msg_call((uint16_t)(id / nvme_tcp_limits.conns), ask_info, q);
-	if (ret == -ETIMEDOUT)
-		return ret;
 	if (ret == 0)
 		info_dict(q, d);
 	free(q);

@@ -4,8 +4,7 @@
 
 /*
  * /strake/subsystem/list, /strake/listener/list and info, /strake/controller/list, /strake/controller/info,
- * /strake/class/list and info. Main takes a picture, the telemetry thread shows it. A picture main did not deliver in
- * time is left to it for ever, as strake_msg_call() asks.
+ * /strake/class/list and info. Main takes a picture, the telemetry thread shows it.
  */
 
 #include <errno.h>
@@ -248,8 +247,7 @@ take(struct picture **out, const char *params, int (*fn)(void *))
 		*out = p;
 		return 0;
 	}
-	if (ret != -ETIMEDOUT)
-		free(p);
+	free(p);
 	return ret;
 }
 

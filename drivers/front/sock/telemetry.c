@@ -54,24 +54,18 @@ dict(const struct sock_usage *sum, struct rte_tel_data *d)
 	}
 }
 
-/* A sum that one did not answer for in time is left to it, as strake_msg_call() asks. */
 static int
 sock_info(const char *cmd, const char *params, struct rte_tel_data *d)
 {
-	struct sock_usage *sum;
+	struct sock_usage sum = {.streams = 0};
 	int ret = 0;
 
 	if (__atomic_load_n(&told, __ATOMIC_ACQUIRE) == NULL)
 		return -ENODEV;
-	sum = calloc(1, sizeof(*sum));
-	if (sum == NULL)
-		return -ENOMEM;
 	for (uint16_t i = 0; ret == 0 && i < strake_lcore_count(); i++)
-		ret = strake_msg_call(i, sock_usage_add, sum);
-	if (ret == -ETIMEDOUT)
-		return ret;
-	dict(sum, d);
-	free(sum);
+		ret = strake_msg_call(i, sock_usage_add, &sum);
+	if (ret == 0)
+		dict(&sum, d);
 	return ret;
 }
 

@@ -283,6 +283,50 @@ TEST_F(Lcore, SleepingLcoreWakesForAMessageAndUsesLittleOfTheProcessor)
 	strake_lcore_destroy(2);
 }
 
+/* What a caller lends to the other lcore is its own again when the call returns: what was not begun in time is never
+ * begun, and what was is waited for. */
+TEST_F(Lcore, CallThatTimedOutNeverRunsAndOneThatRunsIsWaitedFor)
+{
+	strake_lcore_conf lc = {STRAKE_IDLE_ADAPTIVE, 10, 0};
+	int late = 0, slow = 0, ret = -1;
+
+	ASSERT_EQ(0, strake_lcore_create(2, &lc));
+	ASSERT_EQ(0, strake_lcore_create(3, &lc));
+	lcores = 2;
+	std::thread runs([] {
+		strake_lcore_enter(3);
+		strake_lcore_run();
+	});
+	std::thread waits([&] {
+		ret = strake_msg_call(
+			3,
+			[](void *p) {
+				std::this_thread::sleep_for(std::chrono::milliseconds(5500));
+				*(int *)p = 1;
+				return 7;
+			},
+			&slow);
+	});
+	EXPECT_EQ(-ETIMEDOUT, strake_msg_call(
+				      2,
+				      [](void *p) {
+					      *(int *)p = 1;
+					      return 0;
+				      },
+				      &late));
+	strake_lcore_enter(2);
+	strake_lcore_turn(STRAKE_NS_PER_SEC);
+	EXPECT_EQ(0, late);
+	waits.join();
+	EXPECT_EQ(7, ret);
+	EXPECT_EQ(1, slow);
+	strake_lcore_stop(3);
+	runs.join();
+	strake_lcore_enter(1);
+	strake_lcore_destroy(3);
+	strake_lcore_destroy(2);
+}
+
 /* Else a signal, or a start that fails, that comes before the thread has reached its loop would wait for ever. */
 TEST_F(Lcore, StopBeforeRunIsNotForgotten)
 {
