@@ -4,8 +4,12 @@
 
 #include "boot.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+
+static volatile sig_atomic_t cancelled;
 
 void
 boot_down(struct appliance *a, const struct boot_step *steps, unsigned int n)
@@ -16,17 +20,35 @@ boot_down(struct appliance *a, const struct boot_step *steps, unsigned int n)
 	}
 }
 
+void
+boot_cancel(void)
+{
+	cancelled = 1;
+}
+
+/* What a signal cut short fails in words of its own: those would mislead. */
+static int
+step_up(struct appliance *a, const struct boot_step *step)
+{
+	int ret = cancelled ? -ECANCELED : step->up(a);
+
+	if (ret < 0 && cancelled) {
+		fprintf(stderr, "strake: told to stop before it served (%s)\n", step->name);
+		return -ECANCELED;
+	}
+	if (ret < 0)
+		fprintf(stderr, "strake: %s: %s\n", step->name, a->err[0] != '\0' ? a->err : strerror(-ret));
+	return ret;
+}
+
 int
-boot_up(struct appliance *a, const struct boot_step *steps, unsigned int n, const char **failed)
+boot_up(struct appliance *a, const struct boot_step *steps, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++) {
-		int ret = steps[i].up(a);
+		int ret = step_up(a, &steps[i]);
 
 		if (ret == 0)
 			continue;
-		if (a->err[0] == '\0')
-			snprintf(a->err, sizeof(a->err), "%s", strerror(-ret));
-		*failed = steps[i].name;
 		boot_down(a, steps, i);
 		return ret;
 	}

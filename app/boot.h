@@ -45,8 +45,14 @@ struct boot_step {
 	void (*down)(struct appliance *a);
 };
 
-/** Run the table. @return 0; or -errno after undoing, a->err set and *failed naming the step. */
-int boot_up(struct appliance *a, const struct boot_step *steps, unsigned int n, const char **failed);
+/**
+ * Run the table. Should a step fail, its name and a->err are said on standard error before anything is undone: an
+ * undoing that goes wrong must not take the reason with it.
+ * @return 0; -errno of the step, after undoing; -ECANCELED: told to stop, likewise.
+ */
+int boot_up(struct appliance *a, const struct boot_step *steps, unsigned int n);
+/** Begin no further step. From signal handlers. */
+void boot_cancel(void);
 /** Undo the whole table, last step first. */
 void boot_down(struct appliance *a, const struct boot_step *steps, unsigned int n);
 

@@ -5,11 +5,13 @@
 /* The appliance: reads one file, builds what it says, serves until told to stop. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_common.h>
 #include <rte_log.h>
@@ -140,10 +142,12 @@ load(const char *file)
 	return NULL;
 }
 
+/* While it starts: no further step. While it serves: the loop ends. */
 static void
 on_signal(int sig)
 {
 	RTE_SET_USED(sig);
+	boot_cancel();
 	if (strake_lcore_at(STRAKE_LCORE_MAIN) != NULL)
 		strake_lcore_stop(STRAKE_LCORE_MAIN);
 }
@@ -151,18 +155,33 @@ on_signal(int sig)
 static void
 take_signals(void)
 {
-	struct sigaction sa = {.sa_handler = on_signal};
+	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* Were a standard descriptor closed, the next file that is opened would get its number, and what is said there would be
+ * written into a drive. */
+static int
+fill_standard(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? -errno : 0;
+}
+
 /* What was done to volumes while it ran last. */
 static int
 lay_over(struct conf *conf)
 {
-	char err[BOOT_ERR_MAX];
+	char err[BOOT_ERR_MAX] = "out of memory";
 	int ret = overlay_load(conf, err, sizeof(err));
 
 	if (ret == 0)
@@ -176,15 +195,16 @@ static int
 serve(struct conf *conf, bool no_huge)
 {
 	struct appliance a = {.conf = conf, .no_huge = no_huge || !conf->appliance.huge};
-	const char *failed = NULL;
+	int ret;
 
 	if (lay_over(conf) < 0)
 		return 1;
-	if (boot_up(&a, steps, RTE_DIM(steps), &failed) < 0) {
-		fprintf(stderr, "strake: %s: %s\n", failed, a.err);
-		return 3;
-	}
 	take_signals();
+	ret = boot_up(&a, steps, RTE_DIM(steps));
+	if (ret < 0) {
+		overlay_free();
+		return ret == -ECANCELED ? 0 : 3;
+	}
 	rte_log(RTE_LOG_INFO, main_log, "%s serves %u volumes on %u data lcores\n", conf->appliance.name,
 		conf->n_volumes - offline_count(&a), a.n_data);
 	strake_lcore_run();
@@ -203,6 +223,8 @@ main(int argc, char **argv)
 
 	if (ret >= 0)
 		return ret;
+	if (fill_standard() < 0)
+		return 3;
 	if (o.reference)
 		return conf_reference(&plan_kinds, stdout) < 0 ? 3 : 0;
 	conf = o.file != NULL ? load(o.file) : NULL;

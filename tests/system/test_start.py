@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""How `strake` ends when it does not come to serve: each way out says why, in a line and by its exit status, and leaves
+nothing behind."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+from harness import STRAKE, check, main, root_only, until
+
+
+def run(*args, seconds=30, **kw):
+    r = subprocess.run([STRAKE, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                       timeout=seconds, check=False, **kw)
+    return r.returncode, r.stdout.decode(errors="replace")
+
+
+def case_wrong_command_lines_get_the_usage(b):
+    conf = b.write("strake.yaml", b.conf())
+    for args in ([], [conf, conf], ["--sharp", conf], ["--json", conf]):
+        status, said = run(*args)
+        check(status == 2 and "strake [--no-huge] FILE" in said, f"{args}: status {status}: {said}")
+
+
+def case_files_that_cannot_be_read_are_named(b):
+    b.write("long.yaml", "#" * (1 << 20) + "\n")
+    for file, why in (("missing.yaml", "No such file"), (".", "directory"), ("long.yaml", "longer than")):
+        path = os.path.join(b.folder, file)
+        status, said = run(path)
+        check(status == 1 and path in said and why in said and len(said.splitlines()) == 1, f"status {status}: {said}")
+
+
+def refused(b, conf, words, status=3, **kw):
+    """Start it, and expect one line with these words after "strake: "."""
+    path = b.write("strake.yaml", conf)
+    got, said = run(path, **kw)
+    lines = [line for line in said.splitlines() if line.startswith("strake: ")]
+    check(got == status and len(lines) == 1 and all(w in lines[0] for w in words), f"status {got}: {said}")
+    return said
+
+
+def case_too_little_memory_for_dpdk_is_told(b):
+    def little():
+        resource.setrlimit(resource.RLIMIT_AS, (512 << 20, 512 << 20))
+
+    refused(b, b.conf(), ["DPDK: ", "did not start"], preexec_fn=little)
+
+
+def case_too_little_memory_for_the_pools_is_told(b):
+    refused(b, b.conf(memory="96MiB"), ["lcores and pools: ", "`memory` is too small"])
+
+
+def case_a_folder_of_dpdk_that_cannot_be_made_is_told(b):
+    root_only()
+    folder = os.path.join("/var/run/dpdk", b.name)
+    os.makedirs(os.path.dirname(folder), exist_ok=True)
+    with open(folder, "w", encoding="ascii"):
+        pass
+    b.cleanups.append(lambda: os.unlink(folder))
+    said = refused(b, b.conf(), ["DPDK: ", "did not start"])
+    check(folder in said or "runtime" in said, said)
+
+
+def case_cpus_that_are_not_there_are_named(b):
+    refused(b, b.conf(data_cpus="[1023]"), ["DPDK: ", "CPU 1023"])
+
+
+def case_control_sockets_that_cannot_be_made_are_named(b):
+    b.write("file", "")
+    refused(b, b.conf().replace(f"{b.folder}/ctl.sock", f"{b.folder}/file/ctl.sock"), [f"{b.folder}/file/ctl.sock"])
+
+
+def case_a_second_one_of_the_name_is_refused(b):
+    a = b.appliance(b.conf()).start()
+    refused(b, b.conf(), ["is running already"])
+    a.stop()
+
+
+def case_changes_that_cannot_be_read_are_told(b):
+    os.mkdir(os.path.join(b.folder, "state"))
+    b.write("state/changes.json", "{")
+    status, said = run(b.write("strake.yaml", b.conf()))
+    check(status == 1 and "changes.json" in said and len(said.splitlines()) == 1, f"status {status}: {said}")
+
+
+def case_told_to_stop_while_it_starts_it_ends_in_order(b):
+    """SIGTERM at any moment of a start: status 0 and a line, and the next start finds nothing in its way."""
+    b.write("v0.key", bytes(range(32)), 0o600)
+    conf = b.conf(drives=3, kind="uring", size="256MiB", volume="256MiB", data_cpus="[0, 1]",
+                  stages=", stages: [dedup, compress, seal: {key_file: v0.key}]").replace(
+                      "raid: 0, chunk: 64KiB, region: 4MiB", "style: log, data: 2, parity: 1")
+    a = b.appliance(conf)
+    began = time.monotonic()
+    a.start()
+    took, seen = time.monotonic() - began, set()
+    a.stop()
+    for i in range(24):
+        a.launch()
+        time.sleep(took * i / 24)
+        handled = until(lambda: takes_signals(a.proc.pid), 30, "its handlers")
+        check(handled and a.proc.poll() is None, a.log())
+        a.proc.send_signal(signal.SIGTERM)
+        status = a.proc.wait(30)
+        told = [line for line in a.log().splitlines() if "told to stop before it served" in line]
+        check(status == 0 and (told or " serves " in a.log()), f"status {status}:\n{a.log()}")
+        check(not os.path.exists(os.path.join(b.folder, "ctl.sock")), "its control socket is left")
+        seen.update(told)
+    check(len(seen) >= 2, f"it was stopped in the same step always: {seen}")
+    a.start().stop()
+    b.fsck(drives=3)
+
+
+def takes_signals(pid):
+    """Whether a process has a handler for SIGTERM: before that, the kernel ends it, and the shell says so."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        caught = next(int(line.split()[1], 16) for line in f if line.startswith("SigCgt:"))
+    return caught >> (signal.SIGTERM - 1) & 1
+
+
+def case_closed_descriptors_are_not_taken_for_drives(b):
+    """Started without any standard descriptor, what it says must not end up in the first files that it opens."""
+    path = b.write("strake.yaml", b.conf(drives=2, raid=1, kind="uring", size="96MiB"))
+    p = subprocess.Popen(["sh", "-c", 'exec "$0" "$@" 0<&- 1>&- 2>&-', STRAKE, path], cwd=b.folder)
+    b.procs.append(p)
+    until(lambda: os.path.exists(os.path.join(b.folder, "ctl.sock")) or p.poll() is not None, 30, "its control socket")
+    check(p.poll() is None, f"status {p.returncode}")
+    for fd in range(3):
+        where = os.readlink(f"/proc/{p.pid}/fd/{fd}")
+        check(where == "/dev/null", f"descriptor {fd} is {where}")
+    b.client().run("verify", "--length", "8M")
+    p.terminate()
+    check(p.wait(30) == 0, "its end")
+
+
+def case_a_reader_of_its_log_that_goes_does_not_end_it(b):
+    path = b.write("strake.yaml", b.conf())
+    ours, its = os.pipe()
+    os.close(ours)
+    p = subprocess.Popen([STRAKE, path], stdin=subprocess.DEVNULL, stdout=its, stderr=its)
+    b.procs.append(p)
+    os.close(its)
+    until(lambda: os.path.exists(os.path.join(b.folder, "ctl.sock")) or p.poll() is not None, 30, "its control socket")
+    b.client().run("verify", "--length", "8M")
+    p.terminate()
+    check(p.wait(30) == 0, "its end")
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
