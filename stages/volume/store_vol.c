@@ -6,8 +6,10 @@
  * Which volumes a store has: making, resizing, emptying and deleting them. Main asks, the owner does it.
  *
  * To delete is to give another name, durably: from then on the volume never comes back. What it holds is forgotten
- * afterwards by the owner's poller, some leaves of its tree a turn, also after a restart; then its tree goes. Only main
- * frees a volume, so that main may look at the list at any time.
+ * meanwhile and afterwards by the owner's poller, some leaves of its tree a turn, also after a restart; then its tree
+ * goes. That begins at once, as a full store may have no room for the checkpoint before: if power goes until then, the
+ * volume comes back without some of its blocks. Only main frees a volume, so that main may look at the list at any
+ * time.
  */
 
 #include <inttypes.h>

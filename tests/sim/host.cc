@@ -15,6 +15,7 @@ namespace sim
 
 Host::Host(World &world, uint64_t seed) : w(world), rnd(seed), hot(16 + (uint32_t)(rnd() % 64))
 {
+	std::fill(limit, limit + kVolumes, kBlocks);
 }
 
 void
@@ -46,6 +47,22 @@ void
 Host::die()
 {
 	ops.clear();
+}
+
+void
+Host::opened()
+{
+	for (unsigned i = 0; i < kVolumes; i++)
+		limit[i] = w.blocks(i);
+}
+
+bool
+Host::busy(unsigned at) const
+{
+	return std::any_of(ops.begin(), ops.end(), [this, at](const auto &o) {
+		return !o->req.done && o->block / kBlocks == at &&
+		       (limit[at] == 0 || o->block % kBlocks + o->n > limit[at]);
+	});
 }
 
 /* Some zeroes, some known already, most new. */
@@ -89,12 +106,19 @@ Host::begin()
 	bytes payload;
 
 	ops.erase(std::remove_if(ops.begin(), ops.end(), [](auto &o) { return o->req.done; }), ops.end());
+	if (std::all_of(limit, limit + kVolumes, [](uint32_t l) { return l == 0; }))
+		return;
 	ops.push_back(std::make_unique<Op>());
 	Op &op = *ops.back();
 
 	op.block = (uint32_t)(rnd() % 2 == 0 ? rnd() % hot : rnd() % kAll);
+	if (limit[op.block / kBlocks] == 0)
+		op.block = (op.block + kBlocks) % kAll;
 	first = op.block / kBlocks * kBlocks;
-	longest = std::min<uint32_t>(first + kBlocks - op.block, STRAKE_ADVICE_MAX);
+	op.block = first + (op.block - first) % limit[first / kBlocks];
+	longest = std::min<uint32_t>(first + limit[first / kBlocks] - op.block, STRAKE_ADVICE_MAX);
+	if (w.conf.together != 0)
+		longest = std::min(longest, w.conf.together - op.block % w.conf.together);
 	op.n = 1 + (uint32_t)(rnd() % (rnd() % 3 == 0 ? 16 : 4));
 	op.n = std::min(op.n, longest);
 	op.seq = next_seq++;
@@ -172,6 +196,47 @@ Host::check_read(const Op &op)
 	}
 }
 
+bool
+Host::allows(const World &w, const Oracle &oracle, uint32_t block, uint64_t stamp)
+{
+	uint32_t at = block / kBlocks;
+
+	return oracle.holds_nothing(at, w.born(at)) ? stamp == 0 : oracle.may_hold(block, stamp);
+}
+
+/* Are the volumes those that may be there, of a size they may have? */
+static std::string
+strangers(const World &w, const Oracle &oracle)
+{
+	store_volume d;
+
+	for (unsigned at = 0; at < kVolumes; at++) {
+		const Place &p = oracle.place[at];
+		uint32_t n = w.blocks(at), one = p.blocks != 0 ? p.blocks : kBlocks;
+
+		if (!oracle.may_be(at, w.born(at)))
+			return "place " + std::to_string(at) + " has volume " + std::to_string(w.born(at)) +
+			       ", and may have " + (p.there ? std::to_string(p.born) : "none") +
+			       (p.gone ? " or one after " + std::to_string(p.last) : "");
+		if (oracle.holds_nothing(at, w.born(at)) ? n != kBlocks : n != one && n != p.or_blocks)
+			return "volume " + std::to_string(w.born(at)) + " has " + std::to_string(n) + " blocks, not " +
+			       std::to_string(one) + " or " + std::to_string(p.or_blocks);
+	}
+	return store_volume_nth(w.st, kVolumes, &d) == 0 ? std::string("there is a volume too many: ") + d.name : "";
+}
+
+static void
+learn_places(const World &w, Oracle &oracle)
+{
+	for (unsigned at = 0; at < kVolumes; at++)
+		oracle.place[at] = {w.born(at), true, false, 0, w.blocks(at), 0};
+	/* What lies beyond the end was forgotten before the volume became smaller. */
+	for (uint32_t b = 0; b < kAll; b++) {
+		if (b % kBlocks >= w.blocks(b / kBlocks))
+			oracle.holds(b, 0);
+	}
+}
+
 /* Which of these is it? */
 static std::string
 unreadable(World &w, uint32_t from, uint32_t to, int status)
@@ -190,29 +255,41 @@ unreadable(World &w, uint32_t from, uint32_t to, int status)
 std::string
 Host::check(World &w, Oracle &oracle, bool learn)
 {
-	constexpr uint32_t kPart = 32;
-	std::vector<Request> reqs(kAll / kPart);
+	const uint32_t part = w.conf.together != 0 ? w.conf.together : 32;
+	std::vector<Request> reqs(kAll / part);
+	std::string bad = strangers(w, oracle);
 
-	for (uint32_t i = 0; i < reqs.size(); i++)
-		w.submit(reqs[i], STRAKE_OP_READ, i * kPart, kPart, {}, 0, false);
+	if (!bad.empty())
+		return bad;
+	for (uint32_t i = 0; i < reqs.size(); i++) {
+		uint32_t at = i * part / kBlocks, off = i * part % kBlocks;
+
+		if (off < w.blocks(at))
+			w.submit(reqs[i], STRAKE_OP_READ, i * part, std::min(part, w.blocks(at) - off), {}, 0, false);
+	}
 	if (!w.drain()) {
 		w.crash();
 		return "reads hang";
 	}
 	for (uint32_t b = 0; b < kAll; b++) {
-		const Request &r = reqs[b / kPart];
+		const Request &r = reqs[b / part];
 		uint64_t s;
 
+		if (b % kBlocks >= w.blocks(b / kBlocks))
+			continue;
 		if (r.status != 0)
-			return unreadable(w, b, b + kPart, r.status);
-		s = stamp_of(&r.data[b % kPart * 4096]);
-		if (!oracle.may_hold(b, s))
+			return unreadable(w, b, std::min(b + part, b / kBlocks * kBlocks + w.blocks(b / kBlocks)),
+					  r.status);
+		s = stamp_of(&r.data[b % part * 4096]);
+		if (!allows(w, oracle, b, s))
 			return "block " + std::to_string(b) + " holds " + std::to_string(s) + ", durable was " +
 			       std::to_string(oracle.durable_stamp(b)) + ", last written " +
 			       std::to_string(oracle.last_stamp(b));
 		if (learn)
 			oracle.holds(b, s);
 	}
+	if (learn)
+		learn_places(w, oracle);
 	return "";
 }
 

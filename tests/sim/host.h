@@ -30,11 +30,23 @@ class Host
 	void begin();
 	/* What is under way dies with the process. */
 	void die();
+	/* The volumes are open, as they are. */
+	void opened();
+	/* Is anything under way on a place's volume beyond the limit? */
+	bool busy(unsigned at) const;
+	uint64_t
+	seq()
+	{
+		return next_seq++;
+	}
 	/* Read every block: is it what the oracle allows? @p learn: that is now what it holds. @return the first thing
 	 * wrong, or nothing. */
 	static std::string check(World &w, Oracle &oracle, bool learn);
+	/* May a block of the volume that is open there hold this? */
+	static bool allows(const World &w, const Oracle &oracle, uint32_t block, uint64_t stamp);
 
-	Oracle oracle{kAll};
+	Oracle oracle{kAll, kVolumes};
+	uint32_t limit[kVolumes]; /* blocks of each place that are used; 0: leave it alone */
 	HostFigures figures;
 	std::string wrong; /* the first thing that was */
 

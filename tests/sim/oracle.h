@@ -6,8 +6,8 @@
 #define SIM_ORACLE_H
 
 /*
- * What each block may hold: what was last made durable, and everything written to it since, whole. A copy of it goes
- * with each image of the drives.
+ * What each block may hold: what was last made durable, and everything written to it since, whole; and which volume it
+ * may be that has a place's name. A copy of it goes with each image of the drives.
  */
 
 #include <cstddef>
@@ -22,11 +22,37 @@ struct Write {
 	bool acked;
 };
 
+/* A place for a volume, of those that have had its name. They are numbered in the order in which they were made. */
+struct Place {
+	uint32_t born = 0;		    /* the one that blocks are known of */
+	bool there = true;		    /* it may be there */
+	bool gone = false;		    /* there may be none, or one made after `last` that holds nothing yet */
+	uint32_t last = 0;		    /* none up to this one, but `born`, may ever be seen again */
+	uint32_t blocks = 0, or_blocks = 0; /* its size; another that it may have; 0: as it always had */
+};
+
 class Oracle
 {
       public:
-	explicit Oracle(uint32_t blocks) : model(blocks, std::vector<Write>(1, Write{0, 0, true}))
+	Oracle(uint32_t blocks, uint32_t volumes)
+	    : place(volumes), model(blocks, std::vector<Write>(1, Write{0, 0, true}))
 	{
+	}
+
+	std::vector<Place> place;
+
+	/* May this volume be there? */
+	bool
+	may_be(uint32_t at, uint32_t born) const
+	{
+		return (place[at].there && born == place[at].born) || holds_nothing(at, born);
+	}
+
+	/* And nobody can have written to it. */
+	bool
+	holds_nothing(uint32_t at, uint32_t born) const
+	{
+		return place[at].gone && born > place[at].last && (born != place[at].born || !place[at].there);
 	}
 
 	void

@@ -19,63 +19,10 @@ extern "C" {
 namespace sim
 {
 
-/* --- figures ------------------------------------------------------------------------------------------------------ */
-
-void
-Totals::add(const Totals &t)
-{
-	seeds += t.seeds;
-	points += t.points;
-	in_recovery += t.in_recovery;
-	in_rebuild += t.in_rebuild;
-	in_checkpoint += t.in_checkpoint;
-	in_collection += t.in_collection;
-	degraded += t.degraded;
-	damaged += t.damaged;
-	unreadable += t.unreadable;
-	too_many += t.too_many;
-	in_order += t.in_order;
-	reopened += t.reopened;
-	lost += t.lost;
-	checkpoints += t.checkpoints;
-	collected += t.collected;
-	moved += t.moved;
-	hits += t.hits;
-	trims += t.trims;
-	rebuilt += t.rebuilt;
-	replayed += t.replayed;
-	dropped += t.dropped;
-	intents += t.intents;
-	flushes += t.flushes;
-	fuas += t.fuas;
-	full += t.full;
-	repaired += t.repaired;
-	slow += t.slow;
-	in_slow += t.in_slow;
-	states.insert(t.states.begin(), t.states.end());
-}
-
-void
-Totals::print(const char *head) const
-{
-	printf("%s: %lu seeds, %lu points, %zu states; power went in recovery %lu, rebuild %lu, checkpoint %lu, "
-	       "collection %lu; recovered degraded %lu, damaged %lu, with sectors that cannot be read %lu, with too "
-	       "many "
-	       "drives lost %lu, closed in order %lu\n",
-	       head, seeds, points, states.size(), in_recovery, in_rebuild, in_checkpoint, in_collection, degraded,
-	       damaged, unreadable, too_many, in_order);
-	printf("%s: checkpoints %lu, collected %lu, blocks moved %lu, shared %lu, trims %lu, rebuilt %lu, replayed "
-	       "%lu, "
-	       "dropped %lu, intents %lu, flushes %lu, fuas %lu, full %lu, repaired %lu; slow drives %lu, power went "
-	       "beside them %lu\n",
-	       head, checkpoints, collected, moved, hits, trims, rebuilt, replayed, dropped, intents, flushes, fuas,
-	       full, repaired, slow, in_slow);
-}
-
 /* --- one seed ----------------------------------------------------------------------------------------------------- */
 
 WorldConf
-Story::world_conf(uint64_t seed)
+Story::world_conf(uint64_t seed, Kind kind)
 {
 	static const struct {
 		unsigned data, parity;
@@ -94,12 +41,17 @@ Story::world_conf(uint64_t seed)
 	c.write_through = seed % 11 == 0;
 	c.checkpoint_bytes = 200000 + power_draw(&r) % 1500000;
 	c.row_age = (1 + power_draw(&r) % 50) * 1000000ull;
+	c.lively = kind == VOLUMES;
+	c.together = kind == VOLUMES ? 8 : 0;
 	return c;
 }
 
-Story::Story(uint64_t s, unsigned n) : seed(s), points(n), rnd(s * 7919 + 1), w(world_conf(s)), host(w, s * 31 + 7)
+Story::Story(uint64_t s, unsigned n, Kind k)
+    : seed(s), points(n), kind(k), rnd(s * 7919 + 1), w(world_conf(s, k)), host(w, s * 31 + 7)
 {
 	totals.seeds = 1;
+	if (kind == VOLUMES)
+		acts = std::make_unique<Acts>(w, host, s * 131 + 3);
 }
 
 Story::~Story()
@@ -153,6 +105,7 @@ Story::live(unsigned life, unsigned lives)
 	if (!bad.empty())
 		return bad;
 	gap = 12;
+	more = 0;
 	stale = false;
 	power_watch(w.ps, watched, this);
 	bad = work(100 + (unsigned)(rnd() % 60), life == 0 || rnd() % 2 == 0);
@@ -197,7 +150,7 @@ Story::work(unsigned ops, bool lose)
 				return "requests hang";
 			}
 		}
-		allowed = 1 + points * (i + 1) / ops;
+		allowed = 1 + points * (i + 1) / ops + more;
 		slow_down(i + 12);
 		if (i >= lose_at && !lost && wait_in_sync().empty()) {
 			power_disk_vanish(w.disks[gone], true);
@@ -205,6 +158,8 @@ Story::work(unsigned ops, bool lose)
 		}
 		if (lost && i >= back_at && !back)
 			bad = give_back(gone, &back);
+		if (acts != nullptr && i % 12 == 5 && bad.empty())
+			bad = do_act();
 		host.begin();
 	}
 	power_disk_vanish(w.disks[gone], false);
@@ -212,6 +167,15 @@ Story::work(unsigned ops, bool lose)
 		power_disk_slow(d, 1);
 	slow = false;
 	return bad.empty() ? host.wrong : bad;
+}
+
+/* With images of its own. */
+std::string
+Story::do_act()
+{
+	allowed++;
+	more++;
+	return acts->next();
 }
 
 /* In a third of the stories one drive now and then answers 10 to 1000 times as slowly, for some operations. */
@@ -308,6 +272,8 @@ Story::finish()
 		bad = replay_some();
 	if (bad.empty())
 		bad = judge(host.oracle, true);
+	if (bad.empty() && acts != nullptr)
+		bad = acts->settle();
 	for (unsigned i = 0; (i < 40 || (i < 4000 && !seen_all())) && bad.empty(); i++) {
 		host.begin();
 		bad = w.drain() ? host.wrong : "requests hang";
@@ -329,6 +295,8 @@ Story::finish()
 		bad = judge(host.oracle);
 	if (bad.empty())
 		w.stop();
+	if (acts != nullptr)
+		totals.acts = acts->done;
 	totals.trims = host.figures.trims;
 	totals.flushes = host.figures.flushes;
 	totals.fuas = host.figures.fuas;
@@ -369,6 +337,8 @@ Story::state() const
 	add(store_seg_ready(st) < 4, 1);
 	add(g.missing, 1);
 	add(g.stale, 1);
+	if (acts != nullptr)
+		add(acts->now(), ACTS);
 	return key;
 }
 
@@ -385,7 +355,7 @@ Story::watched(void *arg, uint64_t nth)
 	if (s->w.st == nullptr || s->images.size() >= s->allowed)
 		return;
 	/* Where the store is as it never was with this seed, more often; and while a drive is rebuilt. */
-	bool fresh = s->met.insert(s->state()).second || stale;
+	bool fresh = s->met.insert(s->state()).second || stale || (s->acts != nullptr && s->acts->now() != NO_ACT);
 
 	if (s->rnd() % (fresh ? 2 : s->gap) == 0)
 		s->take(nth);
@@ -402,6 +372,8 @@ Story::take(uint64_t nth)
 	totals.in_collection += !store_gc_idle(w.st);
 	totals.in_rebuild += g.stale > 0;
 	totals.in_slow += slow;
+	if (acts != nullptr)
+		totals.in_acts[acts->now()]++;
 	images.push_back({power_image_take(w.ps, rnd()), host.oracle, nth < frail, nth});
 }
 
@@ -422,6 +394,8 @@ Story::boot(uint32_t drives)
 {
 	int ret = w.boot(drives);
 
+	/* It is being forgotten, or was while this booted. */
+	totals.in_acts[FORGET] += ret == 0 && (Acts::forgetting(w) || w.st->dead != nullptr);
 	return ret == 0 ? "" : "it does not open: " + w.why + " (" + std::to_string(ret) + ")";
 }
 
@@ -430,7 +404,15 @@ Story::judge(Oracle &oracle, bool learn)
 {
 	std::string bad = Host::check(w, oracle, learn);
 
-	return bad.empty() ? prove(w) : bad;
+	if (bad.empty() && learn)
+		host.opened();
+	if (bad.empty())
+		bad = prove(w);
+	if (bad.empty() && Acts::forgetting(w) && !learn) {
+		bad = Acts::wait_forgotten(w);
+		return bad.empty() ? prove(w) : bad;
+	}
+	return bad;
 }
 
 /* Recovery itself loses power, so many times, at any of its writes. */
@@ -501,21 +483,27 @@ Story::too_many(Image &im)
 {
 	std::string bad = boot(w.all_drives());
 	std::vector<Request> reqs(8);
+	const uint32_t n = w.conf.together != 0 ? w.conf.together : 16;
+	uint32_t at[8];
 
 	if (!bad.empty())
 		return bad;
+	for (unsigned i = 0; i < reqs.size(); i++) {
+		at[i] = i * 40 % kAll;
+		if (at[i] % kBlocks + n > w.blocks(at[i] / kBlocks))
+			at[i] -= at[i] % kBlocks;
+	}
 	for (unsigned i = 0; i <= w.conf.parity; i++)
 		power_disk_vanish(w.disks[(seed + i) % w.drives()], true);
 	for (unsigned i = 0; i < reqs.size(); i++)
-		w.submit(reqs[i], i == 7 ? STRAKE_OP_FLUSH : STRAKE_OP_READ, i * 40 % kAll, i == 7 ? 0 : 16, {}, 0,
-			 false);
+		w.submit(reqs[i], i == 7 ? STRAKE_OP_FLUSH : STRAKE_OP_READ, at[i], i == 7 ? 0 : n, {}, 0, false);
 	if (!w.drain()) {
 		w.crash();
 		return "requests hang with too many drives lost";
 	}
 	for (unsigned i = 0; i < 7; i++) {
-		for (uint32_t b = 0; reqs[i].status == 0 && b < 16; b++) {
-			if (!im.oracle.may_hold(i * 40 % kAll + b, stamp_of(&reqs[i].data[b * 4096])))
+		for (uint32_t b = 0; reqs[i].status == 0 && b < n; b++) {
+			if (!Host::allows(w, im.oracle, at[i] + b, stamp_of(&reqs[i].data[b * 4096])))
 				return "a wrong byte with too many drives lost";
 		}
 	}

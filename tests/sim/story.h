@@ -11,24 +11,15 @@
  * real code, on its own, in one of several ways (Way), and everything is checked.
  */
 
-#include <set>
-#include <unordered_set>
-
-#include "host.h"
+#include "totals.h"
 
 namespace sim
 {
 
-struct Totals {
-	uint64_t seeds = 0, points = 0; /* points: losses of power that were recovered from */
-	uint64_t in_recovery = 0, in_rebuild = 0, in_checkpoint = 0, in_collection = 0; /* of those */
-	uint64_t degraded = 0, damaged = 0, unreadable = 0, too_many = 0, in_order = 0, reopened = 0, lost = 0;
-	uint64_t checkpoints = 0, collected = 0, moved = 0, hits = 0, trims = 0, rebuilt = 0, replayed = 0, dropped = 0,
-		 intents = 0, flushes = 0, fuas = 0, full = 0, repaired = 0, slow = 0, in_slow = 0;
-	std::unordered_set<uint64_t> states;
-
-	void add(const Totals &t);
-	void print(const char *head) const;
+/* What happens beside the host's work. */
+enum Kind {
+	ORDINARY,
+	VOLUMES, /* volumes come, go, and become smaller and larger */
 };
 
 struct Image {
@@ -41,7 +32,7 @@ struct Image {
 class Story
 {
       public:
-	Story(uint64_t seed, unsigned points);
+	Story(uint64_t seed, unsigned points, Kind kind = ORDINARY);
 	~Story();
 
 	/* @return what went wrong first, or nothing. */
@@ -54,9 +45,11 @@ class Story
 
 	const uint64_t seed;
 	const unsigned points;
+	const Kind kind;
 	std::mt19937_64 rnd;
 	World w;
 	Host host;
+	std::unique_ptr<Acts> acts; /* NULL: none */
 	std::vector<Image> images;
 	std::unordered_set<uint64_t> met; /* states of this seed */
 	uint64_t gap = 1;
@@ -65,10 +58,12 @@ class Story
 	bool slow = false;    /* a drive is */
 	uint64_t frail = 0;   /* before this write drives may not say yet that all are there */
 	unsigned allowed = 0; /* images so far, so that they spread over the life */
+	unsigned more = 0;    /* of them, for acts */
 
-	static WorldConf world_conf(uint64_t seed);
+	static WorldConf world_conf(uint64_t seed, Kind kind);
 	std::string live(unsigned life, unsigned lives);
 	std::string work(unsigned ops, bool lose);
+	std::string do_act();
 	void slow_down(unsigned i);
 	unsigned
 	patience() const

@@ -26,6 +26,7 @@ namespace
 constexpr uint64_t kEpoch = 1ull << 60;
 constexpr uint64_t kTurn = 20000;
 constexpr uint64_t kHang = 3000000; /* turns of one process */
+constexpr uint64_t kApart = 3 * MAP_FANOUT + 8;
 
 World *alive;
 uint64_t turns;
@@ -39,6 +40,8 @@ watch(strake_poller *, uint64_t)
 		alive->dump();
 		abort();
 	}
+	if (alive->each_turn)
+		alive->each_turn();
 	return 0;
 }
 
@@ -180,7 +183,6 @@ World::boot(uint32_t mask)
 int
 World::store_up()
 {
-	static const uint8_t uuid[kVolumes][16] = {{7}, {8}};
 	store_conf sc = {};
 	char err[400] = "";
 	int ret;
@@ -195,24 +197,81 @@ World::store_up()
 	ret = store_open(&st, &sc, err, sizeof(err));
 	if (ret < 0)
 		st = nullptr;
-	for (unsigned i = 0; ret == 0 && i < kVolumes; i++) {
-		std::string name = "v" + std::to_string(i);
-		log_conf lv = {};
+	why = err;
+	for (unsigned i = 0; ret == 0 && i < kVolumes; i++)
+		ret = volume_up(i);
+	return ret;
+}
 
-		lv.name = name.c_str();
-		lv.store = st;
-		lv.bytes = kBlocks * 4096ull;
-		lv.lba_shift = 12;
-		lv.slab_shift = 47;
-		lv.uuid = uuid[i];
-		ret = log_create(&vol[i], &lv, err, sizeof(err));
-		if (ret < 0)
-			vol[i] = nullptr;
-		else
-			must(log_lcore_init(vol[i]) == 0, "no volume on the lcore");
+int
+World::volume_up(unsigned at)
+{
+	std::string name = "v" + std::to_string(at);
+	uint8_t uuid[16] = {(uint8_t)(7 + at)};
+	char err[400] = "";
+	store_volume d;
+	log_conf lv = {};
+	int ret;
+
+	lv.name = name.c_str();
+	lv.store = st;
+	lv.bytes = (lba(kBlocks - 1) + 1) * 4096;
+	lv.lba_shift = 12;
+	lv.slab_shift = 47;
+	lv.uuid = uuid;
+	if (store_volume_get(st, lv.name, &d) == 0) {
+		lv.bytes = d.bytes;
+	} else if (conf.lively) {
+		last_born++;
+		memcpy(uuid + 1, &last_born, sizeof(last_born));
 	}
+	ret = log_create(&vol[at], &lv, err, sizeof(err));
+	if (ret < 0)
+		vol[at] = nullptr;
+	else
+		must(log_lcore_init(vol[at]) == 0, "no volume on the lcore");
 	why = err;
 	return ret;
+}
+
+void
+World::volume_down(unsigned at)
+{
+	log_lcore_fini(vol[at]);
+	log_destroy(vol[at]);
+	vol[at] = nullptr;
+}
+
+int
+World::volume_resize(unsigned at, uint32_t n)
+{
+	return log_resize(vol[at], (lba(n - 1) + 1) * 4096);
+}
+
+/* In its volume. */
+uint64_t
+World::lba(uint32_t block) const
+{
+	uint32_t b = block % kBlocks;
+
+	return conf.together == 0 ? b : b / conf.together * kApart + b % conf.together;
+}
+
+uint32_t
+World::born(unsigned at) const
+{
+	uint32_t n;
+
+	memcpy(&n, vol[at]->uuid + 1, sizeof(n));
+	return n;
+}
+
+uint32_t
+World::blocks(unsigned at) const
+{
+	uint64_t last = vol[at]->nlb - 1;
+
+	return 1 + (uint32_t)(conf.together == 0 ? last : last / kApart * conf.together + last % kApart);
 }
 
 /* Nothing is under way any more, whatever became of it. */
@@ -249,12 +308,9 @@ World::store_down(bool abandon)
 {
 	int ret;
 
-	for (auto &v : vol) {
-		if (v == nullptr)
-			continue;
-		log_lcore_fini(v);
-		log_destroy(v);
-		v = nullptr;
+	for (unsigned i = 0; i < kVolumes; i++) {
+		if (vol[i] != nullptr)
+			volume_down(i);
 	}
 	if (st == nullptr)
 		return 0;
@@ -344,7 +400,7 @@ World::submit(Request &r, uint8_t op, uint32_t block, uint32_t n, const bytes &p
 	r.done = false;
 	req->vol = vol[block / kBlocks];
 	req->u.op = op;
-	req->u.lba = op == STRAKE_OP_FLUSH ? 0 : block % kBlocks;
+	req->u.lba = op == STRAKE_OP_FLUSH ? 0 : lba(block);
 	req->u.nlb = n;
 	req->u.flags |= flags;
 	req->u.nbytes = op == STRAKE_OP_READ ? n * 4096 : (uint32_t)payload.size();
@@ -420,7 +476,8 @@ World::where(uint32_t block) const
 	uint64_t entry = 0, place = 0;
 	char text[200];
 
-	if (map_get(st->map, st->vol[block / kBlocks]->tree, block % kBlocks, 1, &entry, nullptr) != 0 ||
+	if (map_get(st->map, store_vol_named(st, vol[block / kBlocks]->name)->tree, lba(block), 1, &entry, nullptr) !=
+		    0 ||
 	    store_resolve(st, entry, &place, nullptr) != 0)
 		return "nobody knows where";
 	const log_segment &d = st->seg[log_entry_seg(place)].d;

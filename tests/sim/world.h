@@ -6,8 +6,9 @@
 #define SIM_WORLD_H
 
 /*
- * An appliance that can lose power at any write: the real store on the real log group, with two volumes, on drives of
- * the tests (power_drive.h), all on this thread as main and owner, in virtual time. Everything follows from seeds.
+ * An appliance that can lose power at any write: the real store on the real log group, with places for two volumes, on
+ * drives of the tests (power_drive.h), all on this thread as main and owner, in virtual time. Everything follows from
+ * seeds.
  */
 
 #include <cstdint>
@@ -42,6 +43,9 @@ struct WorldConf {
 	uint32_t delay_turns = 0;	 /* of drives */
 	bool write_through = false;
 	uint64_t checkpoint_bytes = 0, row_age = 0;
+	bool lively = false; /* volumes come and go: each has a number of its own */
+	/* Blocks that lie side by side; what comes next lies in another leaf of the map. 0: all do. */
+	uint32_t together = 0;
 };
 
 struct Request {
@@ -71,6 +75,16 @@ class World
 		return st != nullptr;
 	}
 
+	/* Open the volume of a place, or make it. @return of log_create(). */
+	int volume_up(unsigned at);
+	/* Close it: nothing is under way on it. */
+	void volume_down(unsigned at);
+	int volume_resize(unsigned at, uint32_t blocks);
+	/* Its number, among all that were made, and its size. */
+	uint32_t born(unsigned at) const;
+	uint32_t blocks(unsigned at) const;
+	uint32_t last_born = 0;
+
 	void turn();
 	/* Turns until nothing is asked any more. @return false: it hangs. */
 	bool drain(unsigned turns = 50000);
@@ -98,6 +112,7 @@ class World
 	strake_volume *vol[kVolumes] = {};
 	uint64_t open_reqs = 0;
 	std::string why;
+	std::function<void()> each_turn; /* also in the turns that the appliance runs while it waits */
 
 	/* For a seed that hangs: says where, and aborts. */
 	void dump() const;
@@ -111,6 +126,7 @@ class World
 	int store_up();
 	int store_down(bool abandon);
 	void settle();
+	uint64_t lba(uint32_t block) const;
 	void group_down();
 	static uint64_t clock();
 	static void over(strake_unit *u);

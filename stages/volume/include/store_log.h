@@ -75,7 +75,8 @@ int log_resize(struct strake_volume *vol, uint64_t bytes);
 int log_clear(struct strake_volume *vol);
 /** Delete a volume that is not open, by name. On return that is durable and the name is free; what it held is forgotten
  * by the store beside its other work, also after a restart (store_usage.deleted_blocks tells how much is left). Main;
- * runs turns. @return 0; -ENOENT; -EBUSY: it is open; or why the store cannot write, and then it may be there again. */
+ * runs turns. @return 0; -ENOENT; -EBUSY: it is open; or why the store cannot write, and then it may be there again,
+ * without some of its blocks. */
 int store_volume_delete(struct store *st, const char *name);
 
 /** A volume that a store holds, open or not. */

@@ -56,7 +56,7 @@ class Image
       private:
 	power_image *closed = nullptr, *killed = nullptr;
 	bool files_closed = false;
-	sim::Oracle closed_oracle{sim::kAll}, killed_oracle{sim::kAll};
+	sim::Oracle closed_oracle{sim::kAll, sim::kVolumes}, killed_oracle{sim::kAll, sim::kVolumes};
 
 	void live(unsigned ops);
 	void keys_write();
