@@ -383,6 +383,7 @@ join(struct strake_transform *t, struct strake_stream *below)
 	t->below = below;
 	t->s.tx_limit = below->tx_limit;
 	t->s.rx_budget = below->rx_budget;
+	t->s.copies = true;
 	t->s.local = below->local;
 	t->s.peer = below->peer;
 	t->s.figures = below->figures != NULL ? figures : NULL;

@@ -39,7 +39,8 @@ enum strake_io_op {
 	STRAKE_IO_OPS,
 };
 
-#define STRAKE_IO_FUA 0x0001 /**< write, write zeroes: durable before done */
+#define STRAKE_IO_FUA	  0x0001 /**< write, write zeroes: durable before done */
+#define STRAKE_IO_TOUCHED 0x0002 /**< read: STRAKE_UNIT_TOUCHED */
 
 /** One I/O of one drive. From strake_io_alloc(), or the caller's own memory. */
 struct strake_io {

@@ -71,6 +71,7 @@ struct strake_stream {
 	uint64_t rx_budget; /**< bytes that all users of the carrier on this lcore should have asked their peers for and
 			     * not received; 0: as many as they like; the carrier's */
 	bool want_room;	    /**< the user waits for room(); cleared by the carrier when it calls */
+	bool copies;	    /**< a processor of ours reads what is sent, to copy or cipher it; the carrier's */
 	struct sockaddr_storage local, peer;
 	uint64_t rx_bytes, tx_bytes;
 	uint8_t tos; /**< DSCP and ECN of the peer's newest packet; 0 where the carrier cannot know */

@@ -58,6 +58,10 @@ enum strake_verdict {
 #define STRAKE_UNIT_CANCELLED  0x0008 /**< its host is gone: stages drop it if they have not submitted it yet */
 #define STRAKE_UNIT_SUBMITTED  0x0010 /**< a drive has it: cancellation comes too late */
 #define STRAKE_UNIT_NO_DEALLOC 0x0020 /**< write zeroes must not deallocate */
+/** Read: a processor of ours looks at the bytes before they are gone (copies, sums, deciphers them), so whoever has
+ * them in memory may begin to fetch them into the cache. Set on the way down by each who will; nobody may rely on it.
+ */
+#define STRAKE_UNIT_TOUCHED 0x0040
 
 /** Bytes of private room that the stages of one chain share in a unit (each gets its req_ctx_size of it). */
 #define STRAKE_UNIT_CTX 128

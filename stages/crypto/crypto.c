@@ -147,6 +147,8 @@ crypto_down(struct strake_stage *st, struct strake_unit **units, uint16_t n)
 		units[i]->verdict = STRAKE_NEXT;
 		if (units[i]->op == STRAKE_OP_WRITE)
 			write_down(lc, units[i]);
+		else
+			units[i]->flags |= STRAKE_UNIT_TOUCHED; /* what is read is deciphered on its way up */
 	}
 }
 

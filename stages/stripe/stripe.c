@@ -160,9 +160,11 @@ static int
 issue_read(struct stripe_lcore *lc, struct strake_chunk *chunk, struct stripe_ctx *ctx)
 {
 	uint64_t place = chunk->place, left = chunk->place_len;
+	uint16_t flags = chunk->u.flags & STRAKE_UNIT_TOUCHED ? STRAKE_IO_TOUCHED : 0;
 
 	while (left > 0) {
 		struct geometry_run run;
+		struct strake_io *io;
 		int m;
 
 		geometry_locate(&lc->geo, place, &run);
@@ -171,8 +173,10 @@ issue_read(struct stripe_lcore *lc, struct strake_chunk *chunk, struct stripe_ct
 		m = pick(lc, run.col, run.off, run.len);
 		if (unlikely(m < 0))
 			return give_up(ctx, m);
-		if (unlikely(io_get(ctx, (uint32_t)m, STRAKE_IO_READ, run.off, run.len) == NULL))
+		io = io_get(ctx, (uint32_t)m, STRAKE_IO_READ, run.off, run.len);
+		if (unlikely(io == NULL))
 			return give_up(ctx, -EAGAIN);
+		io->flags = flags;
 		place += run.len;
 		left -= run.len;
 	}

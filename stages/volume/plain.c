@@ -24,8 +24,8 @@ plain_chunk(struct plain_lcore *lc, struct strake_req *req, uint8_t op, uint64_t
 	if (unlikely(c == NULL))
 		return NULL;
 	c->u.op = op;
-	c->u.flags =
-		req->u.flags & (STRAKE_UNIT_FUA | STRAKE_UNIT_INTERNAL | STRAKE_UNIT_TRACED | STRAKE_UNIT_NO_DEALLOC);
+	c->u.flags = req->u.flags & (STRAKE_UNIT_FUA | STRAKE_UNIT_INTERNAL | STRAKE_UNIT_TRACED |
+				     STRAKE_UNIT_NO_DEALLOC | STRAKE_UNIT_TOUCHED);
 	c->u.cls = req->u.cls;
 	c->u.tag = req->u.tag;
 	c->u.t_start = req->u.t_start;

@@ -96,6 +96,7 @@ sink_down(struct strake_stage *st, struct strake_unit **units, uint16_t n)
 		uint64_t len = (uint64_t)u->nlb << strake_chunk_of(u)->lba_shift;
 
 		crypto_sink.ops[u->op]++;
+		crypto_sink.flags = u->flags;
 		u->verdict = STRAKE_DONE;
 		if (off + len > crypto_sink.len)
 			u->status = -ERANGE;

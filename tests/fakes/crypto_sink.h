@@ -34,6 +34,7 @@ struct crypto_sink {
 	uint64_t ops[STRAKE_OP_COUNT]; /**< units that arrived */
 	uint64_t bad_bufs;	       /**< of writes: not page-aligned, not stable, or not in the arena */
 	int16_t status;		       /**< end reads with it */
+	uint16_t flags;		       /**< of the unit that arrived last */
 	struct strake_buf *kept;
 };
 

@@ -22,6 +22,10 @@
 /* What cksum_copy_nt() takes: multiples of it, as every block is. */
 #define SEAM 256u
 
+/* Of what is lent and will be read by this core, bytes. Half of it gains less; with four times as much the core stands
+ * still here instead of later. */
+#define FETCH_AHEAD 1024u
+
 struct mem {
 	struct mem_pages pages;
 };
@@ -192,6 +196,17 @@ read_into(const struct mem_pages *m, const struct strake_io *io)
 	return 0;
 }
 
+/* The bytes will be read soon, all of them: begin to fetch them, as many lines as a core can have under way at once.
+ * What follows them it fetches by itself. */
+static inline void
+fetch(const struct strake_buf *buf)
+{
+	uint32_t len = RTE_MIN(buf->len, FETCH_AHEAD);
+
+	for (uint32_t at = 0; at < len; at += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0(buf->addr + at);
+}
+
 /* @return 0, -EAGAIN (no descriptor or page just now), -ERANGE. */
 static int
 mem_read(struct mem_pages *m, struct strake_io *io, struct strake_drive_stats *stats)
@@ -201,8 +216,11 @@ mem_read(struct mem_pages *m, struct strake_io *io, struct strake_drive_stats *s
 	if (unlikely(io->bufs != NULL))
 		return read_into(m, io);
 	io->bufs = mem_pages_lend(m, io->off, io->len, &full);
-	if (likely(io->bufs != NULL))
+	if (likely(io->bufs != NULL)) {
+		if (io->flags & STRAKE_IO_TOUCHED)
+			fetch(io->bufs);
 		return 0;
+	}
 	if (!full || (io->bufs = strake_buf_page(io->len)) == NULL)
 		return -EAGAIN;
 	copy_flat(m, io->off, io->bufs->addr, io->len);

@@ -121,6 +121,7 @@ nvme_tcp_icreq(struct nvme_tcp_conn *conn, const struct nvme_tcp_icreq *h, uint3
 	};
 	conn->hdgst = h->dgst & NVME_TCP_DGST_HDR ? NVME_TCP_DIGEST_LEN : 0;
 	conn->ddgst = h->dgst & NVME_TCP_DGST_DATA ? NVME_TCP_DIGEST_LEN : 0;
+	conn->qp.touches = conn->stream->copies || conn->ddgst != 0;
 	align = (h->hpda + 1u) * 4;
 	conn->c2h_pdo = (uint8_t)((NVME_TCP_HLEN_DATA + conn->hdgst + align - 1) / align * align);
 	/* MAXR2T: one R2T to a command is what everyone must allow, and all we send. */

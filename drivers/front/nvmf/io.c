@@ -214,7 +214,7 @@ nvmf_io_start(struct nvmf_cmd *cmd, struct strake_req **out)
 	if (unlikely(req == NULL))
 		return false;
 	req->u.op = op_of(cmd->sqe.opc);
-	req->u.flags |= flags_of(&cmd->sqe);
+	req->u.flags |= flags_of(&cmd->sqe) | (cmd->qp->touches ? STRAKE_UNIT_TOUCHED : 0);
 	if (likely(cmd->sqe.opc != NVME_IO_FLUSH)) {
 		req->u.lba = cmd->sqe.slba;
 		req->u.nlb = (uint32_t)cmd->sqe.nlb + 1;

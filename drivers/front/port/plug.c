@@ -45,6 +45,21 @@ passes_more(const struct port *port)
 	return is_driver(port, "net_memif") || is_driver(port, "net_af_packet");
 }
 
+/** A memif that shows its peer our memory. */
+static bool
+lends(const struct port *port, const struct conf_port *conf)
+{
+	return is_driver(port, "net_memif") && strstr(conf->device, "zero-copy=yes") != NULL;
+}
+
+/** Drivers that copy what is sent themselves, or have the kernel copy it on this CPU. A card fetches it. */
+static bool
+copies(const struct port *port, const struct conf_port *conf)
+{
+	return (is_driver(port, "net_memif") && !lends(port, conf)) || is_driver(port, "net_af_packet") ||
+	       is_driver(port, "net_af_xdp") || is_driver(port, "net_tap");
+}
+
 /**
  * A memif without copies takes four frames at a time without looking whether the ring has room for them, unless it is
  * given no more than four: DPDK's memif_tx_zc() counts on one slot a frame, and frames of several pieces may use up the
@@ -53,9 +68,7 @@ passes_more(const struct port *port)
 static uint16_t
 burst_max(const struct port *port, const struct conf_port *conf)
 {
-	bool lends = is_driver(port, "net_memif") && strstr(conf->device, "zero-copy=yes") != NULL;
-
-	return lends ? 4 : UINT16_MAX;
+	return lends(port, conf) ? 4 : UINT16_MAX;
 }
 
 /** Name of the device in devargs: what stands before the first comma. */
@@ -406,6 +419,7 @@ port_device_start(struct port *port, const struct conf_port *conf, char *err, si
 	if (port->bond != NULL && rte_eth_dev_info_get(port->bond->member[0].id, &below) == 0)
 		port->below = below.driver_name;
 	port->tx_burst_max = burst_max(port, conf);
+	port->copies = copies(port, conf);
 	choose_offloads(port, &info, &ec);
 	choose_queues(port, conf, &info, &ec);
 	ret = choose_mtu(port, conf, &info, &ec, err, errlen);

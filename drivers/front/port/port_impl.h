@@ -61,6 +61,7 @@ struct port {
 	uint16_t tx_segs_max;
 	uint16_t tx_burst_max; /* frames the device may be given at once */
 	uint32_t tso_max;
+	bool copies;  /* the driver reads what is sent */
 	bool plugged; /* by us, so unplugged by us */
 	bool started;
 	bool rss;     /* the device steers; otherwise frames go to their owner by ring */

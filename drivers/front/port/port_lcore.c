@@ -433,6 +433,7 @@ fill_ifp(struct port_lcore *lc)
 	ifp->name = port->name;
 	ifp->mtu = port->mtu;
 	ifp->tx_segs_max = port->tx_segs_max;
+	ifp->copies = port->copies;
 	ifp->caps = (port->tso ? PORT_CAP_TSO : 0) | (port->lro ? PORT_CAP_LRO : 0);
 	ifp->tso_max = port->tso_max;
 	ifp->pool = port->pool;

@@ -118,6 +118,7 @@ sock_stream_open(struct sock_lcore *lc, int fd, bool connecting)
 	st->connecting = connecting;
 	st->s.ops = &sock_stream_ops;
 	st->s.tx_limit = SOCK_TX_LIMIT;
+	st->s.copies = true; /* in sendmsg() */
 	getpeername(fd, (struct sockaddr *)&st->s.peer, &len);
 	len = sizeof(st->s.local);
 	getsockname(fd, (struct sockaddr *)&st->s.local, &len);

@@ -92,6 +92,7 @@ tcp_stream_init(struct tcp_conn *c)
 {
 	c->stream.ops = &tcp_stream_ops;
 	c->stream.tx_limit = c->tcp->conf.sndbuf;
+	c->stream.copies = c->tcp->ifp->copies;
 	/* Short segments pin up to four times what they bring before they are copied together (credit.c). */
 	c->stream.rx_budget = c->tcp->pin_budget / 4;
 	c->stream.figures = stream_figures;

@@ -124,6 +124,7 @@ TEST_P(TransformKinds, CarryBytesBothWaysAndEndOnce)
 	turn(3);
 	EXPECT_EQ(0u, a.s->tx_queued) << "acknowledged below, so here";
 	EXPECT_STREQ(kind.ops->name, a.s->ops->name);
+	EXPECT_TRUE(a.s->copies && b.s->copies) << "a transform reads what is sent";
 	a.s->ops->close(a.s);
 	ASSERT_TRUE(until([&] { return a.closed == 1 && b.closed == 1; }));
 	EXPECT_EQ(0, a.err);

@@ -99,6 +99,7 @@ struct nvmf_qpair {
 	bool connected;
 	bool discovery;			/**< its controller is a discovery controller */
 	bool dying;			/**< no new commands; those under way are being finished */
+	bool touches;			/**< the transport's: it reads what commands return before it is gone */
 	char local[64], peer[64];	/**< "10.0.0.2", for logs, discovery and telemetry */
 	uint16_t local_service;		/**< TCP port the host came in by */
 	uint8_t tos, pcp;		/**< of the host's newest packets, kept up by the transport: rules may ask */

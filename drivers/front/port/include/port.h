@@ -106,6 +106,7 @@ struct port_if {
 	uint16_t mtu;
 	uint16_t tx_segs_max;	      /**< mbufs to a frame; 1: the sender must linearise (AF_XDP), counted */
 	uint32_t caps;		      /**< PORT_CAP_* */
+	bool copies;		      /**< a processor of ours reads what is sent; a card fetches it by itself */
 	uint32_t tso_max;	      /**< largest TSO packet, bytes of transport payload */
 	struct rte_mempool *pool;     /**< direct mbufs with room for headers and for linear frames */
 	struct rte_mempool *ext_pool; /**< mbufs without room, to attach external buffers to */

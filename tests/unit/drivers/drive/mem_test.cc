@@ -139,6 +139,31 @@ TEST_F(MemDrive, CompletesInTheSameTurnButNotInSubmit)
 	strake_poller_del(&p);
 }
 
+/* Fetching ahead is a hint: whatever is read, to the last block, comes as without it. */
+TEST_F(MemDrive, LendsTheSameWhereItWillBeTouched)
+{
+	const uint64_t end = 1 << 20;
+	bytes all = pattern(1 << 20, 3);
+
+	open();
+	for (uint64_t off = 0; off < end; off += STRAKE_BUF_PAGE_MAX)
+		EXPECT_EQ(0, write(d, off, bytes(&all[off], &all[off] + STRAKE_BUF_PAGE_MAX)));
+	for (uint32_t len : {512u, 1024u, 1536u, 4096u, 65536u + 512u}) {
+		for (uint64_t off : {end - len, end - len - 512, (uint64_t)512}) {
+			rig_io io(STRAKE_IO_READ, off, len);
+
+			io.io.flags = STRAKE_IO_TOUCHED;
+			EXPECT_EQ(0, run(d, io));
+			EXPECT_EQ(bytes(&all[off], &all[off] + len), look(io.io.bufs));
+			strake_buf *other = borrow(off, len);
+			EXPECT_EQ(other->addr, io.io.bufs->addr) << "lent, not copied";
+			strake_buf_put_list(other);
+			strake_buf_put_list(io.io.bufs);
+		}
+	}
+	EXPECT_EQ(end, d->stats[0]->bytes_gathered) << "what was written";
+}
+
 TEST_F(MemDrive, ReadLendsThePageItself)
 {
 	bytes a = pattern(4096, 1);

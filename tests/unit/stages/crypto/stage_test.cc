@@ -192,6 +192,16 @@ class CryptoStage : public World
 
 } // namespace
 
+TEST_F(CryptoStage, SaysThatItWillTouchWhatIsRead)
+{
+	std::vector<uint8_t> data = random_bytes(4096), back;
+
+	ASSERT_EQ(0, write(16, data));
+	EXPECT_FALSE(crypto_sink.flags & STRAKE_UNIT_TOUCHED) << "a drive has nothing to fetch for a write";
+	ASSERT_EQ(0, read(16, data.size(), &back));
+	EXPECT_TRUE(crypto_sink.flags & STRAKE_UNIT_TOUCHED);
+}
+
 TEST_F(CryptoStage, WhatWasWrittenIsReadAndIsNotWhatIsStored)
 {
 	std::vector<uint8_t> data = random_bytes(65536), back;

@@ -28,6 +28,33 @@ TEST_F(StripeIo, Raid0DealsChunksInTurn)
 	EXPECT_EQ(0, memcmp(medium(2, 0, 32768).data(), &in[98304], 32768));
 }
 
+/* Every piece of a read tells its drive whether it will be touched, and no other does. */
+TEST_F(StripeIo, TellsDrivesWhatWillBeTouched)
+{
+	static std::vector<uint16_t> seen;
+	static const strake_drive_ops *below;
+
+	conf.raid = CONF_RAID0;
+	make_disks(2);
+	up({0, 1});
+	below = drives[0]->ops;
+	strake_drive_ops watched = *below;
+	watched.submit = [](strake_drive *drive, strake_io **ios, uint16_t n) {
+		for (uint16_t i = 0; i < n; i++)
+			seen.push_back(ios[i]->flags);
+		return below->submit(drive, ios, n);
+	};
+	drives[0]->ops = drives[1]->ops = &watched;
+	for (uint16_t flag : {(uint16_t)0, (uint16_t)STRAKE_UNIT_TOUCHED}) {
+		seen.clear();
+		EXPECT_EQ(0, run(STRAKE_OP_READ, 0, 128 << 10, nullptr, flag));
+		ASSERT_EQ(2u, seen.size());
+		for (uint16_t flags : seen)
+			EXPECT_EQ(flag != 0 ? STRAKE_IO_TOUCHED : 0, flags);
+	}
+	drives[0]->ops = drives[1]->ops = below;
+}
+
 TEST_F(StripeIo, Raid1WritesAllHalvesAndReadsFromEach)
 {
 	bytes in = pattern(8192, 2);

@@ -66,6 +66,20 @@ TEST_F(Plain, Compares)
 	EXPECT_EQ(-EILSEQ, run(STRAKE_OP_COMPARE, 50, 64, in));
 }
 
+TEST_F(Plain, SaysOfChunksThatTheyWillBeTouched)
+{
+	boot(8 << 20);
+	for (uint32_t nlb : {1u, 64u}) {
+		for (uint16_t flag : {(uint16_t)0, (uint16_t)STRAKE_UNIT_TOUCHED}) {
+			mem.flags.clear();
+			EXPECT_EQ(0, run(STRAKE_OP_READ, 3, nlb, {}, nullptr, flag));
+			ASSERT_FALSE(mem.flags.empty());
+			for (uint16_t seen : mem.flags)
+				EXPECT_EQ(flag, seen & STRAKE_UNIT_TOUCHED) << nlb;
+		}
+	}
+}
+
 bytes
 both(const bytes &want, const bytes &put)
 {

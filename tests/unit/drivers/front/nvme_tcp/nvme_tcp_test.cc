@@ -128,6 +128,28 @@ TEST_F(NvmeTcp, CutsAStreamAtEveryByteWithoutHarm)
 	}
 }
 
+/* Digests are computed over what is sent, and some carriers copy it; others leave that to a card. */
+TEST_F(NvmeTcp, KnowsWhetherItTouchesWhatItSends)
+{
+	for (int i = 0; i < 8; i++) {
+		bool ddgst = (i & 1) != 0, copies = (i & 2) != 0, hdgst = (i & 4) != 0;
+
+		if (i == 0)
+			ASSERT_NO_FATAL_FAILURE(Start());
+		else
+			host.end = pipe_open(pipe, kPort);
+		Turn();
+		nvme_tcp_conn *conn = TAILQ_LAST(&nvme_tcp_lcores[0]->active, nvme_tcp_conns);
+		ASSERT_EQ(CONN_ICREQ, conn->state);
+		host.ddgst = ddgst;
+		host.hdgst = hdgst;
+		conn->stream->copies = copies;
+		host.write(host.icreq());
+		ASSERT_EQ(NVME_TCP_ICRESP, Get().type);
+		EXPECT_EQ(ddgst || copies, conn->qp.touches) << i;
+	}
+}
+
 TEST_F(NvmeTcp, HandsCommandsOnInBursts)
 {
 	Start();

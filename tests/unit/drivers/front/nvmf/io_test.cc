@@ -185,6 +185,15 @@ TEST_F(NvmfIo, PassesFuaAndDeallocationOn)
 	EXPECT_EQ(NVME_SC_INVALID_FIELD, run(*q, rw(NVME_IO_WRITE_ZEROES, 0, 1, 0, 1, NVME_RW_NSZ)).sc());
 }
 
+TEST_F(NvmfIo, SaysWhetherTheTransportTouchesWhatIsRead)
+{
+	EXPECT_EQ(0, run(*q, rw(NVME_IO_READ, 0, 1, 512)).sc());
+	EXPECT_FALSE(disk->flags & STRAKE_UNIT_TOUCHED);
+	q->qp.touches = true;
+	EXPECT_EQ(0, run(*q, rw(NVME_IO_READ, 0, 1, 512)).sc());
+	EXPECT_TRUE(disk->flags & STRAKE_UNIT_TOUCHED);
+}
+
 TEST_F(NvmfIo, ZeroesLongRanges)
 {
 	memset(disk->bytes, 0xff, 4096 * 512);

@@ -158,6 +158,7 @@ TEST_F(PortDevice, LoopsThroughARingPort)
 	Turn(10 * STRAKE_NS_PER_MS);
 	EXPECT_GE(Stats().rx_packets, 3u) << "the announcements";
 	EXPECT_EQ(0u, Stats().addr_conflict) << "and they are no conflict";
+	EXPECT_FALSE(ifp[1]->copies) << "mbufs are handed over";
 }
 
 /** Two ports of one process joined by memif: `port` is the server, `other` the client. */
@@ -271,6 +272,7 @@ TEST_F(PortMemif, PassesJumboFrames)
 	EXPECT_EQ(8960u, segments[0].bytes.size());
 	EXPECT_EQ(Bytes(8940, 0x77), slice(segments[0].bytes, 20));
 	EXPECT_EQ(-1, port->lcores[1]->poller.fd) << "memif has nothing to sleep on";
+	EXPECT_TRUE(ifp[1]->copies && far->copies) << "into the peer's memory, and out of it";
 }
 
 /** Without copies every piece of a frame takes a slot of the ring, which is full at any of them. */
@@ -279,6 +281,7 @@ TEST_F(PortMemif, LosesNothingWhenTheRingIsFullOfPieces)
 	std::mt19937 rng(3);
 
 	ASSERT_NO_FATAL_FAILURE(Join(",zero-copy=yes,rsize=8"));
+	EXPECT_FALSE(far->copies) << "the peer fetches";
 	Flood(200, 120, [&] {
 		std::vector<uint16_t> pieces = {20};
 
@@ -458,6 +461,7 @@ TEST_F(PortKernel, IsPingedThroughAfPacketOverVeth)
 		ASSERT_TRUE(Run("ip link set vb mtu " + std::to_string(mtu) + " up"));
 		OpenReal("net_af_packet5,iface=vb");
 		EXPECT_EQ(mtu, ifp[1]->mtu);
+		EXPECT_TRUE(ifp[1]->copies) << "the kernel does, called by us";
 		if (mtu == 1500)
 			Address("va");
 		for (bool v6 : {false, true}) {

@@ -261,6 +261,19 @@ TEST_F(Raw, TellsItsFigures)
 	EXPECT_EQ(3u, user.s->figures(user.s, names, values, 3));
 }
 
+TEST_F(Raw, SaysThatItsPortCopies)
+{
+	w->wire->side(1)->copies = true;
+	establish(kSack);
+	EXPECT_TRUE(user.s->copies);
+}
+
+TEST_F(Raw, SaysThatItsPortHasThemFetched)
+{
+	establish(kSack);
+	EXPECT_FALSE(user.s->copies);
+}
+
 /* The window has room for what was lost, not for a full segment: no reason to hold the loss back. */
 TEST_F(Raw, RetransmitsIntoASillyWindow)
 {
