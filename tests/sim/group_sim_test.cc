@@ -78,6 +78,16 @@ TEST(GroupSim, VolumesComeAndGo)
 		EXPECT_GE(all.acts[a], seeds) << "act " << a;
 }
 
+/* Chunks of several blocks that are compressed, of which a part dies, and the rest is packed anew. */
+TEST(GroupSim, CompressedRunsArePackedAnew)
+{
+	uint64_t seeds = std::max(number("STRAKE_SIM_SEEDS", 20) / 10, (uint64_t)2);
+	sim::Totals all = play(seeds, sim::PACKED);
+
+	EXPECT_GE(all.repacked, seeds);
+	EXPECT_GT(all.saved, 0u);
+}
+
 /* A generation given twice; the row in which a checkpoint began given the parity of what a drive had made of it; a
  * chunk that two recoveries left twice; parity made anew before what leaned on it was durable; a row let go of too
  * early. */

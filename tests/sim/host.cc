@@ -16,6 +16,8 @@ namespace sim
 Host::Host(World &world, uint64_t seed) : w(world), rnd(seed), hot(16 + (uint32_t)(rnd() % 64))
 {
 	std::fill(limit, limit + kVolumes, kBlocks);
+	if (w.conf.packs)
+		next_stamp |= kLoose;
 }
 
 void

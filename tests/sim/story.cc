@@ -41,6 +41,8 @@ Story::world_conf(uint64_t seed, Kind kind)
 	c.write_through = seed % 11 == 0;
 	c.checkpoint_bytes = 200000 + power_draw(&r) % 1500000;
 	c.row_age = (1 + power_draw(&r) % 50) * 1000000ull;
+	c.packs = kind == PACKED;
+	c.checkpoint_bytes /= c.packs ? 2 : 1;
 	c.lively = kind == VOLUMES;
 	c.together = kind == VOLUMES ? 8 : 0;
 	return c;
@@ -86,6 +88,8 @@ Story::tell()
 	totals.collected += s.collected;
 	totals.moved += s.moved_blocks;
 	totals.hits += s.hit_blocks;
+	totals.repacked += s.repacked;
+	totals.saved += s.plain_bytes - s.stored_bytes;
 	totals.intents += s.intents;
 	totals.replayed += s.replayed;
 	totals.dropped += s.dropped;
@@ -108,7 +112,7 @@ Story::live(unsigned life, unsigned lives)
 	more = 0;
 	stale = false;
 	power_watch(w.ps, watched, this);
-	bad = work(100 + (unsigned)(rnd() % 60), life == 0 || rnd() % 2 == 0);
+	bad = work((kind == PACKED ? 180 : 100) + (unsigned)(rnd() % 60), life == 0 || rnd() % 2 == 0);
 	power_watch(w.ps, nullptr, nullptr);
 	if (!bad.empty())
 		return bad;

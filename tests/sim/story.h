@@ -20,6 +20,7 @@ namespace sim
 enum Kind {
 	ORDINARY,
 	VOLUMES, /* volumes come, go, and become smaller and larger */
+	PACKED,	 /* chunks are compressed */
 };
 
 struct Image {

@@ -40,6 +40,8 @@ Totals::add(const Totals &t)
 	repaired += t.repaired;
 	slow += t.slow;
 	in_slow += t.in_slow;
+	repacked += t.repacked;
+	saved += t.saved;
 	acts_add(acts, t.acts);
 	acts_add(in_acts, t.in_acts);
 	states.insert(t.states.begin(), t.states.end());
@@ -60,6 +62,8 @@ Totals::print(const char *head) const
 	       "beside them %lu\n",
 	       head, checkpoints, collected, moved, hits, trims, rebuilt, replayed, dropped, intents, flushes, fuas,
 	       full, repaired, slow, in_slow);
+	if (saved > 0)
+		printf("%s: %lu bytes saved by compression, %lu chunks repacked\n", head, saved, repacked);
 	if (acts != ActCounts{}) {
 		acts_print((std::string(head) + ": acts:").c_str(), acts);
 		acts_print((std::string(head) + ": power went in").c_str(), in_acts);

@@ -96,7 +96,7 @@ pools_check()
 
 } // namespace
 
-World::World(const WorldConf &c) : conf(c), now(kEpoch)
+World::World(const WorldConf &c) : conf(c), chain(c.packs), now(kEpoch)
 {
 	unsigned n = c.data + c.parity;
 	power_conf pc = {};
@@ -198,6 +198,8 @@ World::store_up()
 	if (ret < 0)
 		st = nullptr;
 	why = err;
+	if (ret == 0)
+		ret = chain.up(why);
 	for (unsigned i = 0; ret == 0 && i < kVolumes; i++)
 		ret = volume_up(i);
 	return ret;
@@ -219,6 +221,8 @@ World::volume_up(unsigned at)
 	lv.lba_shift = 12;
 	lv.slab_shift = 47;
 	lv.uuid = uuid;
+	lv.chunk_stages = chain.stages.data();
+	lv.n_chunk_stages = (unsigned)chain.stages.size();
 	if (store_volume_get(st, lv.name, &d) == 0) {
 		lv.bytes = d.bytes;
 	} else if (conf.lively) {
@@ -274,6 +278,16 @@ World::blocks(unsigned at) const
 	return 1 + (uint32_t)(conf.together == 0 ? last : last / kApart * conf.together + last % kApart);
 }
 
+/* The store's own work is in no stage any more. */
+void
+World::let_go()
+{
+	for (strake_volume *v : vol) {
+		while (v != nullptr && !log_lcore_drain(v))
+			turn();
+	}
+}
+
 /* Nothing is under way any more, whatever became of it. */
 void
 World::settle()
@@ -312,6 +326,7 @@ World::store_down(bool abandon)
 		if (vol[i] != nullptr)
 			volume_down(i);
 	}
+	chain.down();
 	if (st == nullptr)
 		return 0;
 	strake_stage_lcore_fini(store_stage(st));
@@ -329,6 +344,7 @@ World::crash()
 		if (st != nullptr)
 			store_fail(st, -EIO);
 		must(drain(), "requests hang without power");
+		let_go();
 		settle();
 		store_down(true);
 		group_down();
@@ -344,6 +360,7 @@ World::stop()
 
 	while (!strake_pipeline_lcore_drain())
 		turn();
+	let_go();
 	ret = store_down(false);
 	group_down();
 	return ret;
@@ -428,7 +445,10 @@ stamp(uint8_t *to, uint64_t s)
 		memset(to, 0, 4096);
 		return;
 	}
-	for (uint64_t i = 0; i < 4096 / 8; i++) {
+	uint64_t words = s & kLoose ? 4096 / 64 * (4 + s % 4) : 4096 / 8;
+
+	memset(to + words * 8, 0, 4096 - words * 8);
+	for (uint64_t i = 0; i < words; i++) {
 		uint64_t v = s + i * (s | 1) * 0xbf58476d1ce4e5b9ull;
 
 		memcpy(to + i * 8, &v, 8);

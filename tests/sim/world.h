@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "chain.h"
 #include "power_drive.h"
 
 extern "C" {
@@ -44,6 +45,7 @@ struct WorldConf {
 	bool write_through = false;
 	uint64_t checkpoint_bytes = 0, row_age = 0;
 	bool lively = false; /* volumes come and go: each has a number of its own */
+	bool packs = false;  /* chunks are compressed */
 	/* Blocks that lie side by side; what comes next lies in another leaf of the map. 0: all do. */
 	uint32_t together = 0;
 };
@@ -108,6 +110,7 @@ class World
 	std::vector<power_disk *> disks;
 	std::vector<strake_drive *> drive;
 	log_group *g = nullptr;
+	Chain chain;
 	store *st = nullptr;
 	strake_volume *vol[kVolumes] = {};
 	uint64_t open_reqs = 0;
@@ -126,12 +129,15 @@ class World
 	int store_up();
 	int store_down(bool abandon);
 	void settle();
+	void let_go();
 	uint64_t lba(uint32_t block) const;
 	void group_down();
 	static uint64_t clock();
 	static void over(strake_unit *u);
 };
 
+/* Blocks of such stamps can be compressed, by an eighth to a half. */
+constexpr uint64_t kLoose = 1ull << 40;
 /* A block with a stamp all over; 0: zeroes. */
 void stamp(uint8_t *to, uint64_t s);
 /* @return whose it is, or UINT64_MAX: torn. */
