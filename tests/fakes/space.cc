@@ -143,7 +143,18 @@ FakeSpace::row_columns(const std::vector<uint8_t> &bytes) const
 	return cols;
 }
 
-/* The columns that an attempt leaves out: singles, pairs, triples, as far as one of them holds data. */
+/* The data of a row. */
+static std::vector<uint8_t>
+joined(const std::vector<std::vector<uint8_t>> &cols)
+{
+	std::vector<uint8_t> bytes;
+
+	for (auto &c : cols)
+		bytes.insert(bytes.end(), c.begin(), c.end());
+	return bytes;
+}
+
+/* The columns that an attempt leaves out: singles, pairs, triples; the numbers are strake_space_attempt()'s. */
 bool
 FakeSpace::left_out(uint32_t attempt, uint32_t *mask) const
 {
@@ -152,7 +163,7 @@ FakeSpace::left_out(uint32_t attempt, uint32_t *mask) const
 		return true;
 	for (uint32_t n = 1; n <= sp.parity; n++) {
 		for (uint32_t m = 1; m < 1u << width(); m++) {
-			if ((uint32_t)__builtin_popcount(m) != n || (m & ((1u << sp.data) - 1)) == 0)
+			if ((uint32_t)__builtin_popcount(m) != n)
 				continue;
 			if (--attempt == 0) {
 				*mask = m;
@@ -210,6 +221,15 @@ FakeSpace::row_read(uint32_t seg, uint32_t row, uint32_t mask, std::vector<std::
 		out[c] = bytes_of(columns[c], place(seg, row), sp.unit);
 	}
 	return rebuild(mask, out);
+}
+
+bool
+FakeSpace::is_lost(const strake_space_io *io, uint32_t column)
+{
+	bool yes = loses && loses(io, column);
+
+	fig.lost += yes;
+	return yes;
 }
 
 /* --- carrying out --------------------------------------------------------------------------------------------------
@@ -272,24 +292,51 @@ FakeSpace::perform_read(strake_space_io *io)
 	return give(io, bytes);
 }
 
+/* The bytes of the row's units that a repair vouches for on account of that column: the part of the window in it if it
+ * is left out; without an attempt, of all. @return false: none. */
+bool
+FakeSpace::stretch(const strake_space_io *io, uint32_t mask, uint64_t row, uint32_t column, uint32_t *lo,
+		   uint32_t *hi) const
+{
+	uint64_t base = row * sp.row_bytes + (uint64_t)column * sp.unit;
+	uint64_t from = RTE_MAX(io->off, base), to = RTE_MIN(io->off + io->len, base + sp.unit);
+
+	if (from >= to || (mask != 0 && !(mask >> column & 1)))
+		return false;
+	*lo = (uint32_t)(from - base);
+	*hi = (uint32_t)(to - base);
+	return true;
+}
+
 int
 FakeSpace::perform_repair(strake_space_io *io)
 {
-	uint32_t mask;
+	uint32_t mask, lo, hi;
 
 	if (!left_out(io->attempt, &mask))
 		return -ERANGE;
 	for (uint64_t row = io->off / sp.row_bytes; row * sp.row_bytes < io->off + io->len; row++) {
+		uint64_t at = place(io->seg, (uint32_t)row);
 		std::vector<std::vector<uint8_t>> cols;
+		std::vector<uint8_t> vouched(sp.unit);
 
 		if (!row_read(io->seg, (uint32_t)row, mask, cols))
 			return -EIO;
+		cols = row_columns(joined(cols));
+		for (uint32_t c = 0; c < sp.data; c++) {
+			if (stretch(io, mask, row, c, &lo, &hi))
+				std::fill(vouched.begin() + lo, vouched.begin() + hi, 1);
+		}
 		for (uint32_t c = 0; c < width(); c++) {
-			uint64_t at = place(io->seg, (uint32_t)row), bad = lost.erase({at / sp.unit, c});
+			std::vector<uint8_t> was = bytes_of(columns[c], at, sp.unit);
+			bool bad = lost.erase({at / sp.unit, c}) > 0;
 
-			if (gone >> c & 1 || (bad == 0 && bytes_of(columns[c], at, sp.unit) == cols[c]))
+			for (uint32_t i = 0; i < sp.unit && !bad; i++)
+				cols[c][i] = vouched[i] ? cols[c][i] : was[i];
+			if (gone >> c & 1 || (!bad && was == cols[c]))
 				continue;
-			medium_write(&columns[c], at, cols[c], false);
+			if (!is_lost(io, c))
+				medium_write(&columns[c], at, cols[c], false);
 			fig.repaired++;
 		}
 	}
@@ -310,6 +357,8 @@ FakeSpace::perform(Op *op)
 		fig.changed += payload_of(io->bufs, sp.row_bytes) != op->data;
 		for (uint32_t c = 0; c < width(); c++) {
 			lost.erase({(uint64_t)io->seg * sp.rows + io->row, c});
+			if (is_lost(io, c))
+				continue;
 			medium_write(&columns[c], place(io->seg, io->row), cols[c], !sp.volatile_cache);
 		}
 		return 0;
@@ -320,6 +369,8 @@ FakeSpace::perform(Op *op)
 		for (uint32_t c = 0; c < width(); c++) {
 			for (uint32_t r = 0; r < sp.rows; r++)
 				lost.erase({(uint64_t)io->seg * sp.rows + r, c});
+			if (is_lost(io, c))
+				continue;
 			power_medium_write(&columns[c], place(io->seg, 0), sp.rows * sp.unit, nullptr, false);
 		}
 		return 0;
@@ -639,6 +690,12 @@ FakeSpace::misdirect(uint32_t seg, uint32_t row, uint32_t column, uint32_t from_
 	std::vector<uint8_t> v = bytes_of(columns[column], place(from_seg, from_row), sp.unit);
 
 	power_medium_poke(&columns[column], place(seg, row), v.data(), sp.unit);
+}
+
+void
+FakeSpace::scribble(uint32_t seg, uint32_t row, uint32_t column, uint32_t off, const std::vector<uint8_t> &data)
+{
+	power_medium_poke(&columns[column], place(seg, row) + off, data.data(), data.size());
 }
 
 void

@@ -24,6 +24,7 @@
  */
 
 #include <cerrno>
+#include <functional>
 #include <map>
 #include <vector>
 
@@ -64,6 +65,7 @@ struct FakeSpaceFigures {
 	uint64_t done[STRAKE_SPACE_REPAIR + 1] = {};
 	uint64_t bytes[STRAKE_SPACE_REPAIR + 1] = {};
 	uint64_t notes = 0, failed = 0, repaired = 0; /* repaired: column pieces that were wrong and are right now */
+	uint64_t lost = 0;			      /* of columns: writes that were */
 	uint64_t out_of_order = 0;		      /* a row that is not the next one of its segment */
 	uint64_t changed = 0;			      /* payload changed between submit and done */
 	uint64_t out_of_bounds = 0;
@@ -120,6 +122,10 @@ class FakeSpace
 	void wrong(uint32_t seg, uint32_t row, uint32_t column, uint32_t off, uint32_t len);
 	/* The column of that row holds other bytes, those of another place: misdirected, or a write that was lost. */
 	void misdirect(uint32_t seg, uint32_t row, uint32_t column, uint32_t from_seg, uint32_t from_row);
+	/* What a column has of a row from off on. Parity does not follow. */
+	void scribble(uint32_t seg, uint32_t row, uint32_t column, uint32_t off, const std::vector<uint8_t> &data);
+	/* Asked of each column that a row, a free or a repair comes to: is that lost, though it ends well? */
+	std::function<bool(const strake_space_io *io, uint32_t column)> loses;
 	/* The column of that row cannot be read until it is written or freed. With seg UINT32_MAX: all of it, always,
 	 * as a drive that is gone; reads go on up to `parity` of those. */
 	void unreadable(uint32_t seg, uint32_t row, uint32_t column);
@@ -184,6 +190,9 @@ class FakeSpace
 	int perform(Op *op);
 	int perform_read(strake_space_io *io);
 	int perform_repair(strake_space_io *io);
+	bool is_lost(const strake_space_io *io, uint32_t column);
+	bool stretch(const strake_space_io *io, uint32_t mask, uint64_t row, uint32_t column, uint32_t *lo,
+		     uint32_t *hi) const;
 	int fault_of(const strake_space_io *io);
 	std::vector<std::vector<uint8_t>> row_columns(const std::vector<uint8_t> &bytes) const;
 	bool left_out(uint32_t attempt, uint32_t *mask) const;

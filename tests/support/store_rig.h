@@ -25,6 +25,7 @@ extern "C" {
 #include "stages/volume/store.h"
 #include "strake_advice.h"
 #include "strake_chain.h"
+#include "strake_kernel.h"
 #include "strake_volume.h"
 }
 
