@@ -152,6 +152,8 @@ struct store_read {
 	struct store_read *next;
 	uint64_t place;
 	bool barred;	      /* some way to read it needs a drive that is away */
+	uint8_t probe;	      /* how often parity was asked whether it is the newest: store_read.c */
+	uint16_t found;	      /* attempt that gave buf, while a newer one is looked for */
 	struct log_head head; /* out */
 	/** status 0: buf holds the whole chunk, checked; the callee's to put. */
 	void (*done)(struct store_read *r, struct strake_buf *buf, int status);
@@ -411,6 +413,9 @@ int store_replay_record(struct store *st, const struct log_record *r, struct map
 void store_chunk_read(struct store_read *r);
 /** The same for a chunk that somebody has read already: @p buf is taken, and what is in it checked. */
 void store_chunk_give(struct store_read *r, struct strake_buf *buf);
+/** The attempt that shows what a byte of a segment is by the nth of the parity that is at hand, counted from 0: the
+ * column is left out, and so many of the parity. */
+uint16_t store_probe(const struct strake_space *sp, uint64_t off, uint32_t nth);
 void store_map_read(void *arg, struct map_read *rd);
 uint32_t store_read_poll(struct store *st);
 

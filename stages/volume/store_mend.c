@@ -4,8 +4,9 @@
 
 /*
  * A row that disagrees with its parity, found by scrub: only the chunks' checksums tell which side is right. All chunks
- * that touch the row are read; what was wrong of them is written again by that. If none is beyond help the data is
- * right now, and parity that still differs is made from it.
+ * that touch the row are read; what was wrong of them is written again by that, and read again when it is. Once all of
+ * them are right as they lie, and only then, parity that still differs is made from it: with one that is not, this
+ * would take away the way to it.
  *
  * One row at a time. Open segments are left alone. Of one that was open when power went only rows whose data is right
  * as it lies get new parity: writing one chunk again could take away what another is rebuilt from. Collection sees to
@@ -20,8 +21,9 @@
 #include "store_walk.h"
 
 #define ROWS_MAX 256
+#define TRIES	 4
 
-enum mend_state { MEND_IDLE, MEND_WALK, MEND_READ, MEND_PARITY };
+enum mend_state { MEND_IDLE, MEND_WALK, MEND_READ, MEND_AGAIN, MEND_PARITY };
 
 struct store_mend {
 	struct {
@@ -29,7 +31,8 @@ struct store_mend {
 	} queue[ROWS_MAX];
 	uint32_t first, n;
 	uint8_t state;
-	bool beyond; /* help: something of the row cannot be had */
+	uint8_t tries; /* to have the chunk right as it lies */
+	bool beyond;   /* help: something of the row cannot be had */
 	uint32_t seg, row;
 	struct store_walk walk;
 	struct store_read read;
@@ -89,8 +92,18 @@ begin(struct store *st)
 		return;
 	s->readers++;
 	m->beyond = false;
+	m->tries = 0;
 	m->state = MEND_WALK;
 	store_walk_begin(&m->walk, st, m->seg, s->d.gen, 0, s->rows * store_row_bytes(st));
+}
+
+static void
+chunk_over(struct store_mend *m)
+{
+	m->tries = 0;
+	m->state = MEND_WALK;
+	store_walk_next(&m->walk, &m->head);
+	m->walk.win_len = 0; /* it may have been written again */
 }
 
 static void
@@ -99,10 +112,27 @@ chunk_read(struct store_read *r, struct strake_buf *buf, int status)
 	struct store_mend *m = r->arg;
 
 	strake_buf_put_list(buf);
-	m->beyond = m->beyond || status < 0 || (r->st->seg[m->seg].d.state == STORE_SEG_SUSPECT && r->io.attempt > 0);
-	m->state = MEND_WALK;
-	store_walk_next(&m->walk, &m->head);
-	m->walk.win_len = 0; /* it may have been written again */
+	m->tries++;
+	if (status == 0 && r->io.attempt > 0 && m->tries < TRIES && r->st->seg[m->seg].d.state != STORE_SEG_SUSPECT) {
+		m->state = MEND_AGAIN;
+		return;
+	}
+	m->beyond = m->beyond || status < 0 || r->io.attempt > 0;
+	chunk_over(m);
+}
+
+static void
+chunk_submit(struct store *st)
+{
+	struct store_mend *m = st->mend;
+
+	m->state = MEND_READ;
+	m->read.st = st;
+	m->read.io.attempt = 0;
+	m->read.place = log_direct(m->head.seg, m->head.off, m->head.bytes, 0);
+	m->read.done = chunk_read;
+	m->read.arg = m;
+	store_chunk_read(&m->read);
 }
 
 static void
@@ -154,14 +184,8 @@ walk_step(struct store *st)
 		store_walk_next(&m->walk, &h);
 		return 1;
 	}
-	m->state = MEND_READ;
 	m->head = h;
-	m->read.st = st;
-	m->read.io.attempt = 0;
-	m->read.place = log_direct(h.seg, h.off, h.bytes, 0);
-	m->read.done = chunk_read;
-	m->read.arg = m;
-	store_chunk_read(&m->read);
+	chunk_submit(st);
 	return 1;
 }
 
@@ -170,11 +194,14 @@ store_mend_poll(struct store *st)
 {
 	struct store_mend *m = st->mend;
 
-	if (m->state == MEND_WALK && (st->failed != 0 || st->closing)) {
+	if ((m->state == MEND_WALK || m->state == MEND_AGAIN) && (st->failed != 0 || st->closing)) {
 		if (!m->walk.reading)
 			rest(st);
 		return 0;
 	}
+	/* What is being written again is not to be read, nor parity made of it, before that is done. */
+	if (m->state == MEND_AGAIN && st->repairs_busy == 0)
+		chunk_submit(st);
 	if (m->state == MEND_WALK)
 		return walk_step(st);
 	if (m->state != MEND_IDLE || m->n == 0 || st->failed != 0 || st->closing)

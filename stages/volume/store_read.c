@@ -5,6 +5,9 @@
 /*
  * Reading chunks. What comes back must be the chunk that was asked for, whole: if not, the space is asked for every
  * other way there is, and what was wrong is written again.
+ *
+ * While the segment table is read nobody knows the generations: what a drive lost the write of may look like an older
+ * table. So parity is asked too, and where it says something else the newest counts that can be had in any way.
  */
 
 #include <string.h>
@@ -40,6 +43,7 @@ repair_done(struct strake_space_io *io)
 	struct store *st = io->arg;
 
 	st->io_under_way--;
+	st->seg[io->seg].readers--;
 	st->repairs_busy &= ~(1u << (io - st->repair));
 }
 
@@ -69,6 +73,7 @@ repair(struct store_read *r)
 			.arg = st,
 		};
 		st->io_under_way++;
+		st->seg[io->seg].readers++; /* it must not be freed and written anew before */
 		strake_space_submit(st->sp, io);
 		return;
 	}
@@ -109,6 +114,108 @@ read_submit(struct store_read *r, uint16_t attempt)
 	strake_space_submit(r->st->sp, &r->io);
 }
 
+uint16_t
+store_probe(const struct strake_space *sp, uint64_t off, uint32_t nth)
+{
+	uint32_t column = (uint32_t)(off % sp->row_bytes / sp->unit);
+
+	return strake_space_attempt(sp, 1u << column | ((1u << nth) - 1) << sp->data);
+}
+
+static void
+newest_found(struct store_read *r)
+{
+	struct strake_buf *buf = r->buf;
+
+	r->buf = NULL;
+	log_head_decode(&r->head, buf->addr, buf->len);
+	r->io.attempt = r->found;
+	r->io.len = r->head.bytes;
+	if (r->found > 0)
+		repair(r);
+	finish(r, buf, 0);
+}
+
+static void probe(struct store_read *r);
+
+static void
+probe_done(struct strake_space_io *io)
+{
+	struct store_read *r = io->arg;
+	uint8_t seen[LOG_GRAIN];
+	bool same = io->status == -EIO; /* as much parity is away as there is */
+
+	r->st->io_under_way--;
+	if (io->status == 0)
+		same = strake_buf_copy_out(io->bufs, 0, seen, sizeof(seen)) == 0 &&
+		       memcmp(seen, r->buf->addr, sizeof(seen)) == 0;
+	strake_buf_put_list(io->bufs);
+	io->bufs = NULL;
+	if (!same)
+		read_submit(r, store_probe(r->st->sp, r->io.off, 0));
+	else if (++r->probe < r->st->sp->parity)
+		probe(r);
+	else
+		newest_found(r);
+}
+
+static void
+probe(struct store_read *r)
+{
+	const struct strake_space *sp = r->st->sp;
+
+	r->io.attempt = store_probe(sp, r->io.off, r->probe);
+	r->io.len = RTE_MIN(log_entry_bytes(r->place), sp->block);
+	r->io.done = probe_done;
+	r->st->io_under_way++;
+	strake_space_submit(r->st->sp, &r->io);
+}
+
+/* The chunk, or what was there before. */
+static void
+newest(struct store_read *r, struct strake_buf *buf)
+{
+	struct log_head h;
+
+	if (r->buf != NULL && log_head_decode(&h, r->buf->addr, r->buf->len) == 0 && h.gen >= r->head.gen) {
+		strake_buf_put(buf);
+	} else {
+		strake_buf_put_list(r->buf);
+		r->buf = buf;
+		r->found = r->io.attempt;
+	}
+	if (r->st->sp->parity == 0)
+		newest_found(r);
+	else if (r->io.attempt == 0)
+		probe(r);
+	else
+		read_submit(r, (uint16_t)(r->io.attempt + 1));
+}
+
+static void
+read_failed(struct store_read *r)
+{
+	const struct strake_space_io *io = &r->io;
+
+	/* That way needs a drive that is away; another may not. If none is right, what is away may have been. */
+	if (io->status == -EIO && io->attempt > 0) {
+		r->barred = true;
+		read_submit(r, (uint16_t)(io->attempt + 1));
+		return;
+	}
+	if (io->status == -ERANGE && r->buf != NULL) {
+		newest_found(r);
+		return;
+	}
+	r->st->stats.lost++;
+	strake_buf_put_list(r->buf);
+	r->buf = NULL;
+	if (io->status == -ERANGE && io->attempt > 0)
+		finish(r, NULL, r->barred ? -EIO : -EBADMSG);
+	else
+		finish(r, NULL, io->status);
+}
+
 static void
 read_done(struct strake_space_io *io)
 {
@@ -116,35 +223,31 @@ read_done(struct strake_space_io *io)
 	struct strake_buf *buf;
 
 	r->st->io_under_way--;
-	/* That way needs a drive that is away; another may not. If none is right, what is away may have been. */
-	if (io->status == -EIO && io->attempt > 0) {
-		r->barred = true;
-		read_submit(r, (uint16_t)(io->attempt + 1));
-		return;
-	}
 	if (io->status < 0) {
-		r->st->stats.lost++;
-		if (io->status == -ERANGE && io->attempt > 0)
-			finish(r, NULL, r->barred ? -EIO : -EBADMSG);
-		else
-			finish(r, NULL, io->status);
+		read_failed(r);
 		return;
 	}
 	buf = flatten(io->bufs, io->len);
 	io->bufs = NULL;
 	if (buf == NULL) {
+		strake_buf_put_list(r->buf);
+		r->buf = NULL;
 		finish(r, NULL, -ENOMEM);
 		return;
 	}
-	if (likely(right(r, buf))) {
-		if (unlikely(io->attempt > 0))
-			repair(r);
-		finish(r, buf, 0);
+	if (unlikely(!right(r, buf))) {
+		strake_buf_put(buf);
+		r->st->stats.read_retries++;
+		read_submit(r, (uint16_t)(io->attempt + 1));
 		return;
 	}
-	strake_buf_put(buf);
-	r->st->stats.read_retries++;
-	read_submit(r, (uint16_t)(io->attempt + 1));
+	if (unlikely(r->st->seg[io->seg].d.gen == 0)) {
+		newest(r, buf);
+		return;
+	}
+	if (unlikely(io->attempt > 0))
+		repair(r);
+	finish(r, buf, 0);
 }
 
 /* To be answered next turn. */
@@ -165,6 +268,7 @@ store_chunk_read(struct store_read *r)
 	st->stats.reads++;
 	r->buf = NULL;
 	r->barred = false;
+	r->probe = 0;
 	if (unlikely(seg >= st->n_seg || len < LOG_HEAD || off + len > st->seg_bytes)) {
 		r->place = 0; /* whoever said so is wrong: it ends as lost */
 		st->seg[0].readers++;

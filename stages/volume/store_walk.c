@@ -52,33 +52,33 @@ window_done(struct strake_space_io *io)
 	io->bufs = NULL;
 }
 
-static int
-part_read(struct store_walk *w, uint16_t attempt, uint32_t most)
+static void
+read_submit(struct store_walk *w, uint16_t attempt, uint32_t most, void (*done)(struct strake_space_io *io))
 {
-	if (w->win == NULL)
-		w->win = strake_buf_page(WINDOW);
-	if (w->win == NULL)
-		return -EAGAIN;
 	w->reading = true;
-	w->attempt = attempt;
 	w->io = (struct strake_space_io){
 		.op = STRAKE_SPACE_READ,
 		.attempt = attempt,
 		.seg = w->seg,
 		.off = w->pos,
 		.len = RTE_MIN(w->end - w->pos, most),
-		.done = window_done,
+		.done = done,
 		.arg = w,
 	};
 	w->st->io_under_way++;
 	strake_space_submit(w->st->sp, &w->io);
-	return -EAGAIN;
 }
 
 static int
 window_read(struct store_walk *w, uint16_t attempt)
 {
-	return part_read(w, attempt, WINDOW);
+	if (w->win == NULL)
+		w->win = strake_buf_page(WINDOW);
+	if (w->win == NULL)
+		return -EAGAIN;
+	w->attempt = attempt;
+	read_submit(w, attempt, WINDOW, window_done);
+	return -EAGAIN;
 }
 
 static bool
@@ -104,65 +104,144 @@ look(const struct store_walk *w, struct log_head *h, const uint8_t *at)
 	return ret == 0 && !log_chunk_checks(h, at) ? -EINVAL : ret;
 }
 
+static void
+move_to(struct store_walk *w, uint32_t pos)
+{
+	w->pos = pos;
+	w->sure = w->barred = w->zero = false;
+}
+
 static int
 row_over(struct store_walk *w)
 {
 	uint32_t rb = store_row_bytes(w->st);
 
-	w->pos = w->pos / rb * rb + rb;
-	w->scan = w->probe = false;
+	move_to(w, w->pos / rb * rb + rb);
+	w->scan = false;
 	if (w->attempt > 0)
 		w->win_len = 0;
 	return 0;
 }
 
-/* Zeroes: the rest of a row that was closed early, or a write that its drive lost. Parity knows. */
-static int
-zeroes(struct store_walk *w)
-{
-	const struct strake_space *sp = w->st->sp;
+/* --- asking parity ----------------------------------------------------------------------------------------------- */
 
-	if (w->scan || sp->parity == 0)
-		return row_over(w);
-	w->probe = true;
-	return part_read(w, (uint16_t)(1 + w->pos % sp->row_bytes / sp->unit), sp->block);
+static void
+probe_done(struct strake_space_io *io)
+{
+	struct store_walk *w = io->arg;
+
+	w->st->io_under_way--;
+	w->reading = false;
+	w->status = io->status;
+	if (io->status == 0)
+		w->status = strake_buf_copy_out(io->bufs, 0, w->seen, sizeof(w->seen));
+	strake_buf_put_list(io->bufs);
+	io->bufs = NULL;
 }
 
-/* No chunk here: the rest of a row, or something is wrong and may be right another way. */
+static int
+ask(struct store_walk *w)
+{
+	w->probing = true;
+	read_submit(w, store_probe(w->st->sp, w->pos, w->probe), w->st->sp->block, probe_done);
+	return -EAGAIN;
+}
+
+/* What lies here is not believed yet. */
+static int
+doubt(struct store_walk *w)
+{
+	w->probe = 0;
+	return ask(w);
+}
+
+/* Parity said something, or nothing: then as much of it is away as there is. */
+static int
+asked(struct store_walk *w)
+{
+	const uint8_t *at = w->win->addr + (w->pos - w->win_off);
+	struct log_head h;
+
+	w->probing = false;
+	if (w->status < 0 && w->status != -EIO)
+		return w->status;
+	if (w->status == -EIO || memcmp(at, w->seen, sizeof(w->seen)) == 0) {
+		w->status = 0;
+		if (++w->probe < w->st->sp->parity)
+			return ask(w);
+		w->sure = true;
+		return 0;
+	}
+	if (w->gen == 0 && look(w, &h, at) == 0) {
+		w->older = h.gen;
+		w->newer = true;
+	}
+	return window_read(w, store_probe(w->st->sp, w->pos, 0));
+}
+
+/* --- what is there ----------------------------------------------------------------------------------------------- */
+
+/* No chunk here: the rest of a row that was closed early, or something is wrong and may be right another way. */
 static int
 nothing(struct store_walk *w, const uint8_t *at)
 {
 	bool zero = strake_kernel->is_zero(at, LOG_GRAIN);
 
-	if (w->probe) {
-		w->probe = false;
-		return zero ? row_over(w) : window_read(w, w->attempt);
+	w->zero |= zero;
+	if (zero && w->attempt == 0 && !w->scan && !w->sure && w->st->sp->parity > 0)
+		return doubt(w);
+	/* No column makes a chunk of what parity says of zeroes: then it is that which is wrong. */
+	if (zero && w->attempt == 0) {
+		w->lost += w->scan && w->barred;
+		return row_over(w);
 	}
-	if (zero && w->attempt == 0)
-		return zeroes(w);
 	if (!w->scan)
 		return window_read(w, (uint16_t)(w->attempt + 1));
-	w->pos += LOG_GRAIN;
+	w->lost++;
+	move_to(w, w->pos + LOG_GRAIN);
 	return 0;
+}
+
+/* A chunk, of a generation that is not known yet. @return 0: it is now. */
+static int
+first(struct store_walk *w, const struct log_head *h)
+{
+	if (w->attempt == 0 && !w->sure && w->st->sp->parity > 0)
+		return doubt(w);
+	if (w->attempt == 0) {
+		w->gen = h->gen;
+		return 0;
+	}
+	w->older = h->gen;
+	w->newer = true;
+	return window_read(w, (uint16_t)(w->attempt + 1));
+}
+
+/* Every way was tried: the newest chunk is it; or the row is over, if zeroes can be had; or there is one behind. */
+static int
+exhausted(struct store_walk *w)
+{
+	if (!w->newer && w->zero && !w->barred) {
+		w->status = 0;
+		return row_over(w);
+	}
+	w->scan = !w->newer;
+	w->gen = w->newer ? w->older : w->gen;
+	w->newer = false;
+	return window_read(w, 0);
 }
 
 /* The window could not be had. @return 0: it was not needed; -EAGAIN: try again; -errno. */
 static int
 no_window(struct store_walk *w)
 {
-	if (w->status == -EIO && w->probe) {
-		w->status = 0;
-		return row_over(w);
-	}
-	if (w->status == -ERANGE && w->attempt > 0) {
-		/* Every way was tried: look for the next chunk behind. */
-		w->scan = true;
-		w->lost++;
-		return window_read(w, 0);
-	}
+	if (w->status == -ERANGE && w->attempt > 0)
+		return exhausted(w);
 	/* This way needs a column that is away just now; another may not. */
-	if (w->status == -EIO && w->attempt > 0)
+	if (w->status == -EIO && w->attempt > 0) {
+		w->barred = true;
 		return window_read(w, (uint16_t)(w->attempt + 1));
+	}
 	return w->status;
 }
 
@@ -174,6 +253,12 @@ store_walk_chunk(struct store_walk *w, struct log_head *h, const uint8_t **at)
 
 		if (w->reading)
 			return -EAGAIN;
+		if (w->probing) {
+			ret = asked(w);
+			if (ret < 0)
+				return ret;
+			continue;
+		}
 		if (w->status != 0) {
 			ret = no_window(w);
 			if (ret < 0)
@@ -186,22 +271,21 @@ store_walk_chunk(struct store_walk *w, struct log_head *h, const uint8_t **at)
 			return window_read(w, 0);
 		*at = w->win->addr + (w->pos - w->win_off);
 		ret = look(w, h, *at);
+		if (ret == 0 && w->gen != 0)
+			return 1;
 		if (ret == 0)
-			break;
-		ret = ret == -EAGAIN ? window_read(w, w->attempt) : nothing(w, *at);
+			ret = first(w, h);
+		else
+			ret = ret == -EAGAIN ? window_read(w, w->attempt) : nothing(w, *at);
 		if (ret < 0)
 			return ret;
 	}
-	w->probe = false;
-	if (w->gen == 0)
-		w->gen = h->gen;
-	return 1;
 }
 
 void
 store_walk_next(struct store_walk *w, const struct log_head *h)
 {
-	w->pos += h->bytes;
+	move_to(w, w->pos + h->bytes);
 	w->blank = (w->pos - 1) / store_row_bytes(w->st);
 	w->scan = false;
 	if (w->attempt > 0)

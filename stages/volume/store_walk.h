@@ -8,6 +8,11 @@
 /**
  * @file
  * Walking the chunks of a segment, as collection and recovery do: window after window, round padding and what is torn.
+ *
+ * A drive may have lost a write, or put it elsewhere. Of a chunk of known generation that is seen: what was there
+ * before does not check. Zeroes, and the first chunk where the generation is not known, are believed only if all of the
+ * parity says the same of them: then as many columns as there is parity cannot have lied. Else the newest generation
+ * counts that can be had in any way.
  */
 
 #include "store.h"
@@ -15,17 +20,22 @@
 struct store_walk {
 	struct store *st;
 	uint32_t seg;
-	uint32_t gen; /* of the segment; 0: whichever it is, if it is newer than `older` */
-	uint32_t older;
+	uint32_t gen;	/* of the segment; 0: whichever it is, if it is newer than `older` */
+	uint32_t older; /* while it is found out, also the newest seen */
 	uint32_t pos, end;
 	uint32_t blank;	 /* row behind the last one in which a chunk began */
 	bool stop_blank; /* end behind two rows in which none begins */
 	bool reading, scan;
-	bool probe; /* a few bytes are read with their column left out */
+	bool probing, sure;	 /* parity is being asked about what lies at pos; it said the same */
+	bool newer;		 /* `older` was seen here, and can be had */
+	uint8_t probe;		 /* how many times it was asked */
+	uint8_t seen[LOG_GRAIN]; /* and said last */
 	int status;
 	uint16_t attempt;
 	uint32_t win_off, win_len;
-	uint32_t lost; /* places that held neither a chunk nor zeroes */
+	bool barred;   /* some way to see what is here needs a drive that is away */
+	bool zero;     /* and in some it is zero */
+	uint32_t lost; /* grains that held neither a chunk nor zeroes, or zeroes for want of a way */
 	struct strake_buf *win;
 	struct strake_space_io io;
 };

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/* Drives that lose writes while all runs well, through all of the store. */
+
+#include "tests/support/store_rig.h"
+
+extern "C" {
+#include "store_log.h"
+}
+
+namespace
+{
+
+constexpr uint32_t kBlocks = 100;
+
+void
+write_one_by_one(StoreRig &rig, uint32_t n, uint64_t stamp)
+{
+	for (uint32_t i = 0; i < n; i++)
+		ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, i, 1, StoreRig::blocks(1, stamp + i)));
+}
+
+void
+expect(StoreRig &rig, uint32_t n, uint64_t stamp)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		bytes out;
+
+		ASSERT_EQ(0, rig.run(STRAKE_OP_READ, i, 1, {}, &out));
+		ASSERT_EQ(stamp + i, StoreRig::stamp_of(out.data())) << "block " << i;
+	}
+}
+
+void
+die(StoreRig &rig)
+{
+	rig.fs->cut();
+	rig.down(true);
+	rig.fs->restore();
+}
+
+void
+checkpoint(StoreRig &rig)
+{
+	uint64_t ended = rig.st->ckpt.ended;
+
+	store_ckpt_want(rig.st);
+	for (int i = 0; i < 20000 && (rig.st->ckpt.ended == ended || rig.st->ckpt.state != STORE_CKPT_IDLE); i++)
+		rig.turn();
+	ASSERT_GT(rig.st->ckpt.ended, ended);
+}
+
+/* Where a block lies. */
+uint64_t
+place_of(StoreRig &rig, uint64_t block)
+{
+	uint64_t entry = 0, place = 0;
+
+	EXPECT_EQ(0, map_get(rig.st->map, rig.st->vol[0]->tree, block, 1, &entry, nullptr));
+	EXPECT_EQ(0, store_resolve(rig.st, entry, &place, nullptr));
+	return place;
+}
+
+/* Three blocks alone in a row, in its first column, and then enough to fill the segment. @return where the first is. */
+uint64_t
+row_of_three(StoreRig &rig)
+{
+	for (unsigned stream = 0; stream < LOG_STREAMS; stream++)
+		store_row_close(rig.st, stream);
+	EXPECT_EQ(0, rig.run(STRAKE_OP_WRITE, 0, 3, StoreRig::blocks(3, 700)));
+	for (unsigned stream = 0; stream < LOG_STREAMS; stream++)
+		store_row_close(rig.st, stream);
+	EXPECT_EQ(0, rig.run(STRAKE_OP_WRITE, 200, 100, StoreRig::blocks(100, 7000)));
+	EXPECT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
+
+	uint64_t place = place_of(rig, 0);
+
+	EXPECT_EQ(STORE_SEG_CLOSED, rig.st->seg[log_entry_seg(place)].d.state);
+	EXPECT_EQ(0u, log_entry_off(place) % (3 * rig.conf.unit));
+	return place;
+}
+
+void
+mend(StoreRig &rig, uint32_t seg, uint32_t row)
+{
+	store_mend(rig.st, seg, row);
+	for (int i = 0; i < 2000; i++)
+		rig.turn();
+	ASSERT_EQ(0u, rig.st->seg[seg].readers) << "it does not end";
+}
+
+/* Segments that were full at the checkpoint are emptied and used again. A drive drops what is first written to one, and
+ * what was there before is whole, and in its place: of the generation that the table has. */
+TEST(Lies, TheFirstRowOfASegmentIsNotWhatLayThereBefore)
+{
+	for (uint16_t parity : {1, 2}) {
+		FakeSpaceConf c;
+		uint64_t stamp = 1000;
+		unsigned again = 0;
+
+		c.parity = parity;
+		c.segments = 64;
+		StoreRig rig(c);
+
+		rig.checkpoint_bytes = 1ull << 30;
+		ASSERT_EQ(0, rig.boot()) << rig.why;
+		for (int round = 0; round < 16; round++)
+			write_one_by_one(rig, kBlocks, stamp += 1000);
+		checkpoint(rig);
+		rig.fs->loses = [&](const strake_space_io *io, uint32_t column) {
+			const log_segment &then = rig.st->ckpt.table[io->seg];
+
+			if (column != 0 || (io->op == STRAKE_SPACE_ROW && io->row > 0))
+				return false;
+			again += io->op == STRAKE_SPACE_ROW && then.state == STORE_SEG_CLOSED;
+			return true;
+		};
+		uint64_t checkpoints = rig.st->stats.checkpoints;
+
+		for (int round = 0; round < 40 && again == 0; round++)
+			write_one_by_one(rig, kBlocks, stamp += 1000);
+		ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
+		EXPECT_GT(again, 0u);
+		EXPECT_EQ(checkpoints, rig.st->stats.checkpoints);
+		rig.fs->loses = nullptr;
+		die(rig);
+		ASSERT_EQ(0, rig.boot()) << rig.why << ", parity " << parity;
+		expect(rig, kBlocks, stamp);
+		rig.down(false);
+	}
+}
+
+/* Rows with a chunk each, of which a drive dropped the chunk, and another drive all that one of the parity says of it:
+ * so where there should be a chunk there are zeroes, and that parity says so too. */
+TEST(Lies, ZeroesAreBelievedOnlyIfAllParitySaysSo)
+{
+	for (uint32_t other : {3u, 4u}) {
+		FakeSpaceConf c;
+
+		c.parity = 2;
+		StoreRig rig(c);
+
+		ASSERT_EQ(0, rig.boot()) << rig.why;
+		rig.fs->loses = [=](const strake_space_io *io, uint32_t column) {
+			return (column == 0 || column == other) && io->op == STRAKE_SPACE_ROW;
+		};
+		for (uint32_t i = 0; i < 10; i++) {
+			ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, i, 1, StoreRig::blocks(1, 500 + i)));
+			for (unsigned stream = 0; stream < LOG_STREAMS; stream++)
+				store_row_close(rig.st, stream);
+		}
+		ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
+		EXPECT_GT(rig.fs->figures().lost, 10u);
+		rig.fs->loses = nullptr;
+		die(rig);
+		ASSERT_EQ(0, rig.boot()) << rig.why;
+		expect(rig, 10, 500);
+		rig.down(false);
+	}
+}
+
+/* Where the segment table lies there was an older one, of the segment's last life: nothing of it is wrong but the
+ * generation, which nobody knows before the table is read. */
+TEST(Lies, AnOlderTableInItsPlaceIsNotTheTable)
+{
+	for (uint16_t parity : {1, 2}) {
+		FakeSpaceConf c;
+
+		c.parity = parity;
+		StoreRig rig(c);
+
+		ASSERT_EQ(0, rig.boot()) << rig.why;
+		write_one_by_one(rig, kBlocks, 1000);
+		ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
+		checkpoint(rig);
+
+		ASSERT_EQ(1u, rig.st->ckpt.super.n_table);
+		uint64_t place = rig.st->ckpt.super.table[0];
+		uint32_t seg = log_entry_seg(place), off = log_entry_off(place), row_bytes = 3 * c.unit;
+		bytes chunk = rig.fs->peek(seg, off, log_entry_bytes(place));
+		log_head h;
+
+		ASSERT_EQ(0, log_head_decode(&h, chunk.data(), chunk.size()));
+		ASSERT_EQ(LOG_TABLE, h.kind);
+		ASSERT_EQ(off / c.unit, (off + h.bytes - 1) / c.unit) << "it is to lie in one column";
+		h.gen--;
+		std::fill(chunk.begin() + h.head_bytes, chunk.end(), 0);
+		log_head_encode(&h, chunk.data());
+		log_chunk_seal(chunk.data(), strake_kernel->crc32c(0, chunk.data(), (uint32_t)chunk.size()));
+		ASSERT_TRUE(log_chunk_checks(&h, chunk.data()));
+		die(rig);
+		rig.fs->scribble(seg, off / row_bytes, off % row_bytes / c.unit, off % c.unit, chunk);
+		ASSERT_EQ(0, rig.boot()) << rig.why;
+		expect(rig, kBlocks, 1000);
+		rig.down(false);
+	}
+}
+
+/* Scrub found a row that disagrees with its parity. What a chunk of it should be cannot be written just then: parity is
+ * the only way to it. */
+TEST(Lies, ParityIsMadeOfWhatWasRepairedOnly)
+{
+	StoreRig rig({});
+	FakeSpaceFault once;
+
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	uint64_t place = row_of_three(rig);
+	uint32_t seg = log_entry_seg(place), row = log_entry_off(place) / (3 * rig.conf.unit);
+
+	rig.fs->wrong(seg, row, 0, 0, 9000);
+	once.ops = 1u << STRAKE_SPACE_REPAIR;
+	once.count = 1;
+	rig.fs->fault(once);
+	mend(rig, seg, row);
+	expect(rig, 3, 700);
+	EXPECT_GT(rig.fs->figures().repaired, 0u);
+	for (uint32_t gone = 0; gone < 4; gone++) {
+		rig.fs->unreadable(seg, row, gone);
+		expect(rig, 3, 700);
+		rig.fs->readable();
+	}
+	/* Now never: it stays as it is, and can be had. */
+	rig.fs->wrong(seg, row, 0, 0, 9000);
+	once.count = 0;
+	rig.fs->fault(once);
+	mend(rig, seg, row);
+	rig.fs->no_faults();
+	expect(rig, 3, 700);
+	rig.down(false);
+}
+
+/* Behind the last chunk of a row there is nothing. What a drive has there all the same, or what parity says of it, is
+ * to cost no chunk the loss of another drive. */
+TEST(Lies, ARowIsMendedBehindItsLastChunk)
+{
+	for (uint32_t column : {0u, 3u}) {
+		StoreRig rig({});
+
+		ASSERT_EQ(0, rig.boot()) << rig.why;
+		uint64_t place = row_of_three(rig);
+		uint32_t seg = log_entry_seg(place), row = log_entry_off(place) / (3 * rig.conf.unit);
+
+		rig.fs->wrong(seg, row, column, log_entry_bytes(place), 512);
+		rig.fs->wrong(seg, row, 3, 512, 9000);
+		mend(rig, seg, row);
+		for (uint32_t gone = 0; gone < 4; gone++) {
+			rig.fs->unreadable(seg, row, gone);
+			expect(rig, 3, 700);
+			rig.fs->readable();
+		}
+		rig.down(false);
+	}
+}
+
+} // namespace
