@@ -73,6 +73,8 @@ SparseSpace::SparseSpace(const SparseConf &c) : conf(c)
 	sp.segments = (uint32_t)((double)used * (1 + conf.spare)) + 16;
 	RTE_VERIFY(div_up(sp.segments, LOG_TABLE_ENTRIES) <= seg_bytes / table_bytes);
 	computed.assign(sp.segments, false);
+	for (uint32_t i = 0; i < conf.ready; i++)
+		unused.emplace_back(new uint8_t[sp.row_bytes]());
 	std::fill(computed.begin(), computed.begin() + (long)used, true);
 	intents.resize(conf.intent_bytes);
 	chunk.resize(LOG_CHUNK_MAX);
@@ -321,25 +323,47 @@ SparseSpace::give(strake_space_io *io)
 /* --- the space -----------------------------------------------------------------------------------------------------
  */
 
+uint8_t *
+SparseSpace::row_at(uint32_t seg, uint32_t row)
+{
+	auto &at = rows[(uint64_t)seg << 32 | row];
+
+	if (at == nullptr && unused.empty()) {
+		at.reset(new uint8_t[grip.sp.row_bytes]);
+	} else if (at == nullptr) {
+		at = std::move(unused.back());
+		unused.pop_back();
+	}
+	return at.get();
+}
+
+void
+SparseSpace::rows_free(uint32_t seg)
+{
+	for (uint32_t r = 0; r < grip.sp.rows; r++) {
+		auto it = rows.find((uint64_t)seg << 32 | r);
+
+		if (it == rows.end())
+			continue;
+		unused.push_back(std::move(it->second));
+		rows.erase(it);
+	}
+}
+
 int
 SparseSpace::perform(strake_space_io *io)
 {
 	done[io->op]++;
 	bytes[io->op] += io->len;
 	switch (io->op) {
-	case STRAKE_SPACE_ROW: {
-		auto &row = rows[(uint64_t)io->seg << 32 | io->row];
-
-		row.reset(new uint8_t[grip.sp.row_bytes]);
-		return strake_buf_copy_out(io->bufs, 0, row.get(), grip.sp.row_bytes);
-	}
+	case STRAKE_SPACE_ROW:
+		return strake_buf_copy_out(io->bufs, 0, row_at(io->seg, io->row), grip.sp.row_bytes);
 	case STRAKE_SPACE_READ:
 	case STRAKE_SPACE_INTENT_READ:
 		return io->attempt > 0 ? -ERANGE : give(io);
 	case STRAKE_SPACE_FREE:
 		computed[io->seg] = false;
-		for (uint32_t r = 0; r < grip.sp.rows; r++)
-			rows.erase((uint64_t)io->seg << 32 | r);
+		rows_free(io->seg);
 		return 0;
 	case STRAKE_SPACE_INTENT:
 		return strake_buf_copy_out(io->bufs, 0, &intents[io->off], io->len);

@@ -36,6 +36,7 @@ struct SparseConf {
 	uint32_t rows = 128; /* 4 * 128 KiB * 128: segments of 64 MiB */
 	double spare = 0.25; /* segments that are free, by those that are not */
 	uint32_t intent_bytes = 1 << 20;
+	uint32_t ready = 0; /* rows whose memory is there before they are written */
 	/* Nanoseconds an io takes, and those of each byte read or written. */
 	uint64_t read_ns = 0, write_ns = 0, flush_ns = 0, free_ns = 0;
 	double byte_ns = 0;
@@ -89,6 +90,7 @@ class SparseSpace
 	std::priority_queue<Op> ops;
 	uint64_t busy_until = 0;
 	std::unordered_map<uint64_t, std::unique_ptr<uint8_t[]>> rows; /* by segment and row */
+	std::vector<std::unique_ptr<uint8_t[]>> unused;		       /* of freed ones, and those made ready */
 	std::vector<bool> computed;				       /* segments that nobody has freed */
 	std::vector<uint8_t> intents, chunk;
 	std::unordered_map<unsigned, std::vector<uint8_t>> notes;
@@ -103,6 +105,8 @@ class SparseSpace
 	void make_super();
 	void compute(uint32_t seg, uint64_t off, uint32_t len, uint8_t *to);
 	void read(uint32_t seg, uint64_t off, uint32_t len, uint8_t *to);
+	uint8_t *row_at(uint32_t seg, uint32_t row);
+	void rows_free(uint32_t seg);
 	int perform(strake_space_io *io);
 	int give(strake_space_io *io);
 	void begin(Op op, uint64_t latency, uint64_t len);

@@ -15,6 +15,8 @@
 #include <random>
 #include <string>
 
+#include <sys/mman.h>
+
 #include <rte_eal.h>
 
 #include "sparse_rig.h"
@@ -174,6 +176,8 @@ main(int argc, char **argv)
 	SparseConf conf;
 
 	SparseRig::must(used >= 0, "EAL does not start");
+	/* As huge pages are there when a process begins; else each page of the map is found while it is played. */
+	SparseRig::must(mlockall(MCL_CURRENT) == 0, "memory cannot be locked");
 	argc -= used;
 	argv += used;
 	SparseRig::must(argc > 1, "which: small, large or order");
@@ -185,6 +189,8 @@ main(int argc, char **argv)
 	conf.flush_ns = 100000;
 	conf.free_ns = 200000;
 	conf.byte_ns = 0.25;
+	/* What a drive keeps takes no memory of the appliance's machine, where it may have to be found first. */
+	conf.ready = 7168;
 	if (argv[1][0] == 's')
 		small_cache(conf, conf.blocks); /* a byte a block: 256 MiB for a TiB */
 	else if (argv[1][0] == 'l')
