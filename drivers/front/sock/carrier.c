@@ -19,6 +19,15 @@
 STRAKE_STEP(in_step, STRAKE_AT_TRANSPORT_IN, "kernel sockets: in")
 STRAKE_STEP(out_step, STRAKE_AT_TRANSPORT_OUT, "kernel sockets: out")
 
+static void
+cool(struct sock_lcore *lc, struct sock_stream *st)
+{
+	st->is_hot = false;
+	lc->n_hot--;
+	TAILQ_REMOVE(&lc->hot, st, hot_link);
+	sock_watch_again(st);
+}
+
 static uint32_t
 poll_hot(struct sock_lcore *lc)
 {
@@ -29,13 +38,10 @@ poll_hot(struct sock_lcore *lc)
 		bool end = st == last;
 
 		next = TAILQ_NEXT(st, hot_link);
-		if (sock_recv(st)) {
+		if (sock_recv(st))
 			work++;
-		} else if (++st->misses >= SOCK_HOT_MISSES && st->is_hot) {
-			st->is_hot = false;
-			lc->n_hot--;
-			TAILQ_REMOVE(&lc->hot, st, hot_link);
-		}
+		else if (++st->misses >= SOCK_HOT_MISSES && st->is_hot)
+			cool(lc, st);
 		if (end)
 			break;
 	}
@@ -120,7 +126,12 @@ static bool
 lcore_arm(struct strake_poller *p, bool on)
 {
 	struct sock_lcore *lc = (struct sock_lcore *)p;
+	struct sock_stream *st, *next;
 
+	for (st = TAILQ_FIRST(&lc->hot); on && st != NULL; st = next) {
+		next = TAILQ_NEXT(st, hot_link);
+		sock_watch_again(st);
+	}
 	return !on || (TAILQ_EMPTY(&lc->dirty) && TAILQ_EMPTY(&lc->ending) && TAILQ_EMPTY(&lc->roomy));
 }
 

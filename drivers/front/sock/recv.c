@@ -32,6 +32,10 @@ warm(struct sock_stream *st)
 	struct sock_lcore *lc = st->lc;
 
 	st->misses = 0;
+	if (st->is_hot && st->reads < SOCK_HOT_READS)
+		st->reads++;
+	else if (st->is_hot)
+		sock_watch_less(st);
 	if (st->is_hot || lc->n_hot == SOCK_HOT)
 		return;
 	st->is_hot = true;

@@ -10,17 +10,6 @@
 
 #include "stream.h"
 
-void
-sock_watch(struct sock_stream *st, uint32_t events)
-{
-	struct epoll_event ev = {.events = events, .data.ptr = st};
-
-	if (st->events == events || st->fd < 0)
-		return;
-	st->events = events;
-	epoll_ctl(st->lc->poller.fd, EPOLL_CTL_MOD, st->fd, &ev);
-}
-
 static int
 gather(struct sock_stream *st, uint32_t *len)
 {

@@ -10,8 +10,9 @@
  * A kernel socket as a stream, and the lcore it lives on.
  *
  * A stream is read in one of two ways: *hot* ones (they had bytes lately) are tried with recv() every turn, without
- * asking epoll first; the others wait in the epoll set. Every stream stays in the set, level-triggered, so that an
- * lcore about to sleep has nothing to arm.
+ * asking epoll first; the others wait in the epoll set, level-triggered. Hot ones stay in it too, but for those that
+ * were read SOCK_HOT_READS times since they became hot: these leave the set (*apart*), and are put back when they are
+ * not hot any more, when the kernel's send buffer is full, and before the lcore sleeps.
  */
 
 #include <stdbool.h>
@@ -29,6 +30,7 @@
 #define SOCK_IOV	1024			/* IOV_MAX */
 #define SOCK_HOT	64			/* streams tried without epoll */
 #define SOCK_HOT_MISSES 32			/* turns without bytes until a stream is not hot any more */
+#define SOCK_HOT_READS	64			/* leaving the set and coming back cost what some reads gain by it */
 #define SOCK_EPOLL_NS	(10 * STRAKE_NS_PER_US) /* between looks at epoll while streams are hot */
 #define SOCK_EVENTS	64
 #define SOCK_ACCEPTS	64			 /* of one listener in one turn */
@@ -84,6 +86,7 @@ struct sock_stream {
 	uint32_t events;	 /**< what epoll watches */
 	uint32_t held;		 /**< bytes of pieces not put yet; atomic */
 	uint8_t misses;		 /**< turns without bytes since the last */
+	uint8_t reads;		 /**< with bytes, since it was last put into the set; up to SOCK_HOT_READS */
 	bool connecting, opened; /**< opened: the user knows it */
 	bool closing;		 /**< close() was called */
 	bool shut;		 /**< our FIN was sent */
@@ -92,7 +95,8 @@ struct sock_stream {
 	bool paused;		 /**< not read: out of credit or slabs */
 	bool ending;		 /**< closed() is due */
 	bool is_hot, is_dirty, is_roomy;
-	int err; /**< for closed() */
+	bool apart; /**< hot, and not in the epoll set */
+	int err;    /**< for closed() */
 	struct strake_buf *tx_head, *tx_tail;
 	uint32_t tx_off;	/**< bytes of tx_head the kernel has */
 	struct strake_buf *exp; /**< window the user named in expect(), or NULL */
@@ -171,7 +175,14 @@ void sock_stream_resume(struct sock_lcore *lc);
 /** One recv(). @return bytes were there. */
 bool sock_recv(struct sock_stream *st);
 void sock_send_flush(struct sock_stream *st);
+
+/* watch.c */
+/** What epoll shall tell of it from now on. May end it. */
 void sock_watch(struct sock_stream *st, uint32_t events);
+/** A hot one leaves the set, unless epoll is needed for it. */
+void sock_watch_less(struct sock_stream *st);
+/** Back into the set, if it left. May end it. */
+void sock_watch_again(struct sock_stream *st);
 
 /* listen.c */
 int sock_listen(struct strake_carrier *c, const struct sockaddr *addr, strake_stream_accept accept, void *arg);

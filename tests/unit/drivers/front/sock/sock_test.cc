@@ -11,6 +11,7 @@
 #include <functional>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -192,6 +193,31 @@ class Sock : public testing::Test
 	Lc(uint16_t i = 0)
 	{
 		return ((sock_carrier *)carrier)->lc[i];
+	}
+	static sock_stream *
+	Of(User *u)
+	{
+		return (sock_stream *)((char *)u->s - offsetof(sock_stream, s));
+	}
+	/* A stream that is read turn after turn. */
+	User *
+	Busy(int *fd)
+	{
+		User *u = Meet(fd);
+
+		for (size_t i = 0; i < SOCK_HOT_READS + 10; i++) {
+			EXPECT_EQ(1, send(*fd, "x", 1, 0));
+			EXPECT_TRUE(Until([&] { return u->got.size() == i + 1; }));
+		}
+		return u;
+	}
+	/* Epoll tells of something. */
+	bool
+	Told()
+	{
+		pollfd p = {Lc()->poller.fd, POLLIN, 0};
+
+		return poll(&p, 1, 0) == 1;
 	}
 	static strake_buf *
 	Page(const Bytes &b, size_t off, uint32_t len)
@@ -457,6 +483,87 @@ TEST_F(Sock, SaysThatAnAddressIsNotOurs)
 
 	other.sin_addr.s_addr = htonl(0x08080808);
 	EXPECT_EQ(-EADDRNOTAVAIL, carrier->listen(carrier, (sockaddr *)&other, Accept, this));
+}
+
+TEST_F(Sock, KeepsABusyStreamOutOfEpollsSight)
+{
+	int fd;
+	User *u = Busy(&fd);
+
+	EXPECT_TRUE(Of(u)->apart);
+	EXPECT_EQ(1u, Lc()->stats.parted);
+	EXPECT_EQ(1, send(fd, "x", 1, 0));
+	EXPECT_FALSE(Told());
+	size_t n = u->got.size() + 1;
+	EXPECT_TRUE(Until([&] { return u->got.size() == n; })) << "it is read without";
+	close(fd);
+	EXPECT_TRUE(Until([&] { return u->eof == 1; }));
+	u->s->ops->close(u->s);
+	EXPECT_TRUE(Until([&] { return u->closed == 1; }));
+}
+
+TEST_F(Sock, ShowsAQuietStreamToEpollAgain)
+{
+	int fd;
+	User *u = Busy(&fd);
+
+	Turn(SOCK_HOT_MISSES);
+	EXPECT_FALSE(Of(u)->is_hot);
+	EXPECT_FALSE(Of(u)->apart);
+	EXPECT_FALSE(Told());
+	EXPECT_EQ(1, send(fd, "x", 1, 0));
+	EXPECT_TRUE(Told());
+	size_t n = u->got.size() + 1;
+	EXPECT_TRUE(Until([&] { return u->got.size() == n; }));
+	EXPECT_FALSE(Of(u)->apart) << "not for one read";
+	EXPECT_EQ(1u, Lc()->stats.parted);
+	close(fd);
+}
+
+/* What comes to an lcore that sleeps wakes it. */
+TEST_F(Sock, ShowsBusyStreamsToEpollBeforeASleep)
+{
+	int fd;
+	User *u = Busy(&fd);
+
+	EXPECT_TRUE(Lc()->poller.arm(&Lc()->poller, true));
+	EXPECT_FALSE(Of(u)->apart);
+	EXPECT_FALSE(Told());
+	EXPECT_EQ(1, send(fd, "x", 1, 0));
+	EXPECT_TRUE(Told());
+	Lc()->poller.arm(&Lc()->poller, false);
+	Turn();
+	EXPECT_FALSE(Of(u)->apart) << "not for one read";
+	close(fd);
+}
+
+/* While the kernel takes no more, epoll has to tell when it does again; and all is sent. */
+TEST_F(Sock, ShowsABusyStreamToEpollWhileItsSendBufferIsFull)
+{
+	int fd;
+	User *u = Busy(&fd);
+	Bytes b = Pattern(65536);
+	size_t back = 0, queued = 0;
+
+	while (!Of(u)->blocked) {
+		ASSERT_TRUE(Of(u)->apart);
+		strake_stream_send(u->s, Page(b, 0, 65536), 65536);
+		queued += 65536;
+		EXPECT_EQ(1, send(fd, "x", 1, 0)); /* it stays hot */
+		Turn();
+		ASSERT_LT(queued, 64u << 20);
+	}
+	EXPECT_FALSE(Of(u)->apart);
+	sock_watch_less(Of(u));
+	EXPECT_FALSE(Of(u)->apart) << "however busy it is";
+	EXPECT_TRUE(Until([&] {
+		uint8_t tmp[65536];
+		ssize_t n = recv(fd, tmp, sizeof(tmp), MSG_DONTWAIT);
+		back += n > 0 ? (size_t)n : 0;
+		return back == queued;
+	}));
+	EXPECT_EQ(0u, u->s->tx_queued);
+	close(fd);
 }
 
 TEST_F(Sock, WaitsQuietlyWhileFileDescriptorsAreOut)
