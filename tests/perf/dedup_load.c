@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mman.h>
 
 #include <intel-ipsec-mb.h>
 #include <xxh_x86dispatch.h>
@@ -336,6 +337,9 @@ main(int argc, char **argv)
 
 	if (used < 0)
 		fail("rte_eal_init failed");
+	/* Nobody's turn shall be the one in which the kernel finds memory. */
+	if (mlockall(MCL_CURRENT) < 0)
+		fail("memory cannot be locked");
 	argc -= used;
 	argv += used;
 	turns = argc > 1 ? (unsigned int)atoi(argv[1]) : 15;

@@ -173,6 +173,8 @@ main(int argc, char **argv)
 	int used = rte_eal_init(argc, argv);
 
 	must(used >= 0, "EAL does not start");
+	/* Nobody's turn shall be the one in which the kernel finds memory. */
+	must(mlockall(MCL_CURRENT) == 0, "memory cannot be locked");
 	argc -= used;
 	argv += used;
 	if (argc > 1)
