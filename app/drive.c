@@ -13,6 +13,7 @@
 
 #include "group.h"
 #include "log_group.h"
+#include "member.h"
 #include "plan.h"
 #include "strake_drive.h"
 
@@ -28,8 +29,9 @@ struct work {
 	struct work *next;
 	uint64_t request;
 	unsigned int drive; /* in the configuration */
-	enum { WAIT_ORDER, WAIT_FORGET } wait;
+	enum { WAIT_ORDER, WAIT_FORGET, WAIT_OPEN } wait;
 	bool add;		   /* and open it again */
+	bool begun;		   /* it is being opened */
 	struct conf_values *where; /* with these values; NULL: as before */
 };
 
@@ -54,90 +56,6 @@ find(struct appliance *a, const struct ctl_request *r, json_t *answer, unsigned 
 		if (strcmp(a->conf->drives[*i].name, name) == 0)
 			return 0;
 	return ctl_refuse(answer, -ENOENT, "no drive \"%s\"", name != NULL ? name : "");
-}
-
-/* The log group whose member this open drive is, or NULL. */
-static struct log_group *
-log_group_with(const struct appliance *a, const struct strake_drive *drive, unsigned int *member)
-{
-	struct log_member_figures f;
-
-	for (unsigned int g = 0; drive != NULL && g < a->conf->n_groups; g++) {
-		if (a->log_groups[g] == NULL)
-			continue;
-		for (*member = 0; log_group_member_get(a->log_groups[g], *member, &f) == 0; ++*member)
-			if (f.drive == drive)
-				return a->log_groups[g];
-	}
-	return NULL;
-}
-
-/* The plain group whose member this open drive is, or NULL. */
-static struct group *
-group_with(struct appliance *a, const struct strake_drive *drive, unsigned int *member)
-{
-	*member = 0;
-	for (unsigned int g = 0; drive != NULL && g < a->conf->n_groups; g++) {
-		struct group_status st;
-
-		if (a->groups[g] == NULL)
-			continue;
-		group_status(a->groups[g], &st);
-		for (*member = 0; *member < st.members; ++*member) {
-			struct strake_drive *has = NULL;
-
-			group_member_get(a->groups[g], *member, &has);
-			if (has == drive)
-				return a->groups[g];
-		}
-	}
-	return NULL;
-}
-
-static uint64_t
-under_way(const struct strake_drive *drive)
-{
-	uint64_t n = 0;
-
-	for (unsigned int i = 0; i < STRAKE_LCORE_MAX; i++)
-		n += drive->stats[i] != NULL ? drive->stats[i]->inflight : 0;
-	return n;
-}
-
-/* Also while a group only looks whether it may be a member. */
-static bool
-in_hand(const struct appliance *a, const struct strake_drive *drive)
-{
-	for (unsigned int g = 0; g < a->conf->n_groups; g++) {
-		if (a->groups[g] != NULL ? group_has_drive(a->groups[g], drive)
-					 : log_group_has_drive(a->log_groups[g], drive))
-			return true;
-	}
-	return under_way(drive) > 0;
-}
-
-/* The log group whose spare it is, or NULL. */
-static struct log_group *
-spare_of(const struct appliance *a, const struct strake_drive *drive)
-{
-	for (unsigned int g = 0; drive != NULL && g < a->conf->n_groups; g++)
-		if (a->log_groups[g] != NULL && log_group_spare_is(a->log_groups[g], drive))
-			return a->log_groups[g];
-	return NULL;
-}
-
-static bool
-in_service(struct appliance *a, const struct strake_drive *drive)
-{
-	unsigned int member;
-	const struct group *g = group_with(a, drive, &member);
-	const struct log_group *log = g == NULL ? log_group_with(a, drive, &member) : NULL;
-	struct log_member_figures f;
-	struct strake_drive *has;
-
-	if (log != NULL)
-		return log_group_member_get(log, member, &f) == 0 && f.state != LOG_MEMBER_MISSING;
-	return spare_of(a, drive) != NULL || (g != NULL && group_member_get(g, member, &has) != GROUP_MEMBER_MISSING);
 }
 
 /* --- waiting ---------------------------------------------------------------------------------------------------------
@@ -178,6 +96,26 @@ waits_for(unsigned int drive)
 	return false;
 }
 
+/* Open drive @p i, with new values if there are any, which are the work's from here on unless it is refused. */
+static int
+open_later(const struct appliance *a, unsigned int i, struct conf_values *where, json_t *answer)
+{
+	const struct conf_drive *d = &a->conf->drives[i];
+	struct work *w;
+
+	if (plan_group_of(a->conf, d) == NULL)
+		return ctl_refuse(answer, -ENOENT, "drive \"%s\" is in no group", d->name);
+	if (waits_for(i))
+		return ctl_refuse(answer, -EBUSY, "drive \"%s\" is busy with another command", d->name);
+	w = work_new(i);
+	if (w == NULL)
+		return -ENOMEM;
+	w->wait = WAIT_OPEN;
+	w->where = where;
+	w->request = ctl_defer();
+	return CTL_LATER;
+}
+
 /* --- in and out of service -------------------------------------------------------------------------------------------
  */
 
@@ -213,12 +151,12 @@ drive_service(struct appliance *a, const struct ctl_request *r, json_t *answer)
 	if (ret < 0)
 		return ret;
 	drive = a->drives[i];
-	log = log_group_with(a, drive, &member);
+	log = member_log_group(a, drive, &member);
 	if (fail && homecomings != NULL)
 		homecomings[i].until = 0;
 	if (log != NULL)
 		return log_service(log, member, drive, fail, answer);
-	g = group_with(a, drive, &member);
+	g = member_group(a, drive, &member);
 	if (fail && g == NULL)
 		return ctl_refuse(answer, -ENOENT, "drive \"%s\" is in no group", a->conf->drives[i].name);
 	if (fail) {
@@ -229,10 +167,12 @@ drive_service(struct appliance *a, const struct ctl_request *r, json_t *answer)
 						  "that is on it",
 						  drive->name);
 	}
+	if (drive == NULL)
+		return open_later(a, i, NULL, answer);
 	if (g != NULL)
 		ret = group_member_return(g, member, drive, err, sizeof(err));
 	else
-		ret = plan_drive_return(a, a->conf->drives[i].name, err, sizeof(err));
+		ret = plan_drive_return(a, i, err, sizeof(err));
 	return ret < 0 && err[0] != '\0' ? ctl_refuse(answer, ret, "%s", err) : ret;
 }
 
@@ -284,7 +224,7 @@ drive_order(struct appliance *a, const struct ctl_request *r, json_t *answer)
 	if (ret < 0)
 		return ret;
 	if (task != STRAKE_DRIVE_LOOK && a->drives[i] != NULL &&
-	    (in_service(a, a->drives[i]) || under_way(a->drives[i]) > 0))
+	    (member_in_service(a, a->drives[i]) || member_under_way(a->drives[i]) > 0))
 		return ctl_refuse(answer, -EBUSY, "drive \"%s\" is in service: `drive fail` takes it out of its group",
 				  a->drives[i]->name);
 	if (waits_for(i))
@@ -328,33 +268,9 @@ place_values(const struct conf_drive *d, const char *at, struct conf_values **ou
 	return *out != NULL ? 0 : ctl_refuse(answer, -EINVAL, "%s", err);
 }
 
-/* Open drive @p i, with new values if there are any, and give it to its group. Takes over *@p where if all went well.
- */
-static int
-open_drive(struct appliance *a, unsigned int i, struct conf_values **where, char *err, size_t len)
-{
-	struct conf_drive *d = (struct conf_drive *)(uintptr_t)&a->conf->drives[i];
-	struct conf_values *old = d->values;
-	int ret;
-
-	if (*where != NULL)
-		d->values = *where;
-	ret = plan_drive_return(a, d->name, err, len);
-	if (ret < 0 && a->drives[i] != NULL && !in_hand(a, a->drives[i]))
-		plan_drive_close(a, i, err);
-	if (ret < 0) {
-		d->values = old;
-	} else if (*where != NULL) {
-		conf_values_free(old);
-		*where = NULL;
-	}
-	return ret;
-}
-
 int
 drive_add(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
-	char err[BOOT_ERR_MAX] = "";
 	struct conf_values *where;
 	unsigned int i;
 	int ret = find(a, r, answer, &i);
@@ -367,9 +283,10 @@ drive_add(struct appliance *a, const struct ctl_request *r, json_t *answer)
 	ret = place_values(&a->conf->drives[i], ctl_value(r, "at"), &where, answer);
 	if (ret < 0)
 		return ret;
-	ret = open_drive(a, i, &where, err, sizeof(err));
-	conf_values_free(where);
-	return ret < 0 && err[0] != '\0' ? ctl_refuse(answer, ret, "%s", err) : ret;
+	ret = open_later(a, i, where, answer);
+	if (ret < 0)
+		conf_values_free(where);
+	return ret;
 }
 
 /* Out of its group, if it is in one and not out already. */
@@ -379,16 +296,16 @@ out_of_service(struct appliance *a, unsigned int i, json_t *answer)
 	const char *name = a->conf->drives[i].name;
 	struct strake_drive *drive = a->drives[i], *has;
 	unsigned int member;
-	struct log_group *log = spare_of(a, drive);
-	struct group *g = group_with(a, drive, &member);
+	struct log_group *log = member_spare_of(a, drive);
+	struct group *g = member_group(a, drive, &member);
 	int ret = 0;
 
 	if (log != NULL)
 		return log_group_spare_remove(log, drive);
 	if (g == NULL)
-		log = log_group_with(a, drive, &member);
+		log = member_log_group(a, drive, &member);
 	if (log != NULL)
-		return in_service(a, drive) ? log_service(log, member, drive, true, answer) : 0;
+		return member_in_service(a, drive) ? log_service(log, member, drive, true, answer) : 0;
 	if (g != NULL && group_member_get(g, member, &has) != GROUP_MEMBER_MISSING)
 		ret = group_member_fail(g, member);
 	if (ret == -EINVAL)
@@ -467,17 +384,16 @@ static bool
 gone(struct appliance *a, struct work *w)
 {
 	struct strake_drive *drive = a->drives[w->drive];
-	char err[BOOT_ERR_MAX] = "";
 	unsigned int member;
-	struct group *g = group_with(a, drive, &member);
+	struct group *g = member_group(a, drive, &member);
 	struct log_group *log;
 	int ret = 0;
 
 	if (g != NULL)
 		ret = group_member_forget(g, member);
-	else if ((log = log_group_with(a, drive, &member)) != NULL)
+	else if ((log = member_log_group(a, drive, &member)) != NULL)
 		ret = log_group_member_forget(log, member);
-	if (ret == -EAGAIN || (ret == 0 && in_hand(a, drive)))
+	if (ret == -EAGAIN || (ret == 0 && member_in_hand(a, drive)))
 		return false;
 	/* It took the place of its own accord that it had before, or was the last half by the time it was asked. */
 	if (ret < 0) {
@@ -486,7 +402,39 @@ gone(struct appliance *a, struct work *w)
 	}
 	plan_drive_close(a, w->drive, "it was removed");
 	if (w->add)
-		ret = open_drive(a, w->drive, &w->where, err, sizeof(err));
+		w->wait = WAIT_OPEN;
+	else
+		work_end(w, 0, "");
+	return true;
+}
+
+/* Opened, and given to its group; a drive that its group does not take is closed again. @return false: not yet. */
+static bool
+opened(struct appliance *a, struct work *w)
+{
+	struct conf_drive *d = (struct conf_drive *)(uintptr_t)&a->conf->drives[w->drive];
+	char err[BOOT_ERR_MAX] = "";
+	int ret;
+
+	if (!w->begun) {
+		ret = plan_drive_open(a, w->drive, w->where != NULL ? w->where : d->values, err, sizeof(err));
+		w->begun = ret == 0;
+		if (ret == 0 || ret == -EBUSY)
+			return false;
+	} else {
+		ret = plan_drive_opened(a, w->drive, err, sizeof(err));
+		if (ret == -EINPROGRESS)
+			return false;
+	}
+	if (ret == 0)
+		ret = plan_drive_return(a, w->drive, err, sizeof(err));
+	if (ret < 0 && a->drives[w->drive] != NULL && !member_in_hand(a, a->drives[w->drive]))
+		plan_drive_close(a, w->drive, err);
+	if (ret == 0 && w->where != NULL) {
+		conf_values_free(d->values);
+		d->values = w->where;
+		w->where = NULL;
+	}
 	work_end(w, ret, err);
 	return true;
 }
@@ -504,6 +452,19 @@ ordered(struct appliance *a, struct work *w)
 	return true;
 }
 
+static bool
+over(struct appliance *a, struct work *w)
+{
+	switch (w->wait) {
+	case WAIT_ORDER:
+		return ordered(a, w);
+	case WAIT_FORGET:
+		return gone(a, w);
+	default:
+		return opened(a, w);
+	}
+}
+
 /* A drive that vanished is back: its group takes it, unless that happens too often. */
 static void
 welcome(struct appliance *a, unsigned int i, uint64_t now)
@@ -519,7 +480,7 @@ welcome(struct appliance *a, unsigned int i, uint64_t now)
 	}
 	if (h->until == 0 || drive == NULL || !drive->failed || waits_for(i))
 		return;
-	if (now < h->until && plan_drive_return(a, drive->name, err, sizeof(err)) < 0)
+	if (now < h->until && plan_drive_return(a, i, err, sizeof(err)) < 0)
 		rte_log(RTE_LOG_WARNING, drive_log, "drive %s is there again: %s\n", drive->name, err);
 	h->until = 0;
 }
@@ -542,7 +503,7 @@ drive_poll(struct appliance *a, uint64_t now)
 	}
 
 	for (struct work *w = works; w != NULL; w = w->next) {
-		if (w->wait == WAIT_ORDER ? ordered(a, w) : gone(a, w))
+		if (over(a, w))
 			return 1; /* the list may be another now */
 	}
 	if (now < next)
@@ -560,6 +521,7 @@ drive_down(struct appliance *a)
 {
 	RTE_SET_USED(a);
 	strake_timer_cancel(&ticker);
+	plan_drive_open_leave();
 	while (works != NULL)
 		work_end(works, -ESHUTDOWN, "the appliance ends");
 	free(homecomings);

@@ -79,9 +79,8 @@ drive_nth(const struct conf_group *g, unsigned int i)
 	return i < g->n_drives ? &g->drives[i] : &g->spares[i - g->n_drives];
 }
 
-/* The group a drive belongs to, or NULL. */
-static struct conf_group *
-group_of(const struct conf *conf, const struct conf_drive *d)
+struct conf_group *
+plan_group_of(const struct conf *conf, const struct conf_drive *d)
 {
 	for (unsigned int g = 0; g < conf->n_groups; g++) {
 		struct conf_group *group = &conf->groups[g];
@@ -118,7 +117,7 @@ static int
 drive_up(struct appliance *a, unsigned int i)
 {
 	const struct conf_drive *d = &a->conf->drives[i];
-	const struct conf_group *g = group_of(a->conf, d);
+	const struct conf_group *g = plan_group_of(a->conf, d);
 	int ret = strake_drive_open(&a->drives[i], d->name, d->kind, d->values, a->err, sizeof(a->err));
 
 	if (ret == 0)
@@ -239,92 +238,4 @@ plan_groups_down(struct appliance *a)
 	free(a->log_groups);
 	a->groups = NULL;
 	a->log_groups = NULL;
-}
-
-/* --- a drive that comes back ---------------------------------------------------------------------------------------
- */
-
-static int
-ready_here(void *arg)
-{
-	return strake_drive_lcore_init(arg);
-}
-
-static int
-gone_here(void *arg)
-{
-	strake_drive_lcore_fini(arg);
-	return 0;
-}
-
-/* Open it and make it ready on every lcore. */
-static int
-reopen(struct appliance *a, unsigned int i, char *err, size_t errlen)
-{
-	const struct conf_drive *d = &a->conf->drives[i];
-	struct strake_drive *drive = NULL;
-	uint16_t l;
-	int ret = strake_drive_open(&drive, d->name, d->kind, d->values, err, errlen);
-
-	if (ret < 0)
-		return ret;
-	for (l = 0; l <= a->n_data; l++) {
-		ret = strake_msg_call(l, ready_here, drive);
-		if (ret < 0)
-			goto err_lcores;
-	}
-	a->drives[i] = drive;
-	return 0;
-
-err_lcores:
-	snprintf(err, errlen, "drive %s: %s", d->name, strerror(-ret));
-	while (l-- > 0)
-		strake_msg_call(l, gone_here, drive);
-	strake_drive_close(drive);
-	return ret;
-}
-
-void
-plan_drive_close(struct appliance *a, unsigned int i, const char *why)
-{
-	struct strake_drive *drive = a->drives[i];
-
-	a->drives[i] = NULL;
-	snprintf(a->drive_why[i], sizeof(a->drive_why[i]), "%s", why);
-	for (uint16_t l = 0; l <= a->n_data; l++)
-		strake_msg_call(l, gone_here, drive);
-	strake_drive_close(drive);
-}
-
-int
-plan_drive_return(struct appliance *a, const char *name, char *err, size_t errlen)
-{
-	const struct conf_group *g;
-	struct log_group *log;
-	struct group *group;
-	unsigned int i = 0;
-	int ret;
-
-	while (i < a->conf->n_drives && strcmp(a->conf->drives[i].name, name) != 0)
-		i++;
-	g = i < a->conf->n_drives ? group_of(a->conf, &a->conf->drives[i]) : NULL;
-	if (g == NULL)
-		return -ENOENT;
-	if (a->drives[i] == NULL) {
-		ret = reopen(a, i, err, errlen);
-		if (ret < 0)
-			return ret;
-	}
-	group = a->groups[g - a->conf->groups];
-	log = a->log_groups[g - a->conf->groups];
-	ret = log != NULL ? log_group_member_vacant(log, a->drives[i]) : group_member_vacant(group, a->drives[i]);
-	if (ret < 0 && log != NULL && g->n_spares > 0)
-		return log_group_spare_add(log, a->drives[i], err, errlen);
-	if (ret < 0) {
-		snprintf(err, errlen, "group \"%s\": no member's place is free for drive \"%s\"", g->name, name);
-		return -EBUSY;
-	}
-	if (log != NULL)
-		return log_group_member_return(log, (unsigned int)ret, a->drives[i], err, errlen);
-	return group_member_return(group, (unsigned int)ret, a->drives[i], err, errlen);
 }

@@ -18,11 +18,20 @@ extern const struct conf_kinds plan_kinds;
 
 int plan_drives_up(struct appliance *a);
 void plan_drives_down(struct appliance *a);
-/**
- * A drive that could not be opened at boot, or not be taken back, is there again: open it, and give it to its group.
- * @return 0: the group looks at it; -ENOENT: no such drive; -errno with one line in @p err.
- */
-int plan_drive_return(struct appliance *a, const char *name, char *err, size_t errlen);
+/** The group a drive belongs to, or NULL. */
+struct conf_group *plan_group_of(const struct conf *conf, const struct conf_drive *d);
+/** Begin to open drive @p i with @p values, which must stay until it is opened. Main, which goes on meanwhile. @return
+ * 0; -EBUSY: another is being opened; -errno with one line in @p err. */
+int plan_drive_open(const struct appliance *a, unsigned int i, const struct conf_values *values, char *err,
+		    size_t errlen);
+/** Is it open, and ready on every lcore? @return 0; -EINPROGRESS; -errno with one line in @p err. */
+int plan_drive_opened(struct appliance *a, unsigned int i, char *err, size_t errlen);
+/** Leave the one that is being opened, if any. */
+void plan_drive_open_leave(void);
+/** Give the open drive @p i to its group. @return 0: the group looks at it; -ENOENT: it has none; -errno with one line
+ * in
+ * @p err. */
+int plan_drive_return(struct appliance *a, unsigned int i, char *err, size_t errlen);
 /** Close drive @p i on every lcore; nobody uses it. @p why: for whoever asks where it is. */
 void plan_drive_close(struct appliance *a, unsigned int i, const char *why);
 int plan_groups_up(struct appliance *a);

@@ -6,17 +6,21 @@
 #include "strake_account.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_common.h>
 #include <rte_debug.h>
 #include <rte_malloc.h>
 #include <rte_mempool.h>
 
-#define DRIVES_MAX  256
-#define KINDS_MAX   16
-#define RETRY_BURST 32
+#define DRIVES_MAX   256
+#define KINDS_MAX    16
+#define RETRY_BURST  32
+#define OPEN_ERR_MAX 512
 
 /* Descriptors in all: a slot less than a power of two is what a mempool's ring holds without waste. */
 #define IO_POOL	      65535
@@ -90,9 +94,8 @@ io_pool_need(void)
 	return io_pool == NULL ? -ENOMEM : 0;
 }
 
-int
-strake_drive_open(struct strake_drive **out, const char *name, const char *kind, const struct conf_values *conf,
-		  char *err, size_t errlen)
+static int
+make(struct strake_drive **out, const char *name, const char *kind, char *err, size_t errlen)
 {
 	struct strake_drive *drive;
 	int ret;
@@ -114,16 +117,36 @@ strake_drive_open(struct strake_drive **out, const char *name, const char *kind,
 		ret = -EINVAL;
 		goto err_free;
 	}
-	ret = drive->ops->open(drive, conf, err, errlen);
-	if (ret < 0)
-		goto err_free;
-	drives[n_drives++] = drive;
 	*out = drive;
 	return 0;
 
 err_free:
 	rte_free(drive);
 	return ret;
+}
+
+/* What came of open(). */
+static int
+enlist(struct strake_drive *drive, int ret, struct strake_drive **out)
+{
+	if (ret < 0) {
+		rte_free(drive);
+		return ret;
+	}
+	RTE_VERIFY(n_drives < DRIVES_MAX);
+	drives[n_drives++] = drive;
+	*out = drive;
+	return 0;
+}
+
+int
+strake_drive_open(struct strake_drive **out, const char *name, const char *kind, const struct conf_values *conf,
+		  char *err, size_t errlen)
+{
+	struct strake_drive *drive;
+	int ret = make(&drive, name, kind, err, errlen);
+
+	return ret < 0 ? ret : enlist(drive, drive->ops->open(drive, conf, err, errlen), out);
 }
 
 void
@@ -140,6 +163,98 @@ strake_drive_close(struct strake_drive *drive)
 	for (i = 0; i < STRAKE_LCORE_MAX; i++)
 		rte_free(drive->stats[i]);
 	rte_free(drive);
+}
+
+/* --- opening beside main -------------------------------------------------------------------------------------------
+ */
+
+/* Main's, but for what the thread leaves before it is over. */
+struct strake_opening {
+	struct strake_drive *drive;
+	const struct conf_values *conf;
+	pthread_t thread;
+	bool over;
+	int ret;
+	char err[OPEN_ERR_MAX];
+};
+
+static bool opening; /* one at a time: drivers give their drives numbers */
+
+static void *
+open_thread(void *arg)
+{
+	struct strake_opening *o = arg;
+
+	o->ret = o->drive->ops->open(o->drive, o->conf, o->err, sizeof(o->err));
+	__atomic_store_n(&o->over, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+int
+strake_drive_open_begin(struct strake_opening **out, const char *name, const char *kind, const struct conf_values *conf,
+			char *err, size_t errlen)
+{
+	struct strake_opening *o;
+	int ret;
+
+	if (opening)
+		return -EBUSY;
+	o = calloc(1, sizeof(*o));
+	if (o == NULL)
+		return -ENOMEM;
+	ret = make(&o->drive, name, kind, err, errlen);
+	if (ret < 0)
+		goto err_free;
+	o->conf = conf;
+	ret = -pthread_create(&o->thread, NULL, open_thread, o);
+	if (ret < 0)
+		goto err_drive;
+	pthread_setname_np(o->thread, "drive-open");
+	opening = true;
+	*out = o;
+	return 0;
+
+err_drive:
+	rte_free(o->drive);
+err_free:
+	free(o);
+	return ret;
+}
+
+static int
+conclude(struct strake_opening *o, struct strake_drive **out, char *err, size_t errlen)
+{
+	int ret = enlist(o->drive, o->ret, out);
+
+	if (ret < 0)
+		snprintf(err, errlen, "%s", o->err);
+	opening = false;
+	free(o);
+	return ret;
+}
+
+int
+strake_drive_open_end(struct strake_opening *o, struct strake_drive **out, char *err, size_t errlen)
+{
+	if (!__atomic_load_n(&o->over, __ATOMIC_ACQUIRE))
+		return -EINPROGRESS;
+	pthread_join(o->thread, NULL);
+	return conclude(o, out, err, errlen);
+}
+
+void
+strake_drive_open_leave(struct strake_opening *o)
+{
+	struct strake_drive *drive;
+	char err[OPEN_ERR_MAX];
+
+	__atomic_store_n(&o->drive->unwanted, true, __ATOMIC_RELAXED);
+	while (pthread_tryjoin_np(o->thread, NULL) == EBUSY) {
+		strake_lcore_turn(RTE_MAX(strake_now(), strake_clock_ns()));
+		usleep(1000);
+	}
+	if (conclude(o, &drive, err, sizeof(err)) == 0)
+		strake_drive_close(drive);
 }
 
 struct strake_drive *

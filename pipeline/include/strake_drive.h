@@ -77,8 +77,9 @@ struct strake_drive_ops {
 	const char *name;	     /**< `kind:` in the configuration. Required. */
 	const struct conf_key *keys; /**< its configuration beside `name:` and `kind:` */
 
-	/** Open: set block_size, bytes, volatile_cache, max_io, serial, priv. Main. @p err gets one line for the
-	 * operator. @return 0 or -errno. Required. */
+	/** Open: set block_size, bytes, volatile_cache, max_io, serial, priv. Main, or a thread that is no lcore, one
+	 * at a time; may wait, but not long once drive->unwanted is set. @p err gets one line for the operator. @return
+	 * 0 or -errno. Required. */
 	int (*open)(struct strake_drive *drive, const struct conf_values *conf, char *err, size_t errlen);
 	/** Nothing is under way on any lcore. Main. Required. */
 	void (*close)(struct strake_drive *drive);
@@ -118,7 +119,8 @@ struct strake_drive {
 	bool volatile_cache; /**< writes are durable only after flush or FUA */
 	/** How often it was found again after it had vanished. Written by the driver, atomically, from any thread. */
 	unsigned int returns;
-	bool failed; /**< taken out of service by its group: submit nothing. Written by main. */
+	bool failed;   /**< taken out of service by its group: submit nothing. Written by main. */
+	bool unwanted; /**< while it is opened: nobody waits for it any more. Written by main, atomically. */
 	void *priv;
 	void *lc[STRAKE_LCORE_MAX]; /**< the driver's per-lcore part */
 	struct strake_drive_stats *stats[STRAKE_LCORE_MAX];
@@ -127,6 +129,15 @@ struct strake_drive {
 /** Open a drive of a registered kind. Main. @return 0 and *out, or -errno and one line in @p err. */
 int strake_drive_open(struct strake_drive **out, const char *name, const char *kind, const struct conf_values *conf,
 		      char *err, size_t errlen);
+/** The same on a thread beside main, which must go on: a drive that keeps silent takes its time. @p conf must stay
+ * until the end. Main. @return 0 and *out, or as above; -EBUSY: another is being opened. */
+struct strake_opening;
+int strake_drive_open_begin(struct strake_opening **out, const char *name, const char *kind,
+			    const struct conf_values *conf, char *err, size_t errlen);
+/** Is it open? Main. @return -EINPROGRESS; else @p o is gone, and as strake_drive_open(). */
+int strake_drive_open_end(struct strake_opening *o, struct strake_drive **out, char *err, size_t errlen);
+/** Leave it; runs turns of the loop until the thread has noticed. Main. */
+void strake_drive_open_leave(struct strake_opening *o);
 /** Close and free. Main. */
 void strake_drive_close(struct strake_drive *drive);
 /** Make this lcore ready for the drive. On that lcore. */

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The appliance as a process, over the kernel's sockets: serving, restarting, dying, refusing."""
 
+import contextlib
 import json
 import os
 import signal
@@ -145,6 +146,59 @@ def case_starts_without_a_half_and_takes_it_back(b):
         fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
         a = degraded("2", "another")
     back(a, "2")
+
+
+def case_a_drive_that_takes_long_to_open_holds_nothing_up(b):
+    """Its file is leased: the kernel lets nobody open it until the lease is given back. Meanwhile everything answers."""
+    import fcntl
+    signal.signal(signal.SIGIO, signal.SIG_IGN)
+    made = b.conf(drives=2, raid=1, kind="uring", size="96MiB")
+    b.appliance(made).start().stop()
+    path, away = os.path.join(b.folder, "d1"), os.path.join(b.folder, "away")
+    os.rename(path, away)
+    a = b.appliance(made.replace("kind: uring, size: 96MiB", "kind: uring")).start()
+    c = b.client()
+    os.rename(away, path)
+    add = ["drive", "add", "d1", "--name", b.name, "--control", os.path.join(b.folder, "ctl.sock")]
+
+    def leased():
+        fd = os.open(path, os.O_RDWR)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        p = subprocess.Popen([STRAKECTL, *add], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        b.procs.append(p)
+        until(lambda: "drive-open" in threads(a.proc.pid), 10, "the drive is being opened")
+        return fd, p
+
+    def answers():
+        began = time.monotonic()
+        check("missing -" in json.dumps(a.ctl("group", "show", "g0")), "telemetry")
+        a.say("trace every=0")
+        c.run("verify", "--length", "4M")
+        check(time.monotonic() - began < 8, "it stood still")
+        r = subprocess.run([STRAKECTL, *add], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=8, check=False)
+        check(r.returncode != 0 and b"busy" in r.stdout, r.stdout.decode())
+
+    fd, p = leased()
+    answers()
+    check(p.poll() is None and "drive-open" in threads(a.proc.pid), "it did not wait")
+    os.close(fd)
+    check(p.wait(30) == 0, p.stdout.read().decode())
+    until(lambda: "in_sync d1" in json.dumps(a.ctl("group", "show", "g0")), 30, "resync")
+    a.ctl("drive", "remove", "d1")
+    fd, p = leased()
+    a.proc.terminate()
+    until(lambda: "stopping" in a.log(), 10, "the end to begin")
+    os.close(fd)
+    check(a.proc.wait(30) == 0, a.log())
+
+
+def threads(pid):
+    """The names of a process's threads."""
+    names = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/task/{task}/comm", encoding="ascii") as f:
+            names.append(f.read().strip())
+    return names
 
 
 def case_drives_are_removed_added_and_replaced_while_serving(b):

@@ -30,7 +30,7 @@ struct nvme_bring {
 	char lines[NVME_BRING_LINES][NVME_BRING_TEXT]; /**< "step: what it said", in order */
 };
 
-/** Main. Lines are added to those that are there. @return 0, or -errno of the last step, everything undone, and its
+/** Lines are added to those that are there. @return 0, or -errno of the last step, everything undone, and its
  * line in @p err. */
 int nvme_bring_up(struct nvme_bring *b, const struct nvme_bring_step *steps, const struct nvme_bring_step *remedies,
 		  void *arg, char *err, size_t len);

@@ -28,7 +28,7 @@ RTE_LOG_REGISTER(nvme_open_logtype, strake.nvme, INFO)
 #define CLAIM_WAIT_US 20000
 #define KELVIN	      273
 
-static bool slots[NVME_DRIVES]; /* main only */
+static bool slots[NVME_DRIVES]; /* atomic: main closes one while another is opened beside it */
 
 struct opening {
 	struct strake_drive *drive;
@@ -89,7 +89,7 @@ open_device(void *arg, char *said, size_t len)
 	o->dev = rte_zmalloc("nvme_dev", sizeof(*o->dev), RTE_CACHE_LINE_SIZE);
 	if (o->dev == NULL)
 		return SAY(said, len, -ENOMEM, "out of memory");
-	while (o->dev->slot < NVME_DRIVES && slots[o->dev->slot])
+	while (o->dev->slot < NVME_DRIVES && __atomic_load_n(&slots[o->dev->slot], __ATOMIC_ACQUIRE))
 		o->dev->slot++;
 	if (o->dev->slot == NVME_DRIVES) {
 		ret = SAY(said, len, -ENOSPC, "more than %u drives of this kind", NVME_DRIVES);
@@ -101,7 +101,7 @@ open_device(void *arg, char *said, size_t len)
 		ret = SAY(said, len, -errno, "%s: %s", path, strerror(errno));
 		goto err_free;
 	}
-	slots[o->dev->slot] = true;
+	__atomic_store_n(&slots[o->dev->slot], true, __ATOMIC_RELAXED);
 	o->dev->ops = &nvme_ring_ops;
 	o->dev->nsid = o->place.nsid;
 	o->dev->max_iov = NVME_IOVS;
@@ -288,14 +288,22 @@ err:
 /* --- remedies --------------------------------------------------------------------------------------------------------
  */
 
+static bool
+unwanted(const struct opening *o)
+{
+	return __atomic_load_n(&o->drive->unwanted, __ATOMIC_RELAXED);
+}
+
 static int
 reset(void *arg, char *said, size_t len)
 {
 	const struct opening *o = arg;
 
+	if (unwanted(o))
+		return SAY(said, len, -ECANCELED, "nobody waits for it any more");
 	if (!o->found)
 		return SAY(said, len, -ENODEV, "there is nothing to reset");
-	return nvme_rescue_reset(SYSFS, o->place.ctrl, timeout_ms(o), said, len);
+	return nvme_rescue_reset(SYSFS, o->place.ctrl, timeout_ms(o), &o->drive->unwanted, said, len);
 }
 
 static int
@@ -303,7 +311,10 @@ rescan(void *arg, char *said, size_t len)
 {
 	const struct opening *o = arg;
 
-	return nvme_rescue_rescan(SYSFS, o->place.ctrl, o->place.address, timeout_ms(o), said, len);
+	if (unwanted(o))
+		return SAY(said, len, -ECANCELED, "nobody waits for it any more");
+	return nvme_rescue_rescan(SYSFS, o->place.ctrl, o->place.address, timeout_ms(o), &o->drive->unwanted, said,
+				  len);
 }
 
 /* --- the tables ------------------------------------------------------------------------------------------------------
@@ -384,6 +395,6 @@ void
 nvme_open_forget(struct nvme_dev *dev)
 {
 	if (dev != NULL)
-		slots[dev->slot] = false;
+		__atomic_store_n(&slots[dev->slot], false, __ATOMIC_RELEASE);
 	rte_free(dev);
 }

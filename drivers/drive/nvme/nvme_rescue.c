@@ -45,7 +45,7 @@ is_live(const char *sys, const char *ctrl)
 }
 
 int
-nvme_rescue_reset(const char *sys, const char *ctrl, unsigned int wait_ms, char *said, size_t len)
+nvme_rescue_reset(const char *sys, const char *ctrl, unsigned int wait_ms, const bool *stop, char *said, size_t len)
 {
 	char path[PATH_MAX];
 	int ret;
@@ -60,6 +60,8 @@ nvme_rescue_reset(const char *sys, const char *ctrl, unsigned int wait_ms, char 
 	for (unsigned int ms = 0; !is_live(sys, ctrl); ms += STEP_MS) {
 		if (ms >= wait_ms)
 			return SAY(said, len, -ETIMEDOUT, "%s is not live %u ms later", ctrl, ms);
+		if (__atomic_load_n(stop, __ATOMIC_RELAXED))
+			return SAY(said, len, -ECANCELED, "nobody waits for %s any more", ctrl);
 		usleep(STEP_MS * 1000);
 	}
 	return SAY(said, len, 0, "%s is live again", ctrl);
@@ -134,7 +136,8 @@ rescan_bus(const char *sys, const char *address, char *said, size_t len)
 }
 
 int
-nvme_rescue_rescan(const char *sys, const char *ctrl, const char *address, unsigned int wait_ms, char *said, size_t len)
+nvme_rescue_rescan(const char *sys, const char *ctrl, const char *address, unsigned int wait_ms, const bool *stop,
+		   char *said, size_t len)
 {
 	char path[PATH_MAX];
 	int ret;
@@ -149,7 +152,10 @@ nvme_rescue_rescan(const char *sys, const char *ctrl, const char *address, unsig
 	}
 	if (ret < 0)
 		return ret;
-	for (unsigned int ms = 0; ms < APPEAR_MS || (ms < wait_ms && coming(sys)); ms += STEP_MS)
+	for (unsigned int ms = 0; ms < APPEAR_MS || (ms < wait_ms && coming(sys)); ms += STEP_MS) {
+		if (__atomic_load_n(stop, __ATOMIC_RELAXED))
+			return SAY(said, len, -ECANCELED, "nobody waits for it any more");
 		usleep(STEP_MS * 1000);
+	}
 	return 0;
 }

@@ -11,7 +11,7 @@
 
 #include "uring_op.h"
 
-static bool slots[URING_FILES]; /* main only */
+static bool slots[URING_FILES]; /* atomic: main closes one while another is opened beside it */
 
 static const struct conf_key uring_keys[] = {
 	{.name = "path", .type = CONF_PATH, .required = true, .help = "File or block device."},
@@ -37,8 +37,8 @@ static int
 slot_take(struct uring_drive *d)
 {
 	for (d->slot = 0; d->slot < URING_FILES; d->slot++) {
-		if (!slots[d->slot]) {
-			slots[d->slot] = true;
+		if (!__atomic_load_n(&slots[d->slot], __ATOMIC_ACQUIRE)) {
+			__atomic_store_n(&slots[d->slot], true, __ATOMIC_RELAXED);
 			return 0;
 		}
 	}
@@ -66,7 +66,7 @@ uring_open(struct strake_drive *drive, const struct conf_values *conf, char *err
 	}
 	ret = uring_file_open(&d->file, &fc, err, errlen);
 	if (ret < 0) {
-		slots[d->slot] = false;
+		__atomic_store_n(&slots[d->slot], false, __ATOMIC_RELEASE);
 		rte_free(d);
 		return ret;
 	}
@@ -86,7 +86,7 @@ uring_close(struct strake_drive *drive)
 	struct uring_drive *d = drive->priv;
 
 	uring_file_close(&d->file);
-	slots[d->slot] = false;
+	__atomic_store_n(&slots[d->slot], false, __ATOMIC_RELEASE);
 	rte_free(d);
 }
 

@@ -304,6 +304,7 @@ class NvmeRescue : public testing::Test
       protected:
 	fs::path sys;
 	char said[256] = "";
+	bool stop = false;
 
 	void
 	SetUp() override
@@ -342,15 +343,15 @@ class NvmeRescue : public testing::Test
 	}
 
 	int
-	reset(const char *ctrl = "nvme0")
+	reset(const char *ctrl = "nvme0", unsigned int wait_ms = 0)
 	{
-		return nvme_rescue_reset(sys.c_str(), ctrl, 0, said, sizeof(said));
+		return nvme_rescue_reset(sys.c_str(), ctrl, wait_ms, &stop, said, sizeof(said));
 	}
 
 	int
-	rescan(const char *ctrl, const char *address)
+	rescan(const char *ctrl, const char *address, unsigned int wait_ms = 0)
 	{
-		return nvme_rescue_rescan(sys.c_str(), ctrl, address, 0, said, sizeof(said));
+		return nvme_rescue_rescan(sys.c_str(), ctrl, address, wait_ms, &stop, said, sizeof(said));
 	}
 };
 
@@ -368,6 +369,14 @@ TEST_F(NvmeRescue, SaysWhatItCannotReset)
 	EXPECT_STREQ("nvme0 is not live 0 ms later", said);
 	EXPECT_EQ(-ENOENT, reset("nvme7"));
 	EXPECT_EQ(-ENODEV, reset(""));
+}
+
+TEST_F(NvmeRescue, WaitsNoLongerThanSomebodyWaitsForIt)
+{
+	put("class/nvme/nvme0/state", "resetting\n");
+	stop = true;
+	EXPECT_EQ(-ECANCELED, reset("nvme0", 600000));
+	EXPECT_EQ(-ECANCELED, rescan("nvme0", "0000:01:00.0", 600000));
 }
 
 TEST_F(NvmeRescue, LooksForNamespacesOfAControllerThatLives)
