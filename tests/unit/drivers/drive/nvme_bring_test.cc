@@ -246,6 +246,28 @@ TEST_F(NvmeLook, TellsOnceThatNobodyAnswers)
 		  events());
 }
 
+/* Sought as often as it may be, told once; and what has lied is not sought. */
+TEST_F(NvmeLook, TellsOnceThatADriveVanishedOrLied)
+{
+	auto end = [&](nvme_end why, size_t n) {
+		__atomic_store_n(&drive()->sh.end, why, __ATOMIC_RELAXED);
+		for (int i = 0; i < 1000 && events().size() < n; i++)
+			usleep(10000);
+		usleep(2500000);
+	};
+
+	end(NVME_VANISHED, 2);
+	lines told = events();
+	ASSERT_EQ(2u, told.size());
+	EXPECT_EQ("worse: has vanished; it is looked for", told[0]);
+	EXPECT_EQ("well: is not back: ", told[1].substr(0, 19));
+	EXPECT_EQ(0u, d->returns);
+	end(NVME_LIED, 3);
+	told = events();
+	ASSERT_EQ(3u, told.size());
+	EXPECT_EQ("worse: answered what it was not asked, and is isolated", told[2]);
+}
+
 /* --- the table itself --- */
 
 struct run {

@@ -5,87 +5,12 @@
 #include <cerrno>
 #include <random>
 
-#include "drive_rig.h"
-#include "fake_nvme.h"
+#include "nvme_rig.h"
 
 namespace
 {
 
-enum { FLUSH = 0, WRITE = 1, READ = 2, ZEROES = 8, DSM = 9, ANY = 255 };
-enum { DNR = 0x4000, INTERNAL = 0x06, ABORTED = 0x07, NO_NAMESPACE = 0x0b, FULL = 0x81, NOT_READY = 0x82 };
-enum { UNREADABLE = 0x281, HOST_PATH = 0x370 };
-
-constexpr uint64_t MS = 1000000;
-
-class NvmeDrive : public DriveRig
-{
-      protected:
-	fake_nvme *f = nullptr;
-	strake_drive *d = nullptr;
-	char err[512] = "";
-
-	void
-	make(uint8_t shift = 12, uint64_t blocks = 1024)
-	{
-		f = fake_nvme_new(shift, blocks);
-	}
-
-	int
-	try_open(const char *trim = nullptr)
-	{
-		return fake_nvme_open(&d, f, trim, err, sizeof(err));
-	}
-
-	void
-	open(const char *trim = nullptr)
-	{
-		if (f == nullptr)
-			make();
-		ASSERT_EQ(0, try_open(trim)) << err;
-		ASSERT_EQ(0, strake_drive_lcore_init(d));
-	}
-
-	void
-	refused(const char *word)
-	{
-		EXPECT_GT(0, try_open());
-		EXPECT_NE(nullptr, strstr(err, word)) << err;
-	}
-
-	void
-	TearDown() override
-	{
-		if (d != nullptr) {
-			strake_drive_lcore_fini(d);
-			strake_drive_close(d);
-		}
-		if (f != nullptr)
-			fake_nvme_free(f);
-		DriveRig::TearDown();
-	}
-
-	void
-	pass(uint64_t ms)
-	{
-		now += ms * MS;
-		turn();
-		turn();
-	}
-
-	const fake_nvme_cmd &
-	cmd(unsigned int i)
-	{
-		EXPECT_LT(i, fake_nvme_count(f));
-		return *fake_nvme_asked(f, i);
-	}
-
-	template <typename T>
-	static void
-	poke(uint8_t *at, T value)
-	{
-		memcpy(at, &value, sizeof(value));
-	}
-};
+using namespace nvme;
 
 /* --- what it says of itself ------------------------------------------------------------------------------------------
  */
@@ -475,247 +400,34 @@ TEST_F(NvmeDrive, TakesMoreThanItHasCommands)
 	EXPECT_EQ(700u, fake_nvme_count(f));
 }
 
-/* --- trouble ---------------------------------------------------------------------------------------------------------
- */
-
-TEST_F(NvmeDrive, AsksAgainWhatWasAborted)
+/* A write that must be gathered, the range of a deallocation. */
+TEST_F(NvmeDrive, WaitsForPagesWhereThereAreNone)
 {
-	bytes in = pattern(8192, 2);
-	strake_buf *list = payload(in, 0, nullptr);
-	rig_io io(STRAKE_IO_WRITE, 0, 8192, list);
+	bytes in = pattern(4096, 5), out;
+	strake_buf *list = payload(in, 0, nullptr, 1);
+	rig_io write_it(STRAKE_IO_WRITE, 0, 4096, list), trim(STRAKE_IO_DEALLOCATE, 65536, 4096);
 
 	open();
-	fake_nvme_fail(f, WRITE, -EINTR, 3);
-	submit(d, io);
-	for (int i = 0; i < 10; i++)
-		pass(60);
-	EXPECT_EQ(1, io.done);
-	EXPECT_EQ(0, io.io.status);
-	EXPECT_EQ(4u, fake_nvme_count(f));
-	EXPECT_EQ(0, memcmp(fake_nvme_medium(f), in.data(), in.size()));
-	strake_buf_put_list(list);
-}
+	memset(fake_nvme_medium(f) + 65536, 0xee, 4096);
+	for (rig_io *io : {&write_it, &trim}) {
+		unsigned int asked = fake_nvme_count(f);
+		strake_buf *all = nullptr, *b;
 
-/* The kernel's whole way with a command that a drive lost: it tries to abort it for one timeout, resets the controller
- * after a second one, and only then are answers to be had. The memory is the drive's meanwhile. */
-TEST_F(NvmeDrive, OutlastsADriveThatHangs)
-{
-	bytes in = pattern(16384, 2);
-	strake_buf *list = payload(in, 0, nullptr);
-	rig_io io(STRAKE_IO_WRITE, 0, 16384, list), other(STRAKE_IO_READ, 1 << 20, 4096);
-
-	make();
-	fake_nvme_ctrl(f)[77] = 1;
-	open();
-	fake_nvme_hold(f, true);
-	submit(d, io);
-	submit(d, other);
-	for (int i = 0; i < 10; i++)
-		pass(999);
-	EXPECT_EQ(0, io.done + other.done);
-	EXPECT_EQ(3u, fake_nvme_pending(f)) << "nothing is asked twice while the drive has it";
-	fake_nvme_fail(f, ANY, -EINTR, 3); /* both timeouts are over: the reset gives them back */
-	fake_nvme_hold(f, false);
-	pass(1);
-	EXPECT_EQ(0, io.done + other.done);
-	pass(60);
-	EXPECT_EQ(1, io.done);
-	EXPECT_EQ(0, io.io.status);
-	EXPECT_EQ(0, other.io.status);
-	EXPECT_EQ(6u, fake_nvme_count(f));
-	EXPECT_EQ(0, memcmp(fake_nvme_medium(f), in.data(), in.size()));
-	strake_buf_put_list(list);
-	strake_buf_put_list(other.io.bufs);
-}
-
-TEST_F(NvmeDrive, WaitsOutAReset)
-{
-	rig_io io(STRAKE_IO_FLUSH, 0, 0);
-
-	open();
-	fake_nvme_fail(f, ANY, HOST_PATH, 100);
-	submit(d, io);
-	for (int i = 0; i < 101; i++) {
-		EXPECT_EQ(0, io.done);
-		pass(60);
+		while ((b = strake_buf_page(4096)) != nullptr) {
+			b->next = all;
+			all = b;
+		}
+		submit(d, *io);
+		for (int i = 0; i < 10; i++)
+			turn();
+		EXPECT_EQ(0, io->done);
+		EXPECT_EQ(asked, fake_nvme_count(f));
+		strake_buf_put_list(all);
+		EXPECT_EQ(0, wait(*io));
 	}
-	EXPECT_EQ(1, io.done);
-	EXPECT_EQ(0, io.io.status);
-}
-
-TEST_F(NvmeDrive, GivesUpInTime)
-{
-	rig_io io(STRAKE_IO_FLUSH, 0, 0);
-
-	open();
-	fake_nvme_fail(f, ANY, -EINTR, UINT32_MAX);
-	submit(d, io);
-	for (int i = 0; i < 400 && io.done == 0; i++)
-		pass(60);
-	EXPECT_EQ(1, io.done);
-	EXPECT_EQ(-ETIMEDOUT, io.io.status);
-	EXPECT_LT(now, 21000 * MS);
-	EXPECT_GT(now, 19000 * MS);
-}
-
-TEST_F(NvmeDrive, HonoursTheDelayItIsTold)
-{
-	rig_io io(STRAKE_IO_FLUSH, 0, 0);
-
-	make();
-	poke<uint16_t>(fake_nvme_ctrl(f) + 130, 30); /* CRDT2: 3 s */
-	open();
-	fake_nvme_fail(f, ANY, NOT_READY | 2 << 11, 1);
-	submit(d, io);
-	pass(0);
-	pass(2900);
-	EXPECT_EQ(1u, fake_nvme_count(f));
-	pass(200);
-	EXPECT_EQ(1, io.done);
-	EXPECT_EQ(0, io.io.status);
-}
-
-TEST_F(NvmeDrive, ReportsUnreadableBlocks)
-{
-	bytes out;
-
-	open();
-	fake_nvme_fail(f, READ, UNREADABLE | DNR, UINT32_MAX);
-	EXPECT_EQ(-EIO, read(d, 0, 4096, out));
-	EXPECT_EQ(1u, fake_nvme_count(f)) << "Do Not Retry";
-	fake_nvme_fail(f, READ, UNREADABLE, UINT32_MAX);
-	rig_io io(STRAKE_IO_READ, 0, 4096);
-	submit(d, io);
-	pass(1);
-	pass(1);
-	EXPECT_EQ(-EIO, io.io.status);
-	EXPECT_EQ(3u, fake_nvme_count(f));
-	/* The drive as such is well. */
-	fake_nvme_fail(f, READ, 0, 0);
-	EXPECT_EQ(0, read(d, 0, 4096, out));
-}
-
-TEST_F(NvmeDrive, ReportsAFullDrive)
-{
-	open();
-	fake_nvme_fail(f, WRITE, FULL | DNR, 1);
-	EXPECT_EQ(-ENOSPC, write(d, 0, pattern(4096, 1)));
-}
-
-TEST_F(NvmeDrive, FailsOnceWhateverPartsFail)
-{
-	bytes in = pattern(128 << 10, 4);
-	strake_buf *list = payload(in, 0, nullptr);
-	rig_io io(STRAKE_IO_WRITE, 0, 128 << 10, list);
-
-	make();
-	fake_nvme_ctrl(f)[77] = 1;
-	open();
-	fake_nvme_room(f, 6);
-	fake_nvme_hold(f, true);
-	submit(d, io);
-	turn();
-	fake_nvme_fail(f, WRITE, UNREADABLE | DNR, 2);
-	fake_nvme_hold(f, false);
-	EXPECT_EQ(-EIO, wait(io));
-	for (int i = 0; i < 10; i++)
-		turn();
-	EXPECT_EQ(1, io.done);
-	EXPECT_EQ(6u, fake_nvme_count(f)) << "a failed I/O is not continued";
 	strake_buf_put_list(list);
-}
-
-/* The memory of an I/O is the drive's until the last of its commands is answered, whatever became of the others. */
-TEST_F(NvmeDrive, IsNotDoneBeforeItsLastAnswer)
-{
-	rig_io io(STRAKE_IO_READ, 0, 16384);
-
-	make();
-	fake_nvme_ctrl(f)[77] = 1;
-	open();
-	fake_nvme_fail(f, READ, UNREADABLE | DNR, 1);
-	fake_nvme_hold(f, true);
-	submit(d, io);
-	turn();
-	ASSERT_EQ(2u, fake_nvme_pending(f));
-	pass(3600 * 1000);
-	EXPECT_EQ(0, io.done);
-	fake_nvme_hold(f, false);
-	EXPECT_EQ(-EIO, wait(io));
-}
-
-/* --- a drive that goes, or lies
- * --------------------------------------------------------------------------------------- */
-
-TEST_F(NvmeDrive, EndsEverythingWhenItIsGone)
-{
-	rig_io a(STRAKE_IO_FLUSH, 0, 0), b(STRAKE_IO_READ, 0, 4096), c(STRAKE_IO_READ, 0, 4096);
-
-	open();
-	fake_nvme_fail(f, FLUSH, INTERNAL, 1);
-	submit(d, a);
-	pass(0); /* waits for its second try */
-	fake_nvme_fail(f, READ, -ENODEV, 1);
-	submit(d, b);
-	EXPECT_EQ(-ENODEV, wait(b));
-	pass(100);
-	EXPECT_EQ(-ENODEV, a.io.status);
-	unsigned int before_it = fake_nvme_count(f);
-	submit(d, c);
-	EXPECT_EQ(0, c.done) << "done from inside submit";
-	EXPECT_EQ(-ENODEV, wait(c));
-	EXPECT_EQ(before_it, fake_nvme_count(f)) << "it was asked though it is gone";
-}
-
-TEST_F(NvmeDrive, EndsWithItsNamespace)
-{
-	bytes out;
-
-	open();
-	fake_nvme_fail(f, READ, NO_NAMESPACE | DNR, 1);
-	EXPECT_EQ(-ENODEV, read(d, 0, 4096, out));
-	EXPECT_EQ(-ENODEV, read(d, 0, 4096, out));
-}
-
-TEST_F(NvmeDrive, IsIsolatedWhenItAnswersTwice)
-{
-	bytes out;
-	rig_io other(STRAKE_IO_READ, 8192, 4096);
-
-	open();
-	fake_nvme_answer_twice(f);
-	EXPECT_EQ(0, read(d, 0, 4096, out));
-	EXPECT_EQ(-ENODEV, simple(d, STRAKE_IO_FLUSH));
-}
-
-TEST_F(NvmeDrive, IsIsolatedWhenItAnswersWhatNobodyAsked)
-{
-	rig_io io(STRAKE_IO_READ, 0, 4096);
-
-	open();
-	fake_nvme_hold(f, true);
-	submit(d, io);
-	turn();
-	fake_nvme_stranger(f, 7ull << 48 | 0xffff);
-	fake_nvme_stranger(f, 7ull << 48 | 3);
-	EXPECT_EQ(0, io.done) << "it still has our memory";
-	fake_nvme_hold(f, false);
-	EXPECT_EQ(0, wait(io)) << "this answer is the right one";
-	strake_buf_put_list(io.io.bufs);
-	EXPECT_EQ(-ENODEV, simple(d, STRAKE_IO_FLUSH));
-}
-
-/* done() may submit at once, to the same drive, in every way an I/O can end. */
-TEST_F(NvmeDrive, MayBeUsedFromInsideDone)
-{
-	rig_io first(STRAKE_IO_READ, 1024 * 4096, 4096), second(STRAKE_IO_FLUSH, 0, 0), third(STRAKE_IO_READ, 1, 1);
-
-	open();
-	first.then = [&](rig_io *) { submit(d, second); };
-	second.then = [&](rig_io *) { submit(d, third); };
-	submit(d, first);
-	EXPECT_EQ(-ERANGE, wait(third));
-	EXPECT_EQ(0, second.io.status);
+	EXPECT_EQ(0, memcmp(fake_nvme_medium(f), in.data(), in.size()));
+	EXPECT_EQ(0, fake_nvme_medium(f)[65536]);
 }
 
 } // namespace
