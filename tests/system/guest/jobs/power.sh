@@ -10,7 +10,8 @@ mirror) FIRST=/dev/ng0n1 SECOND=/dev/vda KINDS="nvme, device: ng0n1" ;;
 log) FIRST=/dev/vda SECOND=/dev/vdb KINDS="uring, path: /dev/vda" ;;
 esac
 for i in $(seq 50); do [ -e $FIRST ] && [ -b $SECOND ] && break; sleep 0.1; done
-HOST="--addr 127.0.0.1 --nqn $NQN --quiet"
+# An emulated processor on a busy machine stands still for seconds.
+HOST="--addr 127.0.0.1 --nqn $NQN --quiet --timeout 60s"
 AREAS=8
 seq 1 100 | head -c 64 >/tmp/mirror.key
 head -c 32 /tmp/mirror.key >/tmp/log.key
@@ -70,14 +71,37 @@ either_half_has_it()
 	done
 }
 
+threads()
+{
+	for t in /proc/"$(pidof strake)"/task/*; do
+		echo "$(cat "$t/comm"): $(cut -d ' ' -f 3,14,15 "$t/stat") $(head -n 5 "$t/stack" | tr '\n' ' ')"
+	done
+}
+
+# A step that takes 10 s is told, with what the appliance's threads do meanwhile and how much time they have had.
+watch()
+{
+	while sleep 5; do
+		read -r now _ </proc/uptime
+		read -r began what </tmp/step
+		began=${began:-$now}
+		[ $((${now%.*} - ${began%.*})) -lt 10 ] ||
+			say "slow: at $now s, since $began s: $what: $(threads 2>&1 | tr '\n' ';') load $(cat /proc/loadavg)"
+	done
+}
+
 quietly()
 {
+	read -r now _ </proc/uptime
+	echo "$now $*" >/tmp/step
 	("$@") >/tmp/out 2>&1 && return 0
 	say "$* failed: $(tail -n 20 /tmp/out | tr '\n' ' ')"
 	say "lost $KEPT"
 	poweroff -f
 }
 
+: >/tmp/step
+watch &
 quietly serves
 quietly everything_flushed_is_there
 [ -z "$HALVES" ] || quietly either_half_has_it
