@@ -175,6 +175,7 @@ asked(struct store_walk *w)
 	if (w->gen == 0 && look(w, &h, at) == 0) {
 		w->older = h.gen;
 		w->newer = true;
+		w->scan = false; /* it can be had: every way is tried for a newer one */
 	}
 	return window_read(w, store_probe(w->st->sp, w->pos, 0));
 }

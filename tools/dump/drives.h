@@ -49,6 +49,8 @@ void group_judge(struct group *g);
 int group_read(const struct group *g, uint32_t seg, uint32_t off, uint32_t len, uint8_t *to, uint32_t without);
 /** The member on which byte @p off of a segment's data lies. */
 uint32_t group_member_of(const struct group *g, uint32_t seg, uint32_t off);
+/** Does all of the parity that can be read say that @p len bytes at @p off, of one unit, are as in @p at? */
+bool group_agrees(const struct group *g, uint32_t seg, uint32_t off, const uint8_t *at, uint32_t len);
 /** Members that have a column of the segment. */
 uint32_t group_members_of(const struct group *g, uint32_t seg);
 /** The next way to have a segment's bytes: members to leave out, one, then two, up to as many as there is parity. @p at

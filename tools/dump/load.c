@@ -101,6 +101,32 @@ store_chunk(struct store *st, uint64_t place, struct log_head *h, uint8_t *to)
 	return why;
 }
 
+/* The same while no generation is known: what lies there may be whole and of an older one. If parity does not say the
+ * same, the newest counts that can be had. */
+static const char *
+newest_chunk(struct store *st, uint64_t place, struct log_head *h, uint8_t *to)
+{
+	const char *why = store_chunk(st, place, h, to);
+	uint8_t *other = malloc(LOG_CHUNK_MAX);
+	uint32_t wrong, way = 0, seg = log_entry_seg(place);
+	struct log_head o;
+
+	if (why == NULL && !group_agrees(st->g, seg, log_entry_off(place), to, LOG_GRAIN)) {
+		while ((wrong = group_way(st->g, seg, &way)) != 0) {
+			if (chunk_look(st, place, wrong, &o, other) != NULL || o.gen <= h->gen)
+				continue;
+			say(SAY_MENDABLE,
+			    "chunk at segment %u offset %u: it is left from an earlier life; right when made from the "
+			    "other drives: wrong bytes are on %s",
+			    seg, log_entry_off(place), group_names(st->g, wrong));
+			memcpy(to, other, o.bytes);
+			*h = o;
+		}
+	}
+	free(other);
+	return why;
+}
+
 void
 store_need(struct store *st, uint64_t place)
 {
@@ -122,7 +148,7 @@ table_load(struct store *st)
 
 	for (uint32_t i = 0; i < s->n_table; i++) {
 		uint32_t first = i * LOG_TABLE_ENTRIES, n = s->segments - first;
-		const char *why = store_chunk(st, s->table[i], &h, buf);
+		const char *why = newest_chunk(st, s->table[i], &h, buf);
 
 		n = n < LOG_TABLE_ENTRIES ? n : LOG_TABLE_ENTRIES;
 		if (why == NULL && (h.kind != LOG_TABLE || h.seal.stored != n * LOG_TABLE_ENTRY))

@@ -56,7 +56,9 @@ struct window {
 	uint32_t seg, have;
 	uint32_t gen; /* of its chunks; 0: whichever it is, if it is newer than `older` */
 	uint32_t older;
-	bool lost; /* what lies here is neither a chunk nor zeroes, made in whatever way */
+	bool lost;   /* what lies here is neither a chunk nor zeroes, made in whatever way */
+	bool zero;   /* in some way it is zeroes */
+	bool barred; /* some way needs a drive that is away */
 };
 
 /* Have all that a chunk at @p off can take. */
@@ -90,12 +92,48 @@ ours(const struct window *w, uint32_t off, struct log_head *h, const uint8_t *at
 static bool
 row_ends(const struct window *w, uint32_t off)
 {
-	const struct group *g = w->st->g;
-	uint8_t made[LOG_GRAIN];
+	return decode_blank(w->mem + off, LOG_GRAIN) &&
+	       (w->lost || group_agrees(w->st->g, w->seg, off, w->mem + off, LOG_GRAIN));
+}
 
-	return w->lost || g->s.parity == 0 ||
-	       group_read(g, w->seg, off, LOG_GRAIN, made, 1u << group_member_of(g, w->seg, off)) < 0 ||
-	       decode_blank(made, LOG_GRAIN);
+/* The chunk at @p off in the next way after @p way that has one. @return the drives left out; 0: there is no other. */
+static uint32_t
+next_way(struct window *w, uint32_t off, uint32_t left, struct log_head *h, uint32_t *way)
+{
+	uint32_t wrong;
+
+	while ((wrong = group_way(w->st->g, w->seg, way)) != 0) {
+		if (group_read(w->st->g, w->seg, off, left, w->other, wrong) < 0)
+			w->barred = true;
+		else if (ours(w, off, h, w->other, left) == NULL)
+			return wrong;
+		else
+			w->zero = w->zero || decode_blank(w->other, LOG_GRAIN);
+	}
+	return 0;
+}
+
+/* The generation is not known yet. What lies there is believed if all of the parity says so; else it is the newest that
+ * can be had. */
+static void
+newest_at(struct window *w, uint32_t off, uint32_t left)
+{
+	uint32_t way = 0, newest = 0;
+	struct log_head h;
+
+	if (ours(w, off, &h, w->mem + off, left) == NULL) {
+		newest = w->older = h.gen;
+		if (group_agrees(w->st->g, w->seg, off, w->mem + off, LOG_GRAIN)) {
+			w->gen = newest;
+			return;
+		}
+	} else if (w->lost) {
+		return;
+	}
+	while (next_way(w, off, left, &h, &way) != 0)
+		newest = w->older = h.gen;
+	w->gen = newest;
+	w->lost = w->lost && newest == 0;
 }
 
 /* A chunk at @p off of a segment, as it lies or made from parity. @return false: none is there. */
@@ -103,25 +141,25 @@ static bool
 chunk_at(struct window *w, uint32_t off, struct log_head *h, const uint8_t **at)
 {
 	uint32_t left = w->have - off < LOG_CHUNK_MAX ? w->have - off : LOG_CHUNK_MAX, wrong, way = 0;
-	const char *why = ours(w, off, h, w->mem + off, left);
+	const char *why;
 
+	w->zero = w->barred = false;
+	if (w->gen == 0)
+		newest_at(w, off, left);
+	why = ours(w, off, h, w->mem + off, left);
 	*at = w->mem + off;
 	if (why == NULL || w->lost)
 		return why == NULL;
 	*at = w->other;
-	while ((wrong = group_way(w->st->g, w->seg, &way)) != 0) {
-		if (group_read(w->st->g, w->seg, off, left, w->other, wrong) < 0 ||
-		    ours(w, off, h, w->other, left) != NULL)
-			continue;
+	wrong = next_way(w, off, left, h, &way);
+	if (wrong != 0)
 		say(SAY_NOTE,
 		    "chunk at segment %u offset %u, of the log after the checkpoint: %s; right when made from the "
 		    "other "
 		    "drives: wrong bytes are on %s",
 		    w->seg, off, decode_blank(w->mem + off, LOG_GRAIN) ? "zeroes lie there" : why,
 		    group_names(w->st->g, wrong));
-		return true;
-	}
-	return false;
+	return wrong != 0;
 }
 
 /* Behind zeroes that end a row nothing is looked for: whoever lost it should hear of it. */
@@ -190,7 +228,7 @@ scan(struct replay *r, uint32_t seg, uint32_t from, bool planned, bool listed)
 			say(SAY_BROKEN, "segment %u, which may hold the newest of the log, cannot be read", seg);
 			break;
 		}
-		if (decode_blank(w.mem + from, LOG_GRAIN) && row_ends(&w, from)) {
+		if (row_ends(&w, from)) {
 			behind(&w, from);
 			from = from / rb * rb + rb;
 			w.lost = false;
@@ -203,6 +241,8 @@ scan(struct replay *r, uint32_t seg, uint32_t from, bool planned, bool listed)
 			found(r, &h, at);
 			from += h.bytes;
 			blank = (from - 1) / rb;
+		} else if (!w.lost && ((w.zero && !w.barred) || decode_blank(w.mem + from, LOG_GRAIN))) {
+			from = from / rb * rb + rb;
 		} else {
 			w.lost = true;
 			from += LOG_GRAIN;

@@ -138,6 +138,22 @@ group_member_of(const struct group *g, uint32_t seg, uint32_t off)
 	return member_of(g, seg, off / g->row_bytes, off % g->row_bytes / g->s.unit);
 }
 
+bool
+group_agrees(const struct group *g, uint32_t seg, uint32_t off, const uint8_t *at, uint32_t len)
+{
+	uint32_t row = off / g->row_bytes, without = 1u << group_member_of(g, seg, off);
+	uint8_t *made = malloc(len);
+	bool same = true;
+
+	/* With the column left out, the first of the parity at hand says what it is; then with that left out too. */
+	for (uint32_t i = 0; i < g->s.parity && same; i++) {
+		same = group_read(g, seg, off, len, made, without) < 0 || memcmp(made, at, len) == 0;
+		without |= 1u << member_of(g, seg, row, g->s.data + i);
+	}
+	free(made);
+	return same;
+}
+
 uint32_t
 group_members_of(const struct group *g, uint32_t seg)
 {
