@@ -74,6 +74,15 @@ written(const struct store *st, const struct store_seals_walk *s)
 	return true;
 }
 
+/* It may be one of those that are freed now, which no reader holds back any more. */
+static bool
+being_freed(const struct store *st, const struct store_seg *g)
+{
+	return g->d.state == STORE_SEG_DRAINED &&
+	       (st->ckpt.state == STORE_CKPT_NOTE || st->ckpt.state == STORE_CKPT_FREE);
+}
+
+/* @return false: there is none, or not yet. */
 static bool
 next_seg(struct store *st, struct store_seals_walk *s)
 {
@@ -82,6 +91,8 @@ next_seg(struct store *st, struct store_seals_walk *s)
 
 		if (g->d.state == STORE_SEG_FREE || g->d.state == STORE_SEG_OPEN || g->d.stream == STORE_META)
 			continue;
+		if (being_freed(st, g))
+			return false;
 		g->readers++;
 		store_walk_begin(&s->walk, st, s->seg, g->d.gen, 0, g->rows * store_row_bytes(st));
 		s->walking = true;
