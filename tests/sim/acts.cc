@@ -5,7 +5,13 @@
 #include "acts.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+
+extern "C" {
+#include "app/keys.h"
+#include "gcm.h"
+}
 
 namespace sim
 {
@@ -29,7 +35,8 @@ void
 acts_print(const char *head, const ActCounts &acts)
 {
 	static const char *const names[ACTS] = {"none",		  "deleting a volume", "making one",
-						"making smaller", "making larger",     "forgetting"};
+						"making smaller", "making larger",     "forgetting",
+						"changing keys",  "tidying keys",      "erasing keys"};
 
 	printf("%s", head);
 	for (unsigned i = 1; i < ACTS; i++)
@@ -83,15 +90,31 @@ Acts::next()
 			host.begin();
 		}
 	};
-	if (w.vol[at] == nullptr)
-		bad = make(at);
-	else if (rnd() % 2 == 0)
-		bad = remove(at);
-	else
-		bad = resize(at);
+	bad = w.conf.domains > 0 && rnd() % 2 == 0 ? keys(at) : volumes(at);
 	w.each_turn = nullptr;
 	act = NO_ACT;
 	return bad;
+}
+
+std::string
+Acts::volumes(unsigned at)
+{
+	if (w.vol[at] == nullptr)
+		return make(at);
+	return rnd() % 2 == 0 ? remove(at, w.conf.domains > 1 && rnd() % 2 == 0) : resize(at);
+}
+
+std::string
+Acts::keys(unsigned at)
+{
+	switch (rnd() % 3) {
+	case 0:
+		return w.vol[at] != nullptr ? rotate(at) : "";
+	case 1:
+		return tidy();
+	default:
+		return w.vol[at] != nullptr ? erase(at) : "";
+	}
 }
 
 std::string
@@ -129,11 +152,10 @@ Acts::let_go(unsigned at)
 }
 
 std::string
-Acts::remove(unsigned at)
+Acts::remove(unsigned at, bool keys)
 {
 	Place &p = host.oracle.place[at];
 	std::string name = "v" + std::to_string(at), bad;
-	uint64_t seq;
 
 	act = DELETE;
 	host.limit[at] = 0;
@@ -146,10 +168,18 @@ Acts::remove(unsigned at)
 	if (!bad.empty())
 		return bad;
 	w.volume_down(at);
+	/* First the keys, so that who finds the volume knows what is left to do. */
+	if (keys) {
+		p.keyless = true;
+		bad = destroy_keys(at);
+		for (uint32_t b = at * kBlocks; b < (at + 1) * kBlocks; b++)
+			host.oracle.holds(b, 0);
+	}
+	if (!bad.empty())
+		return bad;
 	/* It may come back, without some of its blocks, until this is durable. */
-	seq = host.seq();
-	for (uint32_t b = at * kBlocks; b < (at + 1) * kBlocks; b++)
-		host.oracle.begun(b, seq, 0);
+	act = DELETE;
+	may_be_zero(at);
 	p.gone = true;
 	p.last = w.last_born;
 	bad = ended("deleting", store_volume_delete(w.st, name.c_str()));
@@ -166,7 +196,7 @@ Acts::make(unsigned at)
 	act = MAKE;
 	for (uint32_t b = at * kBlocks; b < (at + 1) * kBlocks; b++)
 		host.oracle.holds(b, 0);
-	p = {w.last_born + 1, true, true, w.last_born, kBlocks, 0};
+	p = {w.last_born + 1, true, true, w.last_born, false, kBlocks, 0};
 	bad = ended("making a volume", w.volume_up(at));
 	p.gone = false;
 	host.limit[at] = bad.empty() ? kBlocks : 0;
@@ -217,6 +247,95 @@ Acts::shrink(unsigned at, uint32_t n)
 		host.oracle.holds(first + b, 0);
 	p.blocks = n;
 	p.or_blocks = 0;
+	return bad;
+}
+
+/* --- keys --------------------------------------------------------------------------------------------------------- */
+
+void
+Acts::may_be_zero(unsigned at)
+{
+	uint64_t seq = host.seq();
+
+	for (uint32_t b = at * kBlocks; b < (at + 1) * kBlocks; b++)
+		host.oracle.begun(b, seq, 0);
+}
+
+/* What is written from now on has another key. */
+std::string
+Acts::rotate(unsigned at)
+{
+	int had = gcm_epoch(w.chain.seal, w.domain(at)), ret;
+
+	act = ROTATE;
+	ret = gcm_domain_rotate(w.chain.seal, w.domain(at));
+	return ended("changing keys", ret == had + 1 ? 0 : ret);
+}
+
+/* Is there a segment that may have been open when power went, or that cannot be read whole? */
+static bool
+torn(const World &w)
+{
+	return std::any_of(w.st->seg, w.st->seg + w.st->n_seg, [](const store_seg &g) {
+		return g.d.state == STORE_SEG_SUSPECT || g.d.state == STORE_SEG_BAD ||
+		       (g.d.state == STORE_SEG_DRAINED && g.born == 0);
+	});
+}
+
+/* Keys that no chunk needs any more are forgotten; unless what some were sealed with cannot be told. */
+std::string
+Acts::tidy()
+{
+	keys_tidy *t = keys_tidy_begin(w.st, w.chain.seal, 0);
+	unsigned n = 0;
+	int ret;
+
+	act = TIDY;
+	if (t == nullptr)
+		return "tidying keys does not begin";
+	while ((ret = keys_tidy_status(t, &n)) == -EINPROGRESS)
+		w.turn();
+	keys_tidy_end(t);
+	forgotten += n;
+	if (ret == -EIO && torn(w))
+		return "";
+	return ended("tidying keys", ret);
+}
+
+std::string
+Acts::destroy_keys(unsigned at)
+{
+	act = ERASE;
+	return ended("erasing keys", gcm_domain_erase(w.chain.seal, w.domain(at)));
+}
+
+/* As `strakectl key erase` does it: of all volumes that have the key; what they hold is forgotten before. */
+std::string
+Acts::erase(unsigned at)
+{
+	const uint32_t domain = w.domain(at);
+	std::string bad;
+
+	act = ERASE;
+	for (unsigned i = 0; i < kVolumes && bad.empty(); i++) {
+		if (w.domain(i) != domain || w.vol[i] == nullptr)
+			continue;
+		host.limit[i] = 0;
+		bad = let_go(i);
+		may_be_zero(i);
+		if (bad.empty() && log_clear(w.vol[i]) != 0)
+			bad = "a volume cannot be emptied";
+		for (uint32_t b = i * kBlocks; b < (i + 1) * kBlocks; b++)
+			host.oracle.holds(b, 0);
+	}
+	if (bad.empty())
+		bad = destroy_keys(at);
+	if (bad.empty() && gcm_domain_add(w.chain.seal, domain) != 0)
+		bad = "no new key";
+	for (unsigned i = 0; i < kVolumes && bad.empty(); i++) {
+		if (w.domain(i) == domain && w.vol[i] != nullptr)
+			host.limit[i] = w.blocks(i);
+	}
 	return bad;
 }
 

@@ -5,7 +5,8 @@
 #ifndef SIM_ACTS_H
 #define SIM_ACTS_H
 
-/* An operator at work beside a host: volumes are deleted, made anew, made smaller and larger. */
+/* An operator at work beside a host: volumes are deleted, made anew, made smaller and larger; keys are changed, erased
+ * and tidied away. */
 
 #include <array>
 
@@ -14,7 +15,7 @@
 namespace sim
 {
 
-enum Act { NO_ACT, DELETE, MAKE, SHRINK, GROW, FORGET, ACTS };
+enum Act { NO_ACT, DELETE, MAKE, SHRINK, GROW, FORGET, ROTATE, TIDY, ERASE, ACTS };
 
 /* How often, by what. FORGET goes on by itself after a volume was deleted, and after a restart. */
 using ActCounts = std::array<uint64_t, ACTS>;
@@ -41,6 +42,7 @@ class Acts
 	static std::string wait_forgotten(World &w);
 
 	ActCounts done{};
+	uint64_t forgotten = 0; /* keys and openings that nothing needed */
 
       private:
 	World &w;
@@ -49,10 +51,17 @@ class Acts
 	Act act = NO_ACT;
 
 	std::string let_go(unsigned at);
-	std::string remove(unsigned at);
+	std::string volumes(unsigned at);
+	std::string keys(unsigned at);
+	std::string remove(unsigned at, bool keys);
 	std::string make(unsigned at);
 	std::string resize(unsigned at);
 	std::string shrink(unsigned at, uint32_t n);
+	std::string rotate(unsigned at);
+	std::string tidy();
+	std::string erase(unsigned at);
+	std::string destroy_keys(unsigned at);
+	void may_be_zero(unsigned at);
 	std::string ended(const char *what, int ret);
 };
 

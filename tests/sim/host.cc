@@ -88,7 +88,7 @@ Host::advise(Op &op)
 
 	a.n = (uint16_t)op.n;
 	for (uint32_t i = 0; i < op.n; i++) {
-		auto it = index.find(op.stamps[i]);
+		auto it = index.find({w.domain(op.block / kBlocks), op.stamps[i]});
 
 		a.block[i] = {};
 		if (op.stamps[i] == 0)
@@ -170,7 +170,7 @@ Host::ended(Op &op)
 		if (op.fua)
 			oracle.durable(op.block + i, op.seq);
 		if (op.op == STRAKE_OP_WRITE && op.req.advice.block[i].valid && op.req.advice.block[i].where != 0)
-			index[op.stamps[i]] = op.req.advice.block[i];
+			index[{w.domain(op.block / kBlocks), op.stamps[i]}] = op.req.advice.block[i];
 	}
 	figures.fuas += op.fua;
 	if (op.op == STRAKE_OP_FLUSH) {
@@ -231,7 +231,7 @@ static void
 learn_places(const World &w, Oracle &oracle)
 {
 	for (unsigned at = 0; at < kVolumes; at++)
-		oracle.place[at] = {w.born(at), true, false, 0, w.blocks(at), 0};
+		oracle.place[at] = {w.born(at), true, false, 0, false, w.blocks(at), 0};
 	/* What lies beyond the end was forgotten before the volume became smaller. */
 	for (uint32_t b = 0; b < kAll; b++) {
 		if (b % kBlocks >= w.blocks(b / kBlocks))
@@ -252,6 +252,23 @@ unreadable(World &w, uint32_t from, uint32_t to, int status)
 			       ", cannot be read: " + std::to_string(r.status);
 	}
 	return "block " + std::to_string(from) + " or one behind could not be read: " + std::to_string(status);
+}
+
+/* Blocks of which some cannot be opened any more: an error, or nothing, but no bytes that were there before. */
+static std::string
+check_keyless(World &w, const Oracle &oracle, uint32_t from, uint32_t to)
+{
+	for (uint32_t b = from; b < to; b++) {
+		Request r;
+
+		w.submit(r, STRAKE_OP_READ, b, 1, {}, 0, false);
+		if (!w.drain())
+			return "reads hang";
+		if (r.status != -EBADMSG && (r.status != 0 || !Host::allows(w, oracle, b, stamp_of(&r.data[0]))))
+			return "block " + std::to_string(b) + " of erased keys: status " + std::to_string(r.status) +
+			       (r.status == 0 ? ", holds " + std::to_string(stamp_of(&r.data[0])) : "");
+	}
+	return "";
 }
 
 std::string
@@ -275,13 +292,21 @@ Host::check(World &w, Oracle &oracle, bool learn)
 	}
 	for (uint32_t b = 0; b < kAll; b++) {
 		const Request &r = reqs[b / part];
+		uint32_t behind;
 		uint64_t s;
 
-		if (b % kBlocks >= w.blocks(b / kBlocks))
+		behind = std::min(b / part * part + part, b / kBlocks * kBlocks + w.blocks(b / kBlocks));
+		if (b >= behind)
 			continue;
+		if (r.status == -EBADMSG && oracle.place[b / kBlocks].keyless) {
+			bad = check_keyless(w, oracle, b, behind);
+			if (!bad.empty())
+				return bad;
+			b = behind - 1;
+			continue;
+		}
 		if (r.status != 0)
-			return unreadable(w, b, std::min(b + part, b / kBlocks * kBlocks + w.blocks(b / kBlocks)),
-					  r.status);
+			return unreadable(w, b, behind, r.status);
 		s = stamp_of(&r.data[b % part * 4096]);
 		if (!allows(w, oracle, b, s))
 			return "block " + std::to_string(b) + " holds " + std::to_string(s) + ", durable was " +

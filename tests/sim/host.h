@@ -66,7 +66,7 @@ class Host
 	uint64_t next_stamp = 1, next_seq = 1;
 	uint32_t hot;
 	std::vector<uint64_t> known;
-	std::map<uint64_t, strake_advice_block> index;
+	std::map<std::pair<uint32_t, uint64_t>, strake_advice_block> index; /* by domain and stamp */
 	std::vector<std::unique_ptr<Op>> ops;
 
 	uint64_t pick_stamp();

@@ -28,6 +28,7 @@ struct Place {
 	bool there = true;		    /* it may be there */
 	bool gone = false;		    /* there may be none, or one made after `last` that holds nothing yet */
 	uint32_t last = 0;		    /* none up to this one, but `born`, may ever be seen again */
+	bool keyless = false;		    /* what it holds may be sealed by a key that was destroyed */
 	uint32_t blocks = 0, or_blocks = 0; /* its size; another that it may have; 0: as it always had */
 };
 

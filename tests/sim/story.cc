@@ -41,9 +41,10 @@ Story::world_conf(uint64_t seed, Kind kind)
 	c.write_through = seed % 11 == 0;
 	c.checkpoint_bytes = 200000 + power_draw(&r) % 1500000;
 	c.row_age = (1 + power_draw(&r) % 50) * 1000000ull;
-	c.packs = kind == PACKED;
+	c.packs = kind == PACKED || (kind == SEALED && seed % 2 == 0);
 	c.checkpoint_bytes /= c.packs ? 2 : 1;
-	c.lively = kind == VOLUMES;
+	c.lively = kind == VOLUMES || kind == SEALED;
+	c.domains = kind == SEALED ? 1 + (seed % 4 < 2) : 0;
 	c.together = kind == VOLUMES ? 8 : 0;
 	return c;
 }
@@ -52,7 +53,7 @@ Story::Story(uint64_t s, unsigned n, Kind k)
     : seed(s), points(n), kind(k), rnd(s * 7919 + 1), w(world_conf(s, k)), host(w, s * 31 + 7)
 {
 	totals.seeds = 1;
-	if (kind == VOLUMES)
+	if (w.conf.lively)
 		acts = std::make_unique<Acts>(w, host, s * 131 + 3);
 }
 
@@ -112,7 +113,8 @@ Story::live(unsigned life, unsigned lives)
 	more = 0;
 	stale = false;
 	power_watch(w.ps, watched, this);
-	bad = work((kind == PACKED ? 180 : 100) + (unsigned)(rnd() % 60), life == 0 || rnd() % 2 == 0);
+	bad = work((kind == PACKED || kind == SEALED ? 180 : 100) + (unsigned)(rnd() % 60),
+		   life == 0 || rnd() % 2 == 0);
 	power_watch(w.ps, nullptr, nullptr);
 	if (!bad.empty())
 		return bad;
@@ -300,7 +302,7 @@ Story::finish()
 	if (bad.empty())
 		w.stop();
 	if (acts != nullptr)
-		totals.acts = acts->done;
+		totals.acts = acts->done, totals.forgotten = acts->forgotten;
 	totals.trims = host.figures.trims;
 	totals.flushes = host.figures.flushes;
 	totals.fuas = host.figures.fuas;

@@ -21,6 +21,7 @@ enum Kind {
 	ORDINARY,
 	VOLUMES, /* volumes come, go, and become smaller and larger */
 	PACKED,	 /* chunks are compressed */
+	SEALED,	 /* and sealed; keys are changed and erased, volumes come and go */
 };
 
 struct Image {

@@ -42,6 +42,7 @@ Totals::add(const Totals &t)
 	in_slow += t.in_slow;
 	repacked += t.repacked;
 	saved += t.saved;
+	forgotten += t.forgotten;
 	acts_add(acts, t.acts);
 	acts_add(in_acts, t.in_acts);
 	states.insert(t.states.begin(), t.states.end());
@@ -64,6 +65,8 @@ Totals::print(const char *head) const
 	       full, repaired, slow, in_slow);
 	if (saved > 0)
 		printf("%s: %lu bytes saved by compression, %lu chunks repacked\n", head, saved, repacked);
+	if (forgotten > 0)
+		printf("%s: %lu keys and openings forgotten\n", head, forgotten);
 	if (acts != ActCounts{}) {
 		acts_print((std::string(head) + ": acts:").c_str(), acts);
 		acts_print((std::string(head) + ": power went in").c_str(), in_acts);

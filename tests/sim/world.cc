@@ -16,6 +16,10 @@
 #include <rte_log.h>
 #include <rte_memory.h>
 
+extern "C" {
+#include "gcm.h"
+}
+
 namespace sim
 {
 
@@ -96,7 +100,7 @@ pools_check()
 
 } // namespace
 
-World::World(const WorldConf &c) : conf(c), chain(c.packs), now(kEpoch)
+World::World(const WorldConf &c) : conf(c), chain(c.packs, c.domains > 0), now(kEpoch)
 {
 	unsigned n = c.data + c.parity;
 	power_conf pc = {};
@@ -171,12 +175,15 @@ World::boot(uint32_t mask)
 		g = nullptr;
 	else
 		must(log_group_lcore_init(g) == 0, "no group on the lcore");
+	why = err;
+	if (ret == 0)
+		ret = chain.up(log_group_space(g), why);
 	if (ret == 0)
 		ret = store_up();
-	else
-		why = err;
-	if (ret < 0 && st == nullptr)
+	if (ret < 0 && st == nullptr) {
+		chain.down();
 		group_down();
+	}
 	return ret;
 }
 
@@ -198,8 +205,6 @@ World::store_up()
 	if (ret < 0)
 		st = nullptr;
 	why = err;
-	if (ret == 0)
-		ret = chain.up(why);
 	for (unsigned i = 0; ret == 0 && i < kVolumes; i++)
 		ret = volume_up(i);
 	return ret;
@@ -221,6 +226,7 @@ World::volume_up(unsigned at)
 	lv.lba_shift = 12;
 	lv.slab_shift = 47;
 	lv.uuid = uuid;
+	lv.domain = domain(at);
 	lv.chunk_stages = chain.stages.data();
 	lv.n_chunk_stages = (unsigned)chain.stages.size();
 	if (store_volume_get(st, lv.name, &d) == 0) {
@@ -229,7 +235,9 @@ World::volume_up(unsigned at)
 		last_born++;
 		memcpy(uuid + 1, &last_born, sizeof(last_born));
 	}
-	ret = log_create(&vol[at], &lv, err, sizeof(err));
+	ret = chain.seal != nullptr ? gcm_domain_add(chain.seal, lv.domain) : 0;
+	if (ret == 0)
+		ret = log_create(&vol[at], &lv, err, sizeof(err));
 	if (ret < 0)
 		vol[at] = nullptr;
 	else
@@ -250,6 +258,12 @@ int
 World::volume_resize(unsigned at, uint32_t n)
 {
 	return log_resize(vol[at], (lba(n - 1) + 1) * 4096);
+}
+
+uint32_t
+World::domain(unsigned at) const
+{
+	return conf.domains > 1 ? 1 + at : conf.domains;
 }
 
 /* In its volume. */

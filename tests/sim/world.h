@@ -46,6 +46,8 @@ struct WorldConf {
 	uint64_t checkpoint_bytes = 0, row_age = 0;
 	bool lively = false; /* volumes come and go: each has a number of its own */
 	bool packs = false;  /* chunks are compressed */
+	/* 0: chunks are not sealed; 1: all volumes have the same keys; else each has its own. */
+	uint32_t domains = 0;
 	/* Blocks that lie side by side; what comes next lies in another leaf of the map. 0: all do. */
 	uint32_t together = 0;
 };
@@ -82,6 +84,8 @@ class World
 	/* Close it: nothing is under way on it. */
 	void volume_down(unsigned at);
 	int volume_resize(unsigned at, uint32_t blocks);
+	/* Of deduplication and keys. */
+	uint32_t domain(unsigned at) const;
 	/* Its number, among all that were made, and its size. */
 	uint32_t born(unsigned at) const;
 	uint32_t blocks(unsigned at) const;
