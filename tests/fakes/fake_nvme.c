@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_common.h>
 
@@ -151,7 +152,9 @@ fake_lcore_fini(struct nvme_dev *dev, struct nvme_lane *lane)
 static void
 fake_close(struct nvme_dev *dev)
 {
-	RTE_SET_USED(dev);
+	if (dev->fd >= 0)
+		close(dev->fd);
+	dev->fd = -1;
 }
 
 static const struct nvme_dev_ops fake_dev_ops = {

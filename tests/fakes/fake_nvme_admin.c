@@ -70,7 +70,8 @@ sanitize(struct fake_nvme *f, uint8_t action)
 static int
 in_band(struct nvme_dev *dev, struct fake_nvme **f)
 {
-	*f = container_of(dev, struct fake_nvme, dev);
+	/* A device of its own kind that was opened anew to be looked at is not part of it. */
+	*f = dev->fd < 0 ? container_of(dev, struct fake_nvme, dev) : fake_nvme_opening;
 	(*f)->in_band++;
 	return (*f)->remedies < (*f)->silent_for ? (*f)->silence : 0;
 }

@@ -55,6 +55,8 @@ nvme_drive_attach(struct strake_drive *drive, struct nvme_dev *dev, const struct
 	g = &d->sh.geom;
 	d->dev = d->sh.dev = dev;
 	d->claim_fd = -1;
+	d->sys = "/sys";
+	d->dev_dir = "/dev";
 	d->sh.patience = opts->patience;
 	d->limits = nvme_health_limits(&opts->wish, g);
 	d->sh.trim = g->trim && !opts->never_trim && (g->trim_zeroes || opts->always_trim);
@@ -166,7 +168,7 @@ nvme_drive_order(struct strake_drive *drive, enum strake_drive_task task, char *
 	int ret;
 
 	if (task <= STRAKE_DRIVE_UNLOCATE)
-		return nvme_order_light("/sys", &d->place, task == STRAKE_DRIVE_LOCATE, err, len);
+		return nvme_order_light(d->sys, &d->place, task == STRAKE_DRIVE_LOCATE, err, len);
 	if (d->watch == NULL) {
 		snprintf(err, len, "it is reached by its block device, not by commands: %s", d->access_why);
 		return -EOPNOTSUPP;

@@ -25,6 +25,7 @@ struct nvme_drive {
 	struct nvme_bring bring;
 	struct nvme_limits limits;
 	struct nvme_place place;
+	const char *sys, *dev_dir;  /* where sysfs and the devices are; tests have their own */
 	int claim_fd;		    /* of the block device, held so that nobody mounts it; -1: none */
 	struct strake_drive *block; /* the way by the block device, in place of all above; or NULL */
 	struct nvme_watch *watch;   /* or NULL */

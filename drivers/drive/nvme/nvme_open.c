@@ -275,6 +275,7 @@ block(void *arg, char *said, size_t len)
 		snprintf(o->drive->serial, sizeof(o->drive->serial), "%s", b->serial);
 	d->block = b;
 	d->place = o->place;
+	d->sys = SYSFS;
 	d->claim_fd = -1;
 	o->drive->priv = d;
 	return SAY(said, len, 0, "%s", path);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,7 +21,6 @@
 
 RTE_LOG_REGISTER(nvme_watch_logtype, strake.nvme, INFO)
 
-#define SYSFS		 "/sys"
 #define TICK_NS		 (500 * STRAKE_NS_PER_MS) /* how soon the end of a drive is told */
 #define SANITIZE_POLL_MS 500
 #define RETURN_EVERY	 4 /* ticks between searches for a drive that vanished */
@@ -176,18 +176,18 @@ take_back(struct nvme_watch *w, char *why, size_t len)
 	struct nvme_drive *d = w->drive->priv;
 	struct nvme_place place;
 	int fd, claim = -1, ret;
-	char name[64], path[64];
+	char name[64], path[PATH_MAX];
 
 	snprintf(name, sizeof(name), "serial:%s/%u", d->sh.geom.serial, d->sh.geom.nsid);
-	ret = nvme_place_find(&place, SYSFS, name, why, len);
+	ret = nvme_place_find(&place, d->sys, name, why, len);
 	if (ret < 0)
 		return ret;
-	snprintf(path, sizeof(path), "/dev/%s", place.generic);
+	snprintf(path, sizeof(path), "%s/%s", d->dev_dir, place.generic);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	ret = fd < 0 ? -errno : is_same(w, fd, &place, why, len);
 	if (ret < 0)
 		goto err;
-	snprintf(path, sizeof(path), "/dev/%s", place.block);
+	snprintf(path, sizeof(path), "%s/%s", d->dev_dir, place.block);
 	claim = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
 	ret = claim < 0 ? -errno : adopt(w, fd);
 	if (ret < 0) {
