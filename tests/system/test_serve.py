@@ -180,6 +180,7 @@ def case_a_drive_that_takes_long_to_open_holds_nothing_up(b):
 
     fd, p = leased()
     answers()
+    time.sleep(11)  # as long as strakectl waits for an appliance that answers nothing
     check(p.poll() is None and "drive-open" in threads(a.proc.pid), "it did not wait")
     os.close(fd)
     check(p.wait(30) == 0, p.stdout.read().decode())

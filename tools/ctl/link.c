@@ -3,6 +3,7 @@
  */
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,19 @@ tel_ask_all(struct tel *t, const char *kind, json_t **out, char *err)
 	return ret;
 }
 
+/* Some commands take minutes: an appliance that answers others meanwhile, be it by a refusal, is still at it. */
+static bool
+still_at_it(const char *path)
+{
+	char err[LINK_ERR_MAX], reply;
+	int fd = unix_connect(path, SOCK_STREAM, err);
+	bool answers = fd >= 0 && dprintf(fd, "ping\n") > 0 && recv(fd, &reply, 1, 0) == 1;
+
+	if (fd >= 0)
+		close(fd);
+	return answers;
+}
+
 int
 control_ask(const char *path, const char *line, json_t **out, char *err)
 {
@@ -236,6 +250,8 @@ control_ask(const char *path, const char *line, json_t **out, char *err)
 	while (ret == 0 && memchr(reply, '\n', have) == NULL) {
 		ssize_t n = recv(fd, reply + have, CONTROL_LINE - have, 0);
 
+		if (n < 0 && errno == EAGAIN && still_at_it(path))
+			continue;
 		if (n < 0)
 			ret = fail(err, errno == EAGAIN ? -ETIMEDOUT : -errno, path,
 				   errno == EAGAIN ? "the appliance does not answer" : strerror(errno));
