@@ -414,7 +414,7 @@ owner_make(struct log_group *g)
 	struct lgroup_owner *o = &g->o;
 
 	o->ops = rte_zmalloc("lgroup_ops", sizeof(*o->ops) * LOG_OPS, RTE_CACHE_LINE_SIZE);
-	o->rows_room = g->space.segments;
+	o->rows_room = o->geo.room; /* growth may go on where it was */
 	o->rows = rte_zmalloc("lgroup_rows", sizeof(*o->rows) * o->rows_room, 0);
 	if (o->ops == NULL || o->rows == NULL)
 		return -ENOMEM;

@@ -612,4 +612,32 @@ TEST_F(LogRebuild, DriveIsAddedAndSegmentsGrow)
 		ASSERT_EQ(data_of(s, 0), read(s, 0, sp->row_bytes));
 }
 
+/* Segments that come after a restart have their place in every table, too. */
+TEST_F(LogRebuild, GrowthGoesOnAfterARestart)
+{
+	char text[300];
+
+	all_up(4);
+	make_disks(1);
+	conf.n_drives = 5;
+	conf.data = 0;
+	uint32_t was = sp->segments;
+
+	fill(was);
+	ASSERT_EQ(0, log_group_drive_add(g, plug(4), text, sizeof(text))) << text;
+	until([&] { return status().moves > 0; });
+	ASSERT_LT(status().segments, status().segments_coming);
+	stop();
+	up({0, 1, 2, 3, 4});
+	uint32_t early = sp->segments;
+
+	ASSERT_LT(early, status().segments_coming);
+	until([&] { return status().segments == status().segments_coming; });
+	EXPECT_EQ(was * 5 / 4, sp->segments);
+	for (uint32_t s = was; s < sp->segments; s++)
+		ASSERT_EQ(0, row(s, 0, data_of(s, 0)));
+	expect_filled(was);
+	stop();
+}
+
 } // namespace
