@@ -21,6 +21,7 @@ enum Kind {
 	ORDINARY,
 	VOLUMES, /* volumes come, go, and become smaller and larger */
 	PACKED,	 /* chunks are compressed */
+	GROWN,	 /* the group gets a drive more */
 	SEALED,	 /* and sealed; keys are changed and erased, volumes come and go */
 };
 
@@ -58,6 +59,7 @@ class Story
 	bool away = false;    /* a drive is, whether that was noticed or not */
 	bool stale = false;   /* a drive is being rebuilt */
 	bool slow = false;    /* a drive is */
+	bool adding = false;  /* a drive */
 	uint64_t frail = 0;   /* before this write drives may not say yet that all are there */
 	unsigned allowed = 0; /* images so far, so that they spread over the life */
 	unsigned more = 0;    /* of them, for acts */
@@ -66,6 +68,9 @@ class Story
 	std::string live(unsigned life, unsigned lives);
 	std::string work(unsigned ops, bool lose);
 	std::string do_act();
+	std::string grow();
+	bool growing() const;
+	std::string wait_grown();
 	void slow_down(unsigned i);
 	unsigned
 	patience() const

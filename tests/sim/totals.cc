@@ -42,6 +42,8 @@ Totals::add(const Totals &t)
 	in_slow += t.in_slow;
 	repacked += t.repacked;
 	saved += t.saved;
+	grown += t.grown;
+	in_growth += t.in_growth;
 	forgotten += t.forgotten;
 	acts_add(acts, t.acts);
 	acts_add(in_acts, t.in_acts);
@@ -65,6 +67,8 @@ Totals::print(const char *head) const
 	       full, repaired, slow, in_slow);
 	if (saved > 0)
 		printf("%s: %lu bytes saved by compression, %lu chunks repacked\n", head, saved, repacked);
+	if (grown > 0)
+		printf("%s: grown %lu, power went in growth %lu\n", head, grown, in_growth);
 	if (forgotten > 0)
 		printf("%s: %lu keys and openings forgotten\n", head, forgotten);
 	if (acts != ActCounts{}) {

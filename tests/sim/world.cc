@@ -102,7 +102,7 @@ pools_check()
 
 World::World(const WorldConf &c) : conf(c), chain(c.packs, c.domains > 0), now(kEpoch)
 {
-	unsigned n = c.data + c.parity;
+	unsigned n = c.data + c.parity + c.spare;
 	power_conf pc = {};
 
 	alive = this;
@@ -143,6 +143,19 @@ World::group() const
 	return s;
 }
 
+int
+World::grow()
+{
+	strake_drive *d = drive.back();
+	char err[400] = "";
+	int ret = log_group_spare_remove(g, d);
+
+	if (ret == 0)
+		ret = log_group_drive_add(g, d, err, sizeof(err));
+	why = err;
+	return ret;
+}
+
 /* --- a process ---------------------------------------------------------------------------------------------------- */
 
 int
@@ -150,6 +163,8 @@ World::boot(uint32_t mask)
 {
 	std::vector<strake_drive *> list;
 	conf_group gc = {};
+	std::string name = "d" + std::to_string(drives() - 1);
+	conf_drive last = {}, *spares[] = {&last};
 	char err[400] = "";
 	int ret;
 
@@ -169,7 +184,10 @@ World::boot(uint32_t mask)
 	gc.unit = conf.unit;
 	gc.segment = conf.unit * conf.rows;
 	gc.create = true;
-	gc.n_drives = drives();
+	gc.n_drives = drives() - conf.spare;
+	last.name = name.c_str();
+	gc.spares = spares;
+	gc.n_spares = conf.spare;
 	ret = log_group_open(&g, &gc, list.data(), (unsigned)list.size(), 0, err, sizeof(err));
 	if (ret < 0)
 		g = nullptr;

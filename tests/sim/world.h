@@ -48,6 +48,7 @@ struct WorldConf {
 	bool packs = false;  /* chunks are compressed */
 	/* 0: chunks are not sealed; 1: all volumes have the same keys; else each has its own. */
 	uint32_t domains = 0;
+	bool spare = false; /* there is a drive more, which becomes a member when the group grows */
 	/* Blocks that lie side by side; what comes next lies in another leaf of the map. 0: all do. */
 	uint32_t together = 0;
 };
@@ -108,6 +109,8 @@ class World
 		return (1u << disks.size()) - 1;
 	}
 	struct log_group_status group() const;
+	/* Add the spare. @return of log_group_drive_add(). */
+	int grow();
 
 	const WorldConf conf;
 	power_supply *ps = nullptr;
