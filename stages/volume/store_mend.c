@@ -4,9 +4,9 @@
 
 /*
  * A row that disagrees with its parity, found by scrub: only the chunks' checksums tell which side is right. All chunks
- * that touch the row are read; what was wrong of them is written again by that, and read again when it is. Once all of
- * them are right as they lie, and only then, parity that still differs is made from it: with one that is not, this
- * would take away the way to it.
+ * that touch the row are read; what was wrong of them is written again by that, and then all are read again, since a
+ * drive may lose that, too, or spoil what lies beside. Once all of them are right as they lie, and only then, parity
+ * that still differs is made from it: with one that is not, this would take away the way to it.
  *
  * One row at a time. Open segments are left alone. Of one that was open when power went only rows whose data is right
  * as it lies get new parity: writing one chunk again could take away what another is rebuilt from. Collection sees to
@@ -31,7 +31,8 @@ struct store_mend {
 	} queue[ROWS_MAX];
 	uint32_t first, n;
 	uint8_t state;
-	uint8_t tries; /* to have the chunk right as it lies */
+	uint8_t tries; /* to have all right as it lies */
+	bool again;    /* something was not, and is written again */
 	bool beyond;   /* help: something of the row cannot be had */
 	uint32_t seg, row;
 	struct store_walk walk;
@@ -77,6 +78,18 @@ rest(struct store *st)
 }
 
 static void
+walk_begin(struct store *st)
+{
+	struct store_mend *m = st->mend;
+	const struct store_seg *s = &st->seg[m->seg];
+
+	m->again = false;
+	m->tries++;
+	m->state = MEND_WALK;
+	store_walk_begin(&m->walk, st, m->seg, s->d.gen, 0, s->rows * store_row_bytes(st));
+}
+
+static void
 begin(struct store *st)
 {
 	struct store_mend *m = st->mend;
@@ -93,17 +106,7 @@ begin(struct store *st)
 	s->readers++;
 	m->beyond = false;
 	m->tries = 0;
-	m->state = MEND_WALK;
-	store_walk_begin(&m->walk, st, m->seg, s->d.gen, 0, s->rows * store_row_bytes(st));
-}
-
-static void
-chunk_over(struct store_mend *m)
-{
-	m->tries = 0;
-	m->state = MEND_WALK;
-	store_walk_next(&m->walk, &m->head);
-	m->walk.win_len = 0; /* it may have been written again */
+	walk_begin(st);
 }
 
 static void
@@ -112,27 +115,11 @@ chunk_read(struct store_read *r, struct strake_buf *buf, int status)
 	struct store_mend *m = r->arg;
 
 	strake_buf_put_list(buf);
-	m->tries++;
-	if (status == 0 && r->io.attempt > 0 && m->tries < TRIES && r->st->seg[m->seg].d.state != STORE_SEG_SUSPECT) {
-		m->state = MEND_AGAIN;
-		return;
-	}
-	m->beyond = m->beyond || status < 0 || r->io.attempt > 0;
-	chunk_over(m);
-}
-
-static void
-chunk_submit(struct store *st)
-{
-	struct store_mend *m = st->mend;
-
-	m->state = MEND_READ;
-	m->read.st = st;
-	m->read.io.attempt = 0;
-	m->read.place = log_direct(m->head.seg, m->head.off, m->head.bytes, 0);
-	m->read.done = chunk_read;
-	m->read.arg = m;
-	store_chunk_read(&m->read);
+	m->again = m->again || r->io.attempt > 0;
+	m->beyond = m->beyond || status < 0 || (r->st->seg[m->seg].d.state == STORE_SEG_SUSPECT && r->io.attempt > 0);
+	m->state = MEND_WALK;
+	store_walk_next(&m->walk, &m->head);
+	m->walk.win_len = 0; /* it may have been written again */
 }
 
 static void
@@ -174,8 +161,10 @@ walk_step(struct store *st)
 	if (ret == -EAGAIN)
 		return 0;
 	if (ret <= 0 || h.off >= end) {
-		if (ret < 0 || m->beyond || m->walk.lost > 0)
+		if (ret < 0 || m->beyond || m->walk.lost > 0 || (m->again && m->tries == TRIES))
 			rest(st);
+		else if (m->again)
+			m->state = MEND_AGAIN;
 		else
 			parity(st);
 		return 1;
@@ -184,8 +173,14 @@ walk_step(struct store *st)
 		store_walk_next(&m->walk, &h);
 		return 1;
 	}
+	m->state = MEND_READ;
 	m->head = h;
-	chunk_submit(st);
+	m->read.st = st;
+	m->read.io.attempt = 0;
+	m->read.place = log_direct(h.seg, h.off, h.bytes, 0);
+	m->read.done = chunk_read;
+	m->read.arg = m;
+	store_chunk_read(&m->read);
 	return 1;
 }
 
@@ -201,7 +196,7 @@ store_mend_poll(struct store *st)
 	}
 	/* What is being written again is not to be read, nor parity made of it, before that is done. */
 	if (m->state == MEND_AGAIN && st->repairs_busy == 0)
-		chunk_submit(st);
+		walk_begin(st);
 	if (m->state == MEND_WALK)
 		return walk_step(st);
 	if (m->state != MEND_IDLE || m->n == 0 || st->failed != 0 || st->closing)

@@ -52,6 +52,7 @@ struct replay_scan {
 /* Rows [row, rows) of a segment get the parity of what lies there. */
 struct replay_rows {
 	uint32_t seg, row, rows;
+	bool mended; /* something of them was written again where it lay */
 };
 
 /* Has a page of the map read that will be wanted soon. */
@@ -98,6 +99,9 @@ struct store_replay {
 	uint32_t n_settle, settle_at;
 	struct store_barrier barrier;
 	bool durable; /* what was written anew */
+	bool checked; /* and what lies beside that which was written again where it lay */
+	bool mended;  /* no flush came since that */
+	uint8_t tries;
 	uint64_t t_begin;
 };
 

@@ -7,16 +7,22 @@
  * of the data is right as it lies, or was written anew, so the parity follows it: after what was written anew is
  * durable, since this takes away the way to what it was made from, and before anything is told that the rows are
  * durable.
+ *
+ * Before that, what was written anew is also written again where it lay, as parity has it. Recovery may be cut short
+ * after this and before its checkpoint, and the next one finds only the copy otherwise: records that share the chunk
+ * speak of the place where it lay. Rows of a drive that will not take it stay as they are.
  */
 
 #include <rte_common.h>
 
 #include "store_replay.h"
 
+#define TRIES 4
+
 void
 store_settle_add(struct store_replay *r, uint32_t seg, uint32_t row, uint32_t rows)
 {
-	r->settle[r->n_settle++] = (struct replay_rows){seg, row, rows};
+	r->settle[r->n_settle++] = (struct replay_rows){seg, row, rows, false};
 }
 
 void
@@ -47,6 +53,120 @@ settled(struct strake_space_io *io)
 	r->st->io_under_way--;
 	r->waiting = false;
 }
+
+/* --- where it lay ------------------------------------------------------------------------------------------------ */
+
+/* Rows of a segment that will get parity, or NULL. */
+static struct replay_rows *
+rows_of(struct store_replay *r, uint32_t seg)
+{
+	for (uint32_t i = 0; i < r->n_settle; i++) {
+		if (r->settle[i].seg == seg && r->settle[i].row < r->settle[i].rows)
+			return &r->settle[i];
+	}
+	return NULL;
+}
+
+static void
+next(struct store_replay *r)
+{
+	r->at++;
+	r->tries = 0;
+}
+
+static void
+again(struct store_replay *r, const struct strake_space_io *io)
+{
+	rows_of(r, io->seg)->mended = true;
+	r->tries++;
+	r->mended = true;
+	r->io = (struct strake_space_io){
+		.op = STRAKE_SPACE_REPAIR,
+		.attempt = io->attempt,
+		.seg = io->seg,
+		.off = io->off,
+		.len = io->len,
+		.done = settled,
+		.arg = r,
+	};
+	r->waiting = true;
+	r->st->io_under_way++;
+	strake_space_submit(r->st->sp, &r->io);
+}
+
+/* What was written again is read again: a drive that lost it once may do so twice. */
+static void
+chunk_read(struct store_read *rd, struct strake_buf *buf, int status)
+{
+	struct store_replay *r = rd->arg;
+	bool wrong = status < 0 || rd->io.attempt > 0;
+
+	strake_buf_put_list(buf);
+	r->waiting = false;
+	if (wrong && status == 0 && !r->checked && r->tries < TRIES) {
+		again(r, &rd->io);
+		return;
+	}
+	if (wrong)
+		store_settle_not(r, log_entry_seg(r->item[r->at].was));
+	next(r);
+}
+
+/* At first what was written anew; then also what lies as it was found, in segments where something was written again:
+ * that may have gone wrong beside it. */
+static bool
+concerns(struct store_replay *r, const struct replay_item *it)
+{
+	const struct replay_rows *rows = rows_of(r, log_entry_seg(it->was));
+
+	if (rows == NULL)
+		return false;
+	return r->checked ? rows->mended && (it->home || it->head == NULL) : it->home;
+}
+
+/* @return false: all is right as it lies, or its rows will stay. */
+static bool
+chunk_step(struct store_replay *r)
+{
+	while (r->at < r->n_items && !concerns(r, &r->item[r->at]))
+		r->at++;
+	if (r->at == r->n_items && (r->checked || !r->mended))
+		return false;
+	if (r->at == r->n_items) {
+		r->checked = true;
+		r->at = 0;
+		return true;
+	}
+	r->read.st = r->st;
+	r->read.place = r->item[r->at].was;
+	r->read.done = chunk_read;
+	r->read.arg = r;
+	r->waiting = true;
+	store_chunk_read(&r->read);
+	return true;
+}
+
+static void
+flushed(struct strake_space_io *io)
+{
+	struct store_replay *r = io->arg;
+
+	r->st->io_under_way--;
+	r->waiting = r->mended = false;
+	if (io->status < 0)
+		store_replay_end(r, io->status);
+}
+
+static void
+home_flush(struct store_replay *r)
+{
+	r->io = (struct strake_space_io){.op = STRAKE_SPACE_FLUSH, .done = flushed, .arg = r};
+	r->waiting = true;
+	r->st->io_under_way++;
+	strake_space_submit(r->st->sp, &r->io);
+}
+
+/* --- parity ------------------------------------------------------------------------------------------------------ */
 
 static void
 row_settle(struct store_replay *r, const struct replay_rows *s, uint32_t row)
@@ -89,8 +209,15 @@ store_settle_rows(struct store_replay *r)
 		r->barrier.arg = r;
 		r->waiting = true;
 		r->settle_at = 0;
+		r->at = 0;
 		r->st->intents_done = r->st->intent_seq; /* none is under way */
 		store_sync(r->st, &r->barrier, STORE_HOST_STREAMS, false);
+		return 1;
+	}
+	if (chunk_step(r))
+		return 1;
+	if (r->mended) {
+		home_flush(r);
 		return 1;
 	}
 	while (r->settle_at < r->n_settle) {
