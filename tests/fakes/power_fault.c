@@ -100,6 +100,17 @@ astray(struct power_faults *f, struct power_medium *m, struct power_payload *dat
 	power_payload_put(part);
 }
 
+static enum power_lie
+one_of(struct power_faults *f)
+{
+	uint32_t kinds = f->lies.kinds != 0 ? f->lies.kinds : (1u << POWER_LIES) - 1;
+	uint64_t n = power_draw(&f->lies.seed) % (uint32_t)__builtin_popcount(kinds);
+
+	while (n-- > 0)
+		kinds &= kinds - 1;
+	return (enum power_lie)__builtin_ctz(kinds);
+}
+
 void
 power_faults_write(struct power_faults *f, struct power_medium *m, uint64_t off, uint32_t len,
 		   struct power_payload *data, bool fua)
@@ -109,11 +120,11 @@ power_faults_write(struct power_faults *f, struct power_medium *m, uint64_t off,
 	uint32_t sectors = len / POWER_SECTOR, at = 0, n = len;
 	enum power_lie lie;
 
-	if (f->lies.one_in == 0 || power_draw(rng) % f->lies.one_in != 0) {
+	if (f->lies.one_in == 0 || off < f->lies.honest || power_draw(rng) % f->lies.one_in != 0) {
 		power_medium_write(m, off, len, data, fua);
 		return;
 	}
-	lie = data == NULL ? POWER_LIE_LOST : (enum power_lie)(power_draw(rng) % POWER_LIES);
+	lie = data == NULL ? POWER_LIE_LOST : one_of(f);
 	f->told[lie]++;
 	if (data != NULL && power_draw(rng) % 2 == 0) {
 		at = (uint32_t)(power_draw(rng) % sectors) * POWER_SECTOR;

@@ -179,7 +179,7 @@ Story::recover(Image &im)
 	keep(std::to_string(im.nth) + (im.frail ? "-frail" : ""));
 	totals.points++;
 	/* Those which lean on parity, or on all drives but one being good. */
-	if (im.frail && (way == DEGRADED || way == DAMAGED || way == UNREADABLE || way == TOO_MANY))
+	if ((im.frail || kind == LYING) && (way == DEGRADED || way == DAMAGED || way == UNREADABLE || way == TOO_MANY))
 		way = PLAIN;
 	switch (way) {
 	case CUT:

@@ -51,6 +51,8 @@ Story::Story(uint64_t s, unsigned n, Kind k)
     : seed(s), points(n), kind(k), rnd(s * 7919 + 1), w(world_conf(s, k)), host(w, s * 31 + 7)
 {
 	totals.seeds = 1;
+	if (kind == LYING)
+		w.lie(w.conf.parity, 1u << (seed / 8 % 2 == 0 ? POWER_LIE_LOST : POWER_LIE_FLIPPED));
 	if (w.conf.lively)
 		acts = std::make_unique<Acts>(w, host, s * 131 + 3);
 }
@@ -94,6 +96,7 @@ Story::tell()
 	totals.dropped += s.dropped;
 	totals.lost += s.lost;
 	totals.repaired += s.repaired;
+	totals.caught += s.read_retries;
 }
 
 /* Up to the loss of power; then what was taken meanwhile is recovered; then the drives are what that left. */
@@ -112,7 +115,7 @@ Story::live(unsigned life, unsigned lives)
 	stale = false;
 	power_watch(w.ps, watched, this);
 	bad = work((kind == PACKED || kind == SEALED ? 180 : 100) + (unsigned)(rnd() % 60),
-		   life == 0 || rnd() % 2 == 0);
+		   kind != LYING && (life == 0 || rnd() % 2 == 0));
 	power_watch(w.ps, nullptr, nullptr);
 	if (!bad.empty())
 		return bad;
@@ -350,6 +353,7 @@ Story::finish()
 	totals.flushes = host.figures.flushes;
 	totals.fuas = host.figures.fuas;
 	totals.full = host.figures.full;
+	totals.lies = w.lies();
 	return bad;
 }
 

@@ -23,6 +23,7 @@ enum Kind {
 	PACKED,	 /* chunks are compressed */
 	GROWN,	 /* the group gets a drive more */
 	SEALED,	 /* and sealed; keys are changed and erased, volumes come and go */
+	LYING,	 /* as many drives as there is parity lie about writes */
 };
 
 struct Image {

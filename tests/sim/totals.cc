@@ -45,6 +45,8 @@ Totals::add(const Totals &t)
 	grown += t.grown;
 	in_growth += t.in_growth;
 	forgotten += t.forgotten;
+	lies += t.lies;
+	caught += t.caught;
 	acts_add(acts, t.acts);
 	acts_add(in_acts, t.in_acts);
 	states.insert(t.states.begin(), t.states.end());
@@ -71,6 +73,8 @@ Totals::print(const char *head) const
 		printf("%s: grown %lu, power went in growth %lu\n", head, grown, in_growth);
 	if (forgotten > 0)
 		printf("%s: %lu keys and openings forgotten\n", head, forgotten);
+	if (lies > 0)
+		printf("%s: %lu lies, %lu readings of what was wrong by them\n", head, lies, caught);
 	if (acts != ActCounts{}) {
 		acts_print((std::string(head) + ": acts:").c_str(), acts);
 		acts_print((std::string(head) + ": power went in").c_str(), in_acts);

@@ -18,6 +18,7 @@
 
 extern "C" {
 #include "gcm.h"
+#include "stages/stripe/log_super_format.h"
 }
 
 namespace sim
@@ -154,6 +155,33 @@ World::grow()
 		ret = log_group_drive_add(g, d, err, sizeof(err));
 	why = err;
 	return ret;
+}
+
+void
+World::lie(unsigned liars, uint32_t kinds)
+{
+	const uint64_t from = lgroup_super_data_off(262144);
+
+	for (unsigned i = 0; i < liars; i++) {
+		power_lies l = {conf.seed + i, 12, from, from, kinds};
+
+		power_disk_lies(disks[(conf.seed + i) % drives()], &l);
+	}
+}
+
+uint64_t
+World::lies() const
+{
+	uint64_t sum = 0;
+
+	for (const power_disk *d : disks) {
+		power_figures f;
+
+		power_disk_figures(d, &f);
+		for (uint64_t n : f.lies)
+			sum += n;
+	}
+	return sum;
 }
 
 /* --- a process ---------------------------------------------------------------------------------------------------- */

@@ -111,6 +111,9 @@ class World
 	struct log_group_status group() const;
 	/* Add the spare. @return of log_group_drive_add(). */
 	int grow();
+	/* So many drives lie about what they write to segments, once in a while; lies told so far. */
+	void lie(unsigned liars, uint32_t kinds);
+	uint64_t lies() const;
 
 	const WorldConf conf;
 	power_supply *ps = nullptr;
