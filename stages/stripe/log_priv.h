@@ -42,6 +42,7 @@ struct lgroup_member {
 	uint8_t state;		    /**< enum log_member_state */
 	bool failing;		    /**< failed a write; main has not decided yet */
 	uint32_t epoch;		    /**< counts its comings */
+	uint32_t refused;	    /**< the latest of main's words that refused its loss */
 	uint64_t written, flushed;  /**< writes done, and those a flush has covered */
 	uint64_t read_errors, write_errors, wrong;
 	uint8_t *fresh;	 /**< stale: bitmap of segments whose column here is good; main's to allocate and free */
@@ -66,6 +67,7 @@ struct lgroup_op {
 	void (*then)(struct lgroup_op *op); /**< all ios of the step are back */
 	uint32_t pending;
 	uint32_t failed; /**< members that lack what was written */
+	uint32_t words;	 /**< main had said when it began */
 	int err;
 	struct strake_buf **parity; /**< m pages, of a row */
 	/* reads */
@@ -183,6 +185,7 @@ struct lgroup_owner {
 	struct lgroup_parity parity;
 	struct lgroup_member m[LOG_MEMBERS_MAX];
 	uint32_t members;
+	uint32_t words; /**< of main about members, so far */
 	struct lgroup_op *ops, *free_ops;
 	struct strake_buf *pages[LOG_ROWS][LOG_PARITY_MAX]; /**< parity */
 	struct strake_buf **free_pages[LOG_ROWS];

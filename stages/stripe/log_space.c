@@ -198,12 +198,17 @@ void
 lgroup_written(struct lgroup_op *op)
 {
 	struct lgroup_owner *o = &op->g->o;
-	uint32_t open = 0;
+	bool open = false, refused = false;
 
-	for (uint32_t mask = op->failed; mask != 0; mask &= mask - 1)
-		open |= (uint32_t)o->m[__builtin_ctz(mask)].failing;
-	if (likely(open == 0)) {
-		lgroup_end(op, 0);
+	for (uint32_t mask = op->failed; mask != 0; mask &= mask - 1) {
+		const struct lgroup_member *m = &o->m[__builtin_ctz(mask)];
+
+		open = open || m->failing;
+		/* Also while it still waited for other members. */
+		refused = refused || m->refused > op->words;
+	}
+	if (likely(!open) || refused) {
+		lgroup_end(op, refused ? -EIO : 0);
 		return;
 	}
 	op->next = o->limbo;
@@ -215,7 +220,7 @@ lgroup_written(struct lgroup_op *op)
 
 /* What waited for main's word: done where the loss is durable, failed where it is not to be. */
 static void
-limbo_decide(struct log_group *g, uint32_t refused)
+limbo_decide(struct log_group *g)
 {
 	struct lgroup_op *op = g->o.limbo;
 
@@ -223,10 +228,7 @@ limbo_decide(struct log_group *g, uint32_t refused)
 	while (op != NULL) {
 		struct lgroup_op *next = op->next;
 
-		if (op->failed & refused)
-			lgroup_end(op, -EIO);
-		else
-			lgroup_written(op);
+		lgroup_written(op);
 		op = next;
 	}
 }
@@ -260,11 +262,14 @@ lgroup_adopt(struct strake_msg *msg)
 		grown(g, v);
 	if (v->moved)
 		lgroup_walk_moved(g);
+	o->words++;
 	for (uint32_t i = 0; i < v->members; i++) {
 		struct lgroup_member *m = &o->m[i];
 
 		if (m->epoch != v->m[i].epoch || v->m[i].state == LOG_MEMBER_MISSING || v->refused >> i & 1)
 			m->failing = false;
+		if (v->refused >> i & 1)
+			m->refused = o->words;
 		if (!o->joined || i >= o->members)
 			lgroup_behind_begin(g, i, v->m[i].state == LOG_MEMBER_IN_SYNC);
 		else if (m->state != LOG_MEMBER_MISSING &&
@@ -285,7 +290,7 @@ lgroup_adopt(struct strake_msg *msg)
 	}
 	o->members = v->members;
 	o->joined = true;
-	limbo_decide(g, v->refused);
+	limbo_decide(g);
 	lgroup_walk_kick(g);
 	begin_waiting(g);
 }
@@ -318,6 +323,7 @@ begin(struct log_group *g, struct strake_space_io *sio)
 	op->sio = sio;
 	op->ios = 0;
 	op->failed = 0;
+	op->words = o->words;
 	op->stamp = 0;
 	op->parity = sio->op == STRAKE_SPACE_ROW ? o->free_pages[--o->n_free_pages] : NULL;
 	o->beginning = true;

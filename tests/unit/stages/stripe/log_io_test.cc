@@ -339,6 +339,31 @@ TEST_F(LogIoTest, LossIsDurableBeforeTheFirstDegradedRowIsDone)
 	power_disk_vanish(disks[2], false);
 }
 
+/* Main may refuse a loss while a row that lacks the drive still waits for others. */
+TEST_F(LogIoTest, RowUnderWayFailsWithALossThatIsRefused)
+{
+	for (unsigned delay = 0; delay < 12; delay++) {
+		all_up(4);
+		fill(1);
+		LogIo tells(STRAKE_SPACE_READ, 0, 0, sp->row_bytes), io(STRAKE_SPACE_ROW, 1);
+
+		power_disk_vanish(disks[0], true);
+		power_disk_vanish(disks[1], true);
+		begin(tells);
+		turns(delay);
+		io.io.bufs = payload(data_of(1, 0));
+		EXPECT_EQ(-EIO, run(io)) << "after " << delay << " turns";
+		until([&] { return tells.done > 0; });
+		strake_buf_put_list(tells.io.bufs);
+		strake_buf_put_list(io.io.bufs);
+		for (auto *d : disks)
+			power_disk_vanish(d, false);
+		stop();
+		drop_disks();
+		rows.clear();
+	}
+}
+
 TEST_F(LogIoTest, FlushGoesOnlyToDirtyDrives)
 {
 	power_figures f;
