@@ -109,6 +109,7 @@ store_replay_fini(struct store *st)
 	}
 	free(r->item);
 	free(r->moved);
+	free(r->home);
 	free(r->ring);
 	for (unsigned int i = 0; i < REPLAY_SCANS; i++)
 		store_walk_fini(&r->scan[i].walk);
@@ -241,11 +242,31 @@ same_chunk(struct store_replay *r, const struct replay_item *kept, const struct 
 		store_replay_moved(r, it, kept->was);
 }
 
+/* A copy may be kept instead: what lies behind the chunk is found by it all the same. */
+static int
+list_homes(struct store_replay *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n_items; i++)
+		n += r->item[i].home;
+	r->home = calloc(n + 1, sizeof(*r->home));
+	if (r->home == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->n_items; i++) {
+		if (r->item[i].home)
+			r->home[r->n_home++] = r->item[i].was;
+	}
+	return 0;
+}
+
 int
 store_replay_sort(struct store_replay *r)
 {
 	size_t n = 0, moved = r->n_images;
 
+	if (list_homes(r) < 0)
+		return -ENOMEM;
 	if (r->n_items > 0)
 		qsort(r->item, r->n_items, sizeof(*r->item), by_lsn);
 	for (size_t i = 1; i < r->n_items; i++)

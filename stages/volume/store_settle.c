@@ -68,13 +68,6 @@ rows_of(struct store_replay *r, uint32_t seg)
 }
 
 static void
-next(struct store_replay *r)
-{
-	r->at++;
-	r->tries = 0;
-}
-
-static void
 again(struct store_replay *r, const struct strake_space_io *io)
 {
 	rows_of(r, io->seg)->mended = true;
@@ -108,37 +101,41 @@ chunk_read(struct store_read *rd, struct strake_buf *buf, int status)
 		return;
 	}
 	if (wrong)
-		store_settle_not(r, log_entry_seg(r->item[r->at].was));
-	next(r);
+		store_settle_not(r, log_entry_seg(rd->place));
+	r->at++;
+	r->tries = 0;
 }
 
-/* At first what was written anew; then also what lies as it was found, in segments where something was written again:
- * that may have gone wrong beside it. */
-static bool
-concerns(struct store_replay *r, const struct replay_item *it)
+/* Where the chunk lies that is to be looked at at r->at, or 0. At first those that are right by parity only; then also
+ * what lies as it was found, in segments where something was written again: that may have gone wrong beside it. */
+static uint64_t
+concerns(struct store_replay *r)
 {
-	const struct replay_rows *rows = rows_of(r, log_entry_seg(it->was));
+	const struct replay_item *it = r->at < r->n_home ? NULL : &r->item[r->at - r->n_home];
+	uint64_t was = it == NULL ? r->home[r->at] : it->head == NULL ? it->was : 0;
+	const struct replay_rows *rows = was != 0 ? rows_of(r, log_entry_seg(was)) : NULL;
 
-	if (rows == NULL)
-		return false;
-	return r->checked ? rows->mended && (it->home || it->head == NULL) : it->home;
+	return rows != NULL && (!r->checked || rows->mended) ? was : 0;
 }
 
 /* @return false: all is right as it lies, or its rows will stay. */
 static bool
 chunk_step(struct store_replay *r)
 {
-	while (r->at < r->n_items && !concerns(r, &r->item[r->at]))
+	size_t end = r->n_home + (r->checked ? r->n_items : 0);
+	uint64_t was = 0;
+
+	while (r->at < end && (was = concerns(r)) == 0)
 		r->at++;
-	if (r->at == r->n_items && (r->checked || !r->mended))
+	if (r->at == end && (r->checked || !r->mended))
 		return false;
-	if (r->at == r->n_items) {
+	if (r->at == end) {
 		r->checked = true;
 		r->at = 0;
 		return true;
 	}
 	r->read.st = r->st;
-	r->read.place = r->item[r->at].was;
+	r->read.place = was;
 	r->read.done = chunk_read;
 	r->read.arg = r;
 	r->waiting = true;
