@@ -10,11 +10,9 @@
 #include <unistd.h>
 #include <vector>
 
-#include "drive_rig.h"
-#include "fake_nvme.h"
+#include "nvme_rig.h"
 
 extern "C" {
-#include "nvme_drive.h"
 #include "nvme_mi.h"
 #include "nvme_order.h"
 #include "nvme_rescue.h"
@@ -27,42 +25,19 @@ namespace
 namespace fs = std::filesystem;
 using lines = std::vector<std::string>;
 
-enum { OACS = 256, HOST_PATH = 0x370, INVALID_LOG = 0x4109 };
+using namespace nvme;
 
-class NvmeBring : public DriveRig
+enum { OACS = 256, INVALID_LOG = 0x4109 };
+
+class NvmeBring : public NvmeDrive
 {
       protected:
-	fake_nvme *f = nullptr;
-	strake_drive *d = nullptr;
-	char err[512] = "";
-
 	void
 	SetUp() override
 	{
-		DriveRig::SetUp();
-		f = fake_nvme_new(12, 256);
+		NvmeDrive::SetUp();
+		make(12, 256);
 		fake_nvme_kernel(f, 256 * 4096, "FAKE1");
-	}
-
-	void
-	TearDown() override
-	{
-		if (d != nullptr)
-			strake_drive_close(d);
-		fake_nvme_free(f);
-		DriveRig::TearDown();
-	}
-
-	int
-	open()
-	{
-		return fake_nvme_open(&d, f, nullptr, err, sizeof(err));
-	}
-
-	nvme_drive *
-	drive()
-	{
-		return (nvme_drive *)d->priv;
 	}
 
 	lines
@@ -79,7 +54,7 @@ class NvmeBring : public DriveRig
 TEST_F(NvmeBring, AsksInBandWhatAnswersThere)
 {
 	fake_nvme_mi(f, FAKE_MI_ANSWERS);
-	ASSERT_EQ(0, open()) << err;
+	ASSERT_EQ(0, try_open()) << err;
 	EXPECT_EQ((lines{"identify: in-band", "health: in-band"}), said());
 	EXPECT_EQ(0u, fake_nvme_mi_searched(f));
 	EXPECT_EQ(0u, fake_nvme_remedies(f));
@@ -92,7 +67,7 @@ TEST_F(NvmeBring, AsksTheManagementControllerWhereInBandIsSilent)
 		fake_nvme_mi(f, FAKE_MI_ANSWERS);
 		unsigned int asked = fake_nvme_in_band(f);
 
-		ASSERT_EQ(0, open()) << err;
+		ASSERT_EQ(0, try_open()) << err;
 		EXPECT_EQ(1u, fake_nvme_in_band(f) - asked) << "each silence takes seconds";
 		EXPECT_STREQ("FAKE1", d->serial);
 		EXPECT_EQ(256u * 4096, d->bytes);
@@ -108,7 +83,7 @@ TEST_F(NvmeBring, ResetsWhatAnswersNeitherWay)
 {
 	fake_nvme_silent(f, -EINTR, 1);
 	fake_nvme_mi(f, FAKE_MI_SILENT);
-	ASSERT_EQ(0, open()) << err;
+	ASSERT_EQ(0, try_open()) << err;
 	EXPECT_EQ((lines{"identify: failed: in-band: Interrupted system call; NVMe-MI: Connection timed out",
 			 "reset: remedy 1", "identify: in-band", "health: in-band"}),
 		  said());
@@ -117,7 +92,7 @@ TEST_F(NvmeBring, ResetsWhatAnswersNeitherWay)
 TEST_F(NvmeBring, RescansWhereAResetDoesNotHelp)
 {
 	fake_nvme_silent(f, -EINTR, 2);
-	ASSERT_EQ(0, open()) << err;
+	ASSERT_EQ(0, try_open()) << err;
 	EXPECT_EQ((lines{"identify: failed: in-band: Interrupted system call; NVMe-MI: the kernel has no MCTP",
 			 "reset: remedy 1",
 			 "identify: failed: in-band: Interrupted system call; NVMe-MI: the kernel has no MCTP",
@@ -128,7 +103,7 @@ TEST_F(NvmeBring, RescansWhereAResetDoesNotHelp)
 TEST_F(NvmeBring, GivesUpWithTheReasonOfBothWays)
 {
 	fake_nvme_silent(f, -EINTR, 3);
-	EXPECT_EQ(-EINTR, open());
+	EXPECT_EQ(-EINTR, try_open());
 	EXPECT_EQ(2u, fake_nvme_remedies(f));
 	EXPECT_NE(nullptr, strstr(err, "in-band: Interrupted system call; NVMe-MI: the kernel has no MCTP")) << err;
 }
@@ -136,7 +111,7 @@ TEST_F(NvmeBring, GivesUpWithTheReasonOfBothWays)
 TEST_F(NvmeBring, DoesNotResetWhatSaysNo)
 {
 	fake_nvme_ns(f)[130] = 13;
-	EXPECT_EQ(-EMEDIUMTYPE, open());
+	EXPECT_EQ(-EMEDIUMTYPE, try_open());
 	EXPECT_EQ(0u, fake_nvme_remedies(f));
 	EXPECT_EQ(0u, fake_nvme_mi_searched(f));
 }
@@ -147,7 +122,7 @@ TEST_F(NvmeBring, TakesNoOtherDrivesManagementController)
 	fake_nvme_silent(f, -EINTR, UINT32_MAX);
 	fake_nvme_mi(f, FAKE_MI_ANSWERS);
 	memcpy(fake_nvme_ctrl(f) + 4, "FAKE1", 5);
-	EXPECT_GT(0, open());
+	EXPECT_GT(0, try_open());
 	EXPECT_NE(nullptr, strstr(err, "the kernel was told OTHER")) << err;
 }
 
@@ -157,7 +132,7 @@ TEST_F(NvmeBring, DoesNotBelieveTheSecondWayMoreThanTheFirst)
 	fake_nvme_kernel(f, 4096, "FAKE1");
 	fake_nvme_silent(f, -EINTR, UINT32_MAX);
 	fake_nvme_mi(f, FAKE_MI_ANSWERS);
-	EXPECT_EQ(-EBADMSG, open());
+	EXPECT_EQ(-EBADMSG, try_open());
 	EXPECT_EQ(0u, fake_nvme_remedies(f));
 }
 
@@ -165,7 +140,7 @@ TEST_F(NvmeBring, FormatsBySecondWay)
 {
 	char line[160];
 
-	ASSERT_EQ(0, open()) << err;
+	ASSERT_EQ(0, try_open()) << err;
 	fake_nvme_ctrl(f)[OACS] = 2;
 	fake_nvme_silent(f, -EINTR, UINT32_MAX);
 	EXPECT_EQ(-EINTR, nvme_order_format(drive(), line, sizeof(line)));
@@ -186,7 +161,7 @@ class NvmeLook : public NvmeBring
 		NvmeBring::SetUp();
 		fake_nvme_smart(f)[1] = 300 & 0xff;
 		fake_nvme_smart(f)[2] = 300 >> 8;
-		ASSERT_EQ(0, open()) << err;
+		ASSERT_EQ(0, try_open()) << err;
 		ASSERT_EQ(0, nvme_watch_start(&drive()->watch, d, UINT64_MAX));
 		look();
 	}

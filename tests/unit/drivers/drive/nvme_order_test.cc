@@ -9,8 +9,7 @@
 #include <string>
 #include <unistd.h>
 
-#include "drive_rig.h"
-#include "fake_nvme.h"
+#include "nvme_rig.h"
 
 extern "C" {
 #include "nvme_order.h"
@@ -27,42 +26,32 @@ enum { OACS = 256, FNA = 524, SANICAP = 328 };
 enum { DONE_ONCE = 1, FAILED = 3, DONE_DEALLOC = 4 };
 enum { BLOCK_ERASE = 2, OVERWRITE = 3, CRYPTO_ERASE = 4 };
 
-class NvmeErase : public DriveRig
+class NvmeErase : public nvme::NvmeDrive
 {
       protected:
-	fake_nvme *f = nullptr;
-	strake_drive *d = nullptr;
-	char said[200] = "", err[200] = "";
+	char said[200] = "";
 	bool stop = false;
 
 	void
 	SetUp() override
 	{
-		DriveRig::SetUp();
-		f = fake_nvme_new(12, 256);
-		ASSERT_EQ(0, fake_nvme_open(&d, f, nullptr, err, sizeof(err))) << err;
+		NvmeDrive::SetUp();
+		make(12, 256);
+		ASSERT_EQ(0, try_open()) << err;
 		fake_nvme_ctrl(f)[OACS] = 2;
 		fake_nvme_ctrl(f)[SANICAP] = 7;
-	}
-
-	void
-	TearDown() override
-	{
-		strake_drive_close(d);
-		fake_nvme_free(f);
-		DriveRig::TearDown();
 	}
 
 	int
 	format()
 	{
-		return nvme_order_format((nvme_drive *)d->priv, said, sizeof(said));
+		return nvme_order_format(drive(), said, sizeof(said));
 	}
 
 	int
 	sanitize()
 	{
-		return nvme_order_sanitize((nvme_drive *)d->priv, 0, &stop, said, sizeof(said));
+		return nvme_order_sanitize(drive(), 0, &stop, said, sizeof(said));
 	}
 
 	bool

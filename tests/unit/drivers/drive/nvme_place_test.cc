@@ -10,11 +10,9 @@
 #include <string>
 #include <unistd.h>
 
-#include "drive_rig.h"
-#include "fake_nvme.h"
+#include "nvme_rig.h"
 
 extern "C" {
-#include "nvme_drive.h"
 #include "nvme_place.h"
 #include "nvme_watch.h"
 }
@@ -23,8 +21,7 @@ namespace
 {
 
 namespace fs = std::filesystem;
-
-enum { READ = 2 };
+using namespace nvme;
 
 /* A folder that looks like /sys, and one like /dev. */
 class Kernel
@@ -180,41 +177,22 @@ TEST_F(NvmePlace, TellsOfAKernelWithoutTheDriver)
 
 /* --- coming back --- */
 
-class NvmeReturn : public DriveRig
+class NvmeReturn : public NvmeDrive
 {
       protected:
 	Kernel kernel;
 	std::string sys = kernel.root / "sys", dev = kernel.root / "dev";
-	fake_nvme *f = nullptr;
-	strake_drive *d = nullptr;
-	char err[256] = "";
 
 	void
 	SetUp() override
 	{
-		DriveRig::SetUp();
-		f = fake_nvme_new(12, 256);
+		NvmeDrive::SetUp();
+		make(12, 256);
 		fake_nvme_kernel(f, 256 * 4096, "FAKE1");
-		ASSERT_EQ(0, fake_nvme_open(&d, f, nullptr, err, sizeof(err))) << err;
-		ASSERT_EQ(0, strake_drive_lcore_init(d));
+		ASSERT_NO_FATAL_FAILURE(open());
 		drive()->sys = sys.c_str();
 		drive()->dev_dir = dev.c_str();
 		ASSERT_EQ(0, nvme_watch_start(&drive()->watch, d, UINT64_MAX));
-	}
-
-	void
-	TearDown() override
-	{
-		strake_drive_lcore_fini(d);
-		strake_drive_close(d);
-		fake_nvme_free(f);
-		DriveRig::TearDown();
-	}
-
-	nvme_drive *
-	drive()
-	{
-		return (nvme_drive *)d->priv;
 	}
 
 	void

@@ -10,6 +10,10 @@
 #include "drive_rig.h"
 #include "fake_nvme.h"
 
+extern "C" {
+#include "drivers/drive/nvme/nvme_drive.h"
+}
+
 namespace nvme
 {
 
@@ -45,6 +49,12 @@ class NvmeDrive : public DriveRig
 			make();
 		ASSERT_EQ(0, try_open(trim)) << err;
 		ASSERT_EQ(0, strake_drive_lcore_init(d));
+	}
+
+	nvme_drive *
+	drive()
+	{
+		return (nvme_drive *)d->priv;
 	}
 
 	void

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The Strake authors
  */
 
-/* Members that come back, replacements, spares and more drives: rebuilt and filled while the store goes on. */
+/* Members that come back, replacements and spares: rebuilt and filled while the store goes on. */
 
 #include "log_rig.h"
 
@@ -52,21 +52,7 @@ class LogRebuild : public LogRig
 		until([&] { return status().stale == 0; });
 		turns(5);
 	}
-	/* Everything is right although nothing can be read from these. */
-	void
-	expect_right_without(const std::vector<unsigned> &gone, uint32_t n)
-	{
-		power_fault f = {};
-
-		f.ops = 1u << STRAKE_IO_READ;
-		f.status = -EIO;
-		for (unsigned d : gone)
-			power_disk_fault(disks[d], &f);
-		expect_filled(n);
-		for (unsigned d : gone)
-			power_disk_no_faults(disks[d]);
-	}
-	/* The same of two, and of other rows than fill()'s. */
+	/* As expect_right_without() two, of other rows than fill()'s. */
 	void
 	without(unsigned a, unsigned b, const Rows &what, uint64_t seed)
 	{
@@ -578,66 +564,6 @@ TEST_F(LogRebuild, ScrubFindsRowsThatDisagree)
 	until([&] { return status().scrub_total == 0; });
 	EXPECT_EQ(0u, status().scrub_wrong);
 	EXPECT_EQ(1u, member(2).wrong);
-}
-
-TEST_F(LogRebuild, DriveIsAddedAndSegmentsGrow)
-{
-	char text[300];
-
-	all_up(4);
-	make_disks(1);
-	conf.n_drives = 5;
-	conf.data = 0;
-	uint32_t was = sp->segments;
-
-	fill(was);
-	ASSERT_EQ(0, log_group_drive_add(g, plug(4), text, sizeof(text))) << text;
-	EXPECT_EQ(-EBUSY, log_group_drive_add(g, plug(4), text, sizeof(text)));
-	until([&] { return status().segments == status().segments_coming; });
-	EXPECT_EQ(was * 5 / 4, sp->segments);
-	expect_filled(was);
-	for (uint32_t s = was; s < sp->segments; s++)
-		ASSERT_EQ(0, row(s, 0, data_of(s, 0)));
-	expect_filled(was);
-	for (unsigned i = 0; i < 5; i++)
-		expect_right_without({i}, was);
-	uint32_t grown = sp->segments;
-
-	stop();
-	up({4, 3, 2, 1, 0});
-	EXPECT_EQ(grown, sp->segments);
-	until([&] { return status().stale + status().missing == 0; });
-	expect_filled(was);
-	for (uint32_t s = was; s < grown; s++)
-		ASSERT_EQ(data_of(s, 0), read(s, 0, sp->row_bytes));
-}
-
-/* Segments that come after a restart have their place in every table, too. */
-TEST_F(LogRebuild, GrowthGoesOnAfterARestart)
-{
-	char text[300];
-
-	all_up(4);
-	make_disks(1);
-	conf.n_drives = 5;
-	conf.data = 0;
-	uint32_t was = sp->segments;
-
-	fill(was);
-	ASSERT_EQ(0, log_group_drive_add(g, plug(4), text, sizeof(text))) << text;
-	until([&] { return status().moves > 0; });
-	ASSERT_LT(status().segments, status().segments_coming);
-	stop();
-	up({0, 1, 2, 3, 4});
-	uint32_t early = sp->segments;
-
-	ASSERT_LT(early, status().segments_coming);
-	until([&] { return status().segments == status().segments_coming; });
-	EXPECT_EQ(was * 5 / 4, sp->segments);
-	for (uint32_t s = was; s < sp->segments; s++)
-		ASSERT_EQ(0, row(s, 0, data_of(s, 0)));
-	expect_filled(was);
-	stop();
 }
 
 } // namespace

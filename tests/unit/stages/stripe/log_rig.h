@@ -476,6 +476,21 @@ class LogRig : public testing::Test
 				ASSERT_EQ(data_of(s, r), read(s, (uint64_t)r * sp->row_bytes, sp->row_bytes))
 					<< "segment " << s << " row " << r;
 	}
+
+	/* Everything is right although nothing can be read from these. */
+	void
+	expect_right_without(const std::vector<unsigned> &gone, uint32_t n)
+	{
+		power_fault f = {};
+
+		f.ops = 1u << STRAKE_IO_READ;
+		f.status = -EIO;
+		for (unsigned d : gone)
+			power_disk_fault(disks[d], &f);
+		expect_filled(n);
+		for (unsigned d : gone)
+			power_disk_no_faults(disks[d]);
+	}
 };
 
 #endif /* LOG_RIG_H */
