@@ -28,9 +28,8 @@ int plan_drive_open(const struct appliance *a, unsigned int i, const struct conf
 int plan_drive_opened(struct appliance *a, unsigned int i, char *err, size_t errlen);
 /** Leave the one that is being opened, if any. */
 void plan_drive_open_leave(void);
-/** Give the open drive @p i to its group. @return 0: the group looks at it; -ENOENT: it has none; -errno with one line
- * in
- * @p err. */
+/** Give the open drive @p i to its group.
+ * @return 0: the group looks at it; -ENOENT: it has none; -errno with one line in @p err. */
 int plan_drive_return(struct appliance *a, unsigned int i, char *err, size_t errlen);
 /** Close drive @p i on every lcore; nobody uses it. @p why: for whoever asks where it is. */
 void plan_drive_close(struct appliance *a, unsigned int i, const char *why);

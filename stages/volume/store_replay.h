@@ -83,8 +83,8 @@ struct store_replay {
 	struct replay_block *arena;
 	struct replay_moved *moved; /* hash by `was` */
 	size_t moved_mask;
-	uint64_t
-		*home; /* where chunks lie that are right by parity only, whether these are applied or a copy of them */
+	/* Where chunks lie that are right by parity only, whether these are applied or a copy of them. */
+	uint64_t *home;
 	size_t n_home;
 	struct strake_space_io free_io[REPLAY_FREES];
 	uint32_t frees; /* bitmap of those under way */

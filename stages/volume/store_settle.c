@@ -54,6 +54,17 @@ settled(struct strake_space_io *io)
 	r->waiting = false;
 }
 
+/* One at a time. */
+static void
+submit(struct store_replay *r, struct strake_space_io io)
+{
+	r->io = io;
+	r->io.arg = r;
+	r->waiting = true;
+	r->st->io_under_way++;
+	strake_space_submit(r->st->sp, &r->io);
+}
+
 /* --- where it lay ------------------------------------------------------------------------------------------------ */
 
 /* Rows of a segment that will get parity, or NULL. */
@@ -73,18 +84,14 @@ again(struct store_replay *r, const struct strake_space_io *io)
 	rows_of(r, io->seg)->mended = true;
 	r->tries++;
 	r->mended = true;
-	r->io = (struct strake_space_io){
-		.op = STRAKE_SPACE_REPAIR,
-		.attempt = io->attempt,
-		.seg = io->seg,
-		.off = io->off,
-		.len = io->len,
-		.done = settled,
-		.arg = r,
-	};
-	r->waiting = true;
-	r->st->io_under_way++;
-	strake_space_submit(r->st->sp, &r->io);
+	submit(r, (struct strake_space_io){
+			  .op = STRAKE_SPACE_REPAIR,
+			  .attempt = io->attempt,
+			  .seg = io->seg,
+			  .off = io->off,
+			  .len = io->len,
+			  .done = settled,
+		  });
 }
 
 /* What was written again is read again: a drive that lost it once may do so twice. */
@@ -154,33 +161,20 @@ flushed(struct strake_space_io *io)
 		store_replay_end(r, io->status);
 }
 
-static void
-home_flush(struct store_replay *r)
-{
-	r->io = (struct strake_space_io){.op = STRAKE_SPACE_FLUSH, .done = flushed, .arg = r};
-	r->waiting = true;
-	r->st->io_under_way++;
-	strake_space_submit(r->st->sp, &r->io);
-}
-
 /* --- parity ------------------------------------------------------------------------------------------------------ */
 
 static void
 row_settle(struct store_replay *r, const struct replay_rows *s, uint32_t row)
 {
-	struct store *st = r->st;
+	uint32_t len = store_row_bytes(r->st);
 
-	r->io = (struct strake_space_io){
-		.op = STRAKE_SPACE_REPAIR,
-		.seg = s->seg,
-		.off = (uint64_t)row * store_row_bytes(st),
-		.len = store_row_bytes(st),
-		.done = settled,
-		.arg = r,
-	};
-	r->waiting = true;
-	st->io_under_way++;
-	strake_space_submit(st->sp, &r->io);
+	submit(r, (struct strake_space_io){
+			  .op = STRAKE_SPACE_REPAIR,
+			  .seg = s->seg,
+			  .off = (uint64_t)row * len,
+			  .len = len,
+			  .done = settled,
+		  });
 }
 
 static void
@@ -214,7 +208,7 @@ store_settle_rows(struct store_replay *r)
 	if (chunk_step(r))
 		return 1;
 	if (r->mended) {
-		home_flush(r);
+		submit(r, (struct strake_space_io){.op = STRAKE_SPACE_FLUSH, .done = flushed});
 		return 1;
 	}
 	while (r->settle_at < r->n_settle) {
