@@ -316,7 +316,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FuzzLcores::turns(3);
 	for (size_t i = 0; i < hosts.size(); i++)
 		end(hosts[i]);
-	FuzzLcores::turns(5);
+	/* an lcore takes 64 messages in a turn, and each byte may have been a change of both subsystems' namespaces */
+	for (size_t i = 0; i < 5 + size / 4 && !(hosts.empty() && lent.empty()); i++)
+		FuzzLcores::turn();
 	FUZZ_CHECK(hosts.empty() && lent.empty());
 	FuzzTarget::tear_down();
 	return 0;
