@@ -99,6 +99,9 @@ without, the stage's index of 64 MiB is held against nothing), LZ4 by liblz4 (le
 pieces as the stage, which gets them as requests or chunks in a real chain. `rows`: CRC32C, one copy into rows, parity by ISA-L, and
 the memory of four drives, one after the other; in Strake by the store and its group.
 
+What must be reached is asked of the run sizes in use: the write path compresses runs of 32 KiB, and seals the 15.6 KiB that are left of one (its
+table below says so). The hash is better than its engine alone where it fetches the whole next block beforehand (on AMD).
+
 {cases(stages)}
 
 ## The whole write path
