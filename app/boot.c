@@ -26,6 +26,12 @@ boot_cancel(void)
 	cancelled = 1;
 }
 
+bool
+boot_cancelled(void)
+{
+	return cancelled;
+}
+
 /* What a signal cut short fails in words of its own: those would mislead. */
 static int
 step_up(struct appliance *a, const struct boot_step *step)

@@ -10,6 +10,8 @@
  * Bring-up and shutdown as a table of named steps. A step that fails says why; those before it are undone in reverse.
  */
 
+#include <stdbool.h>
+
 #include "conf.h"
 
 #define BOOT_ERR_MAX 512
@@ -53,6 +55,8 @@ struct boot_step {
 int boot_up(struct appliance *a, const struct boot_step *steps, unsigned int n);
 /** Begin no further step. From signal handlers. */
 void boot_cancel(void);
+/** For steps that wait. */
+bool boot_cancelled(void);
 /** Undo the whole table, last step first. */
 void boot_down(struct appliance *a, const struct boot_step *steps, unsigned int n);
 

@@ -27,7 +27,7 @@ RTE_LOG_REGISTER(drive_log, strake.drive, INFO)
 /* One request that waits. */
 struct work {
 	struct work *next;
-	uint64_t request;
+	uint64_t request;   /* 0: nobody's */
 	unsigned int drive; /* in the configuration */
 	enum { WAIT_ORDER, WAIT_FORGET, WAIT_OPEN } wait;
 	bool add;		   /* and open it again */
@@ -82,7 +82,8 @@ work_end(struct work *w, int ret, const char *error)
 	while (*at != w)
 		at = &(*at)->next;
 	*at = w->next;
-	ctl_finish(w->request, ret, error);
+	if (w->request != 0)
+		ctl_finish(w->request, ret, error);
 	conf_values_free(w->where);
 	free(w);
 }
@@ -408,6 +409,18 @@ gone(struct appliance *a, struct work *w)
 	return true;
 }
 
+/* A drive that was silent when the appliance started: its group has it back when it is open after all. */
+static void
+await(unsigned int i)
+{
+	struct work *w = plan_drive_late(i) && !waits_for(i) ? work_new(i) : NULL;
+
+	if (w == NULL)
+		return;
+	w->wait = WAIT_OPEN;
+	w->begun = true;
+}
+
 /* Opened, and given to its group; a drive that its group does not take is closed again. @return false: not yet. */
 static bool
 opened(struct appliance *a, struct work *w)
@@ -435,6 +448,9 @@ opened(struct appliance *a, struct work *w)
 		d->values = w->where;
 		w->where = NULL;
 	}
+	if (w->request == 0)
+		rte_log(ret < 0 ? RTE_LOG_WARNING : RTE_LOG_NOTICE, drive_log, "drive %s, which was late: %s\n",
+			d->name, ret < 0 ? err : "its group has it back");
 	work_end(w, ret, err);
 	return true;
 }
@@ -511,17 +527,18 @@ drive_poll(struct appliance *a, uint64_t now)
 	next = now + LOOK_NS;
 	if (homecomings == NULL)
 		homecomings = calloc(a->conf->n_drives + 1, sizeof(*homecomings));
-	for (unsigned int i = 0; homecomings != NULL && i < a->conf->n_drives; i++)
+	for (unsigned int i = 0; homecomings != NULL && i < a->conf->n_drives; i++) {
+		await(i);
 		welcome(a, i, now);
+	}
 	return 0;
 }
 
 void
 drive_down(struct appliance *a)
 {
-	RTE_SET_USED(a);
 	strake_timer_cancel(&ticker);
-	plan_drive_open_leave();
+	plan_drive_open_leave(a);
 	while (works != NULL)
 		work_end(works, -ESHUTDOWN, "the appliance ends");
 	free(homecomings);

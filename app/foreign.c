@@ -238,15 +238,15 @@ foreign_claim(const char *path)
 	return 0;
 }
 
-static int
-drive_check(struct appliance *a, const struct conf_drive *d, const char *path)
+int
+foreign_check(const struct conf_drive *d, const char *path, char *err, size_t len)
 {
 	struct foreign f;
 	int ret;
 
 	/* A driver that goes by the character device beside it would not notice. */
 	if (foreign_claim(path) == -EBUSY) {
-		snprintf(a->err, sizeof(a->err),
+		snprintf(err, len,
 			 "drive %.63s: %.120s is mounted or used by something else; `strake preflight` says by what",
 			 d->name, path);
 		return -EBUSY;
@@ -256,7 +256,7 @@ drive_check(struct appliance *a, const struct conf_drive *d, const char *path)
 	if (ret <= 0)
 		return 0;
 	if (d->overwrite == NULL || strcmp(d->overwrite, f.name) != 0) {
-		snprintf(a->err, sizeof(a->err),
+		snprintf(err, len,
 			 "drive %.63s: %.120s holds other data, %s; if that may be lost for good, give the drive "
 			 "`overwrite: \"%s\"`",
 			 d->name, path, f.text, f.name);
@@ -264,24 +264,9 @@ drive_check(struct appliance *a, const struct conf_drive *d, const char *path)
 	}
 	ret = foreign_wipe(path);
 	if (ret < 0)
-		snprintf(a->err, sizeof(a->err), "drive %s: %s: cannot overwrite %s: %s", d->name, path, f.text,
-			 strerror(-ret));
+		snprintf(err, len, "drive %s: %s: cannot overwrite %s: %s", d->name, path, f.text, strerror(-ret));
 	else
 		rte_log(RTE_LOG_WARNING, foreign_log, "drive %s: %s: overwrote %s (%s), as told\n", d->name, path,
 			f.text, f.name);
-	return ret;
-}
-
-int
-foreign_up(struct appliance *a)
-{
-	int ret = 0;
-
-	for (unsigned int i = 0; ret == 0 && i < a->conf->n_drives; i++) {
-		const char *path = foreign_path(&a->conf->drives[i]);
-
-		if (path != NULL)
-			ret = drive_check(a, &a->conf->drives[i], path);
-	}
 	return ret;
 }

@@ -41,8 +41,10 @@ const char *foreign_path(const struct conf_drive *drive);
  * 0000:01:00.0[/NSID]). @p sys is where sysfs is mounted. @return false: there is none. */
 bool foreign_nvme_block(const char *sys, const char *device, char *out, size_t len);
 
-/** Bring-up: refuse drives with foreign data, wipe those whose `overwrite:` names it. */
-int foreign_up(struct appliance *a);
+/** A drive that lies at @p path: refuse foreign data, or wipe what its `overwrite:` names. Any thread. @return 0; or
+ * -EEXIST, -EBUSY, another -errno, and one line in
+ * @p err. */
+int foreign_check(const struct conf_drive *drive, const char *path, char *err, size_t len);
 
 #ifdef __cplusplus
 }

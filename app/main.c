@@ -20,7 +20,6 @@
 #include "ctl.h"
 #include "eal.h"
 #include "figures.h"
-#include "foreign.h"
 #include "known.h"
 #include "offline.h"
 #include "overlay.h"
@@ -36,7 +35,6 @@ RTE_LOG_REGISTER(main_log, strake.main, INFO)
 static const struct boot_step steps[] = {
 	{"DPDK", eal_up, eal_down},
 	{"lcores and pools", serve_lcores_up, serve_lcores_down},
-	{"other data on drives", foreign_up, NULL},
 	{"drives", plan_drives_up, plan_drives_down},
 	{"groups", plan_groups_up, plan_groups_down},
 	{"loops", serve_loops_up, serve_loops_down},

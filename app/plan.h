@@ -16,18 +16,22 @@
 /** What the loader asks of the registries. */
 extern const struct conf_kinds plan_kinds;
 
+/** Bring-up: open all drives, beside each other. A drive that a group can do without is not waited for longer than some
+ * seconds, nor does it matter that it cannot be had; one with somebody else's data does. */
 int plan_drives_up(struct appliance *a);
 void plan_drives_down(struct appliance *a);
 /** The group a drive belongs to, or NULL. */
 struct conf_group *plan_group_of(const struct conf *conf, const struct conf_drive *d);
 /** Begin to open drive @p i with @p values, which must stay until it is opened. Main, which goes on meanwhile. @return
- * 0; -EBUSY: another is being opened; -errno with one line in @p err. */
+ * 0; -EBUSY: it is being opened; -errno with one line in @p err. */
 int plan_drive_open(const struct appliance *a, unsigned int i, const struct conf_values *values, char *err,
 		    size_t errlen);
 /** Is it open, and ready on every lcore? @return 0; -EINPROGRESS; -errno with one line in @p err. */
 int plan_drive_opened(struct appliance *a, unsigned int i, char *err, size_t errlen);
-/** Leave the one that is being opened, if any. */
-void plan_drive_open_leave(void);
+/** Drive @p i was not waited for any longer at the start, and is still being opened. */
+bool plan_drive_late(unsigned int i);
+/** Leave those that are being opened. */
+void plan_drive_open_leave(const struct appliance *a);
 /** Give the open drive @p i to its group.
  * @return 0: the group looks at it; -ENOENT: it has none; -errno with one line in @p err. */
 int plan_drive_return(struct appliance *a, unsigned int i, char *err, size_t errlen);

@@ -30,7 +30,7 @@ STRAKE_STEP(submit_step, STRAKE_AT_DRIVE, "drives: I/Os begun")
 
 static const struct strake_drive_ops *kinds[KINDS_MAX];
 static struct strake_drive *drives[DRIVES_MAX];
-static unsigned int n_drives;
+static unsigned int n_drives, n_opening;
 static struct rte_mempool *io_pool; /* made with the first drive, kept until the process ends */
 
 /* A drive's part on one lcore: what the driver had no room for, oldest first. */
@@ -100,7 +100,7 @@ make(struct strake_drive **out, const char *name, const char *kind, char *err, s
 	struct strake_drive *drive;
 	int ret;
 
-	if (n_drives == DRIVES_MAX) {
+	if (n_drives + n_opening == DRIVES_MAX) {
 		snprintf(err, errlen, "drive %s: there are %u drives already, the most there can be", name, n_drives);
 		return -ENOSPC;
 	}
@@ -171,46 +171,43 @@ strake_drive_close(struct strake_drive *drive)
 /* Main's, but for what the thread leaves before it is over. */
 struct strake_opening {
 	struct strake_drive *drive;
-	const struct conf_values *conf;
+	struct strake_drive_begin how;
 	pthread_t thread;
 	bool over;
 	int ret;
 	char err[OPEN_ERR_MAX];
 };
 
-static bool opening; /* one at a time: drivers give their drives numbers */
-
 static void *
 open_thread(void *arg)
 {
 	struct strake_opening *o = arg;
 
-	o->ret = o->drive->ops->open(o->drive, o->conf, o->err, sizeof(o->err));
+	if (o->how.first != NULL)
+		o->ret = o->how.first(o->how.arg, o->err, sizeof(o->err));
+	if (o->ret == 0)
+		o->ret = o->drive->ops->open(o->drive, o->how.conf, o->err, sizeof(o->err));
 	__atomic_store_n(&o->over, true, __ATOMIC_RELEASE);
 	return NULL;
 }
 
 int
-strake_drive_open_begin(struct strake_opening **out, const char *name, const char *kind, const struct conf_values *conf,
-			char *err, size_t errlen)
+strake_drive_open_begin(struct strake_opening **out, const struct strake_drive_begin *how, char *err, size_t errlen)
 {
-	struct strake_opening *o;
+	struct strake_opening *o = calloc(1, sizeof(*o));
 	int ret;
 
-	if (opening)
-		return -EBUSY;
-	o = calloc(1, sizeof(*o));
 	if (o == NULL)
 		return -ENOMEM;
-	ret = make(&o->drive, name, kind, err, errlen);
+	ret = make(&o->drive, how->name, how->kind, err, errlen);
 	if (ret < 0)
 		goto err_free;
-	o->conf = conf;
+	o->how = *how;
 	ret = -pthread_create(&o->thread, NULL, open_thread, o);
 	if (ret < 0)
 		goto err_drive;
 	pthread_setname_np(o->thread, "drive-open");
-	opening = true;
+	n_opening++;
 	*out = o;
 	return 0;
 
@@ -228,7 +225,7 @@ conclude(struct strake_opening *o, struct strake_drive **out, char *err, size_t 
 
 	if (ret < 0)
 		snprintf(err, errlen, "%s", o->err);
-	opening = false;
+	n_opening--;
 	free(o);
 	return ret;
 }
@@ -243,12 +240,18 @@ strake_drive_open_end(struct strake_opening *o, struct strake_drive **out, char 
 }
 
 void
+strake_drive_open_unwant(struct strake_opening *o)
+{
+	__atomic_store_n(&o->drive->unwanted, true, __ATOMIC_RELAXED);
+}
+
+void
 strake_drive_open_leave(struct strake_opening *o)
 {
 	struct strake_drive *drive;
 	char err[OPEN_ERR_MAX];
 
-	__atomic_store_n(&o->drive->unwanted, true, __ATOMIC_RELAXED);
+	strake_drive_open_unwant(o);
 	while (pthread_tryjoin_np(o->thread, NULL) == EBUSY) {
 		strake_lcore_turn(RTE_MAX(strake_now(), strake_clock_ns()));
 		usleep(1000);

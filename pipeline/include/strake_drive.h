@@ -129,13 +129,24 @@ struct strake_drive {
 /** Open a drive of a registered kind. Main. @return 0 and *out, or -errno and one line in @p err. */
 int strake_drive_open(struct strake_drive **out, const char *name, const char *kind, const struct conf_values *conf,
 		      char *err, size_t errlen);
-/** The same on a thread beside main, which must go on: a drive that keeps silent takes its time. @p conf must stay
- * until the end. Main. @return 0 and *out, or as above; -EBUSY: another is being opened. */
+/** What is opened beside main. */
+struct strake_drive_begin {
+	const char *name, *kind;
+	const struct conf_values *conf; /**< stays until the end */
+	/** What to do on that thread before; where it fails the drive is not opened. Optional. */
+	int (*first)(void *arg, char *err, size_t errlen);
+	void *arg;
+};
+
+/** The same on a thread beside main, which must go on, and beside others that are opened so: a drive that keeps silent
+ * takes its time. Main. @return 0 and *out, or as above. */
 struct strake_opening;
-int strake_drive_open_begin(struct strake_opening **out, const char *name, const char *kind,
-			    const struct conf_values *conf, char *err, size_t errlen);
+int strake_drive_open_begin(struct strake_opening **out, const struct strake_drive_begin *how, char *err,
+			    size_t errlen);
 /** Is it open? Main. @return -EINPROGRESS; else @p o is gone, and as strake_drive_open(). */
 int strake_drive_open_end(struct strake_opening *o, struct strake_drive **out, char *err, size_t errlen);
+/** Nobody waits for it any more: the driver tries no further. Main; strake_drive_open_end() or leave follows. */
+void strake_drive_open_unwant(struct strake_opening *o);
 /** Leave it; runs turns of the loop until the thread has noticed. Main. */
 void strake_drive_open_leave(struct strake_opening *o);
 /** Close and free. Main. */

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from harness import STRAKE, check, main, root_only, until
+from harness import STRAKE, Skip, check, main, root_only, until
 
 
 def run(*args, seconds=30, **kw):
@@ -112,6 +112,71 @@ def case_told_to_stop_while_it_starts_it_ends_in_order(b):
     check(len(seen) >= 2, f"it was stopped in the same step always: {seen}")
     a.start().stop()
     b.fsck(drives=3)
+
+
+def frozen(b):
+    """A file system on which nothing grows, so that opening a drive there does not end; and the function that thaws it."""
+    root_only()
+    where = os.path.join(b.folder, "slow")
+    os.mkdir(where)
+    with open(where + ".img", "wb") as f:
+        f.truncate(512 << 20)
+    try:
+        b.sh("mkfs.ext4", "-qF", where + ".img")
+        b.sh("mount", "-o", "loop", where + ".img", where)
+    except subprocess.CalledProcessError as e:
+        raise Skip(f"no file system in a file here: {e.stderr.decode(errors='replace').strip()}") from e
+    b.cleanups.append(lambda: subprocess.run(["umount", "-l", where], check=False))
+
+    def thaw():
+        subprocess.run(["fsfreeze", "-u", where], check=False, stderr=subprocess.DEVNULL)
+
+    b.cleanups.append(thaw)
+    return where, thaw
+
+
+def slow_drive(b, where, drives, raid, slow):
+    """The drive `slow` lies on that file system, and is to grow by 4 MiB the next time it is opened."""
+    conf = b.conf(drives=drives, raid=raid, kind="uring", size="96MiB").replace(f"path: d{slow}}}", f"path: {where}/d}}")
+    a = b.appliance(conf).start()
+    b.client().run("verify", "--length", "8M", "--seed", "1")
+    a.stop()
+    b.sh("fsfreeze", "-f", where)
+    return conf.replace(f"size: 96MiB, path: {where}", f"size: 100MiB, path: {where}")
+
+
+def case_a_silent_drive_holds_up_nobody(b):
+    """One half of a mirror does not come to be open: it is named, the other half serves, and has it back when it is."""
+    where, thaw = frozen(b)
+    a = b.appliance(slow_drive(b, where, 2, 1, 1))
+    began = time.monotonic()
+    a.start()
+    took = time.monotonic() - began
+    check(10 < took < 25, f"it began to serve after {took:.1f} s:\n{a.log()}")
+    check("drive d1 has not answered for 15 s; group g0 goes on without it" in a.log(), a.log())
+    check("drive d0 has not" not in a.log(), a.log())
+    b.client().run("verify", "--length", "8M", "--seed", "2")
+    check("another command" in a.refused("drive", "add", "d1"), "it is being opened already")
+    thaw()
+    until(lambda: "drive d1, which was late: its group has it back" in a.log(), 30, "it comes back")
+    until(lambda: "in_sync d1" in str(a.ctl("group", "show", "g0")), 60, "it is in sync")
+    a.ctl("drive", "fail", "d0")
+    b.client().run("verify", "--length", "8M", "--seed", "3")
+    a.stop()
+
+
+def case_a_silent_drive_is_left_when_told_to_stop(b):
+    """Nothing can go on without the drive, and that is said; SIGTERM ends the start once the drive lets go of it."""
+    where, thaw = frozen(b)
+    a = b.appliance(slow_drive(b, where, 2, 0, 1))
+    a.launch()
+    until(lambda: "drive d1 has not answered for 15 s; nothing goes on without it" in a.log(), 30, "it is named")
+    check(a.proc.poll() is None, a.log())
+    a.proc.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    thaw()
+    status = a.proc.wait(30)
+    check(status == 0 and "told to stop before it served (drives)" in a.log(), f"status {status}:\n{a.log()}")
 
 
 def takes_signals(pid):

@@ -28,7 +28,7 @@ RTE_LOG_REGISTER(nvme_open_logtype, strake.nvme, INFO)
 #define CLAIM_WAIT_US 20000
 #define KELVIN	      273
 
-static bool slots[NVME_DRIVES]; /* atomic: main closes one while another is opened beside it */
+static bool slots[NVME_DRIVES]; /* atomic: several are opened, and main closes one, at once */
 
 struct opening {
 	struct strake_drive *drive;
@@ -89,19 +89,18 @@ open_device(void *arg, char *said, size_t len)
 	o->dev = rte_zmalloc("nvme_dev", sizeof(*o->dev), RTE_CACHE_LINE_SIZE);
 	if (o->dev == NULL)
 		return SAY(said, len, -ENOMEM, "out of memory");
-	while (o->dev->slot < NVME_DRIVES && __atomic_load_n(&slots[o->dev->slot], __ATOMIC_ACQUIRE))
-		o->dev->slot++;
-	if (o->dev->slot == NVME_DRIVES) {
-		ret = SAY(said, len, -ENOSPC, "more than %u drives of this kind", NVME_DRIVES);
-		goto err_free;
-	}
 	snprintf(path, sizeof(path), "/dev/%s", o->place.generic);
 	o->dev->fd = open(path, O_RDWR | O_CLOEXEC);
 	if (o->dev->fd < 0) {
 		ret = SAY(said, len, -errno, "%s: %s", path, strerror(errno));
 		goto err_free;
 	}
-	__atomic_store_n(&slots[o->dev->slot], true, __ATOMIC_RELAXED);
+	while (o->dev->slot < NVME_DRIVES && __atomic_exchange_n(&slots[o->dev->slot], true, __ATOMIC_ACQUIRE))
+		o->dev->slot++;
+	if (o->dev->slot == NVME_DRIVES) {
+		ret = SAY(said, len, -ENOSPC, "more than %u drives of this kind", NVME_DRIVES);
+		goto err_close;
+	}
 	o->dev->ops = &nvme_ring_ops;
 	o->dev->nsid = o->place.nsid;
 	o->dev->max_iov = NVME_IOVS;
@@ -109,6 +108,8 @@ open_device(void *arg, char *said, size_t len)
 	o->dev->timeout_ms = timeout_ms(o);
 	return SAY(said, len, 0, "%s", path);
 
+err_close:
+	close(o->dev->fd);
 err_free:
 	rte_free(o->dev);
 	o->dev = NULL;

@@ -11,7 +11,7 @@
 
 #include "uring_op.h"
 
-static bool slots[URING_FILES]; /* atomic: main closes one while another is opened beside it */
+static bool slots[URING_FILES]; /* atomic: several are opened, and main closes one, at once */
 
 static const struct conf_key uring_keys[] = {
 	{.name = "path", .type = CONF_PATH, .required = true, .help = "File or block device."},
@@ -37,10 +37,8 @@ static int
 slot_take(struct uring_drive *d)
 {
 	for (d->slot = 0; d->slot < URING_FILES; d->slot++) {
-		if (!__atomic_load_n(&slots[d->slot], __ATOMIC_ACQUIRE)) {
-			__atomic_store_n(&slots[d->slot], true, __ATOMIC_RELAXED);
+		if (!__atomic_exchange_n(&slots[d->slot], true, __ATOMIC_ACQUIRE))
 			return 0;
-		}
 	}
 	return -ENOSPC;
 }

@@ -79,7 +79,7 @@ class Foreign : public testing::Test
 		return all.find_first_not_of('\0') == std::string::npos;
 	}
 
-	/* An appliance of this one drive. */
+	/* Before it is opened. */
 	int
 	up(const char *overwrite)
 	{
@@ -93,19 +93,14 @@ class Foreign : public testing::Test
 		conf_values_free(drive.values);
 		drive.values = conf_values_make(ops->keys, pairs, err, sizeof(err));
 		EXPECT_NE(nullptr, drive.values) << err;
-		conf_all.drives = &drive;
-		conf_all.n_drives = 1;
-		a = {};
-		a.conf = &conf_all;
-		return foreign_up(&a);
+		return foreign_check(&drive, path.c_str(), said, sizeof(said));
 	}
 
 	int fd = -1;
 	std::string path;
 	struct foreign f = {};
 	conf_drive drive = {};
-	conf conf_all = {};
-	appliance a = {};
+	char said[512] = "";
 };
 
 TEST_F(Foreign, NothingIsFoundOnABlankFileAndOnAnEmptyOne)
@@ -162,7 +157,7 @@ TEST_F(Foreign, IsRefusedInOneLineThatSaysWhatItIsAndHowToLoseIt)
 	EXPECT_EQ("drive d0: " + path +
 			  " holds other data, crypto_LUKS encrypted volume; if that may be lost for good, " +
 			  "give the drive `overwrite: \"crypto_LUKS:" + kUuid + "\"`",
-		  std::string(a.err));
+		  std::string(said));
 	EXPECT_EQ(1, foreign_probe(path.c_str(), &f)) << "it must be there still";
 }
 
@@ -180,7 +175,7 @@ TEST_F(Foreign, ItsNameAllowsItAndLeavesABlankDrive)
 
 	luks();
 	put(kSize - 512, "EFI PART", 8);
-	EXPECT_EQ(0, up(name.c_str())) << a.err;
+	EXPECT_EQ(0, up(name.c_str())) << said;
 	EXPECT_TRUE(blank());
 }
 

@@ -49,6 +49,8 @@ class DriveOpen : public DriveRig
 	strake_opening *o = nullptr;
 	strake_drive *d = nullptr;
 	char err[128] = "";
+	int (*first)(void *arg, char *err, size_t errlen) = nullptr;
+	int first_said = 0;
 
 	static void
 	SetUpTestSuite()
@@ -71,9 +73,11 @@ class DriveOpen : public DriveRig
 	}
 
 	int
-	begin(const char *name = "d0")
+	begin(const char *name = "d0", const char *kind = "slow")
 	{
-		return strake_drive_open_begin(&o, name, "slow", nullptr, err, sizeof(err));
+		struct strake_drive_begin how = {name, kind, nullptr, first, &first_said};
+
+		return strake_drive_open_begin(&o, &how, err, sizeof(err));
 	}
 
 	int
@@ -105,18 +109,49 @@ TEST_F(DriveOpen, MainGoesOnWhileADriveKeepsSilent)
 	EXPECT_EQ(1u, closes);
 }
 
-TEST_F(DriveOpen, OneAtATime)
+/* One that keeps silent holds up none of the others. */
+TEST_F(DriveOpen, SeveralBesideEachOther)
 {
-	strake_opening *other = nullptr;
+	strake_opening *silent, *other;
+	strake_drive *second;
 
 	ASSERT_EQ(0, begin());
-	EXPECT_EQ(-EBUSY, strake_drive_open_begin(&other, "d1", "slow", nullptr, err, sizeof(err)));
-	EXPECT_EQ(nullptr, other);
-	answer = 0;
+	silent = o;
+	ASSERT_EQ(0, begin("d1"));
+	other = o;
+	while (opens < 2)
+		usleep(100);
+	strake_drive_open_unwant(other);
+	o = other;
 	ASSERT_EQ(0, end());
+	second = d;
+	EXPECT_STREQ("d1", second->name);
+	EXPECT_EQ(second, strake_drive_nth(0));
+	EXPECT_EQ(-EINPROGRESS, strake_drive_open_end(silent, &d, err, sizeof(err)));
+	answer = 0;
+	o = silent;
+	ASSERT_EQ(0, end());
+	EXPECT_STREQ("d0", d->name);
 	strake_drive_close(d);
+	strake_drive_close(second);
+}
+
+TEST_F(DriveOpen, WhatComesFirstMayRefuseIt)
+{
+	first = [](void *arg, char *text, size_t len) {
+		snprintf(text, len, "it is somebody's");
+		return *(int *)arg;
+	};
+	first_said = -EEXIST;
+	answer = 0;
+	ASSERT_EQ(0, begin());
+	EXPECT_EQ(-EEXIST, end());
+	EXPECT_STREQ("it is somebody's", err);
+	EXPECT_EQ(0u, opens);
+	first_said = 0;
 	ASSERT_EQ(0, begin());
 	ASSERT_EQ(0, end());
+	EXPECT_EQ(1u, opens);
 	strake_drive_close(d);
 }
 
@@ -128,7 +163,7 @@ TEST_F(DriveOpen, ReasonOfARefusalComesBackAndNothingIsLeft)
 	EXPECT_STREQ("drive d0: it says no", err);
 	EXPECT_EQ(nullptr, strake_drive_nth(0));
 	EXPECT_EQ(0u, closes);
-	EXPECT_EQ(-EINVAL, strake_drive_open_begin(&o, "d0", "tape", nullptr, err, sizeof(err)));
+	EXPECT_EQ(-EINVAL, begin("d0", "tape"));
 	EXPECT_STREQ("drive d0: no such kind: tape", err);
 }
 
