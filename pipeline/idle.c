@@ -4,6 +4,7 @@
 
 #include "idle.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -32,28 +33,34 @@ idle_look(uint64_t look, uint64_t gap, uint64_t most)
 	return gap < most ? RTE_MIN(look + most / 8, most) : RTE_MAX(look / 2, most / 16);
 }
 
-/* Arm pollers in order and gather their descriptors. @return pollers visited; *ready when one has work already. */
-static unsigned int
-arm_all(struct lcore *lc, struct pollfd *fds, unsigned int *n, bool *blind, bool *ready)
+struct armed {
+	struct pollfd fds[FDS_MAX]; /* the first wakes the lcore */
+	unsigned int n, visited;
+	struct strake_poller *sleeper; /* the first who can sleep for all, or NULL */
+	bool blind;		       /* somebody has no descriptor */
+	bool ready;		       /* somebody has work already */
+};
+
+/* Arm pollers in order and gather their descriptors. */
+static void
+arm_all(struct lcore *lc, struct armed *a)
 {
 	struct strake_poller *p;
-	unsigned int visited = 0;
 
 	TAILQ_FOREACH (p, &lc->pollers, link) {
-		visited++;
+		a->visited++;
 		if (p->arm != NULL && !p->arm(p, true)) {
-			*ready = true;
+			a->ready = true;
 			break;
 		}
-		if (p->fd >= 0 && *n < FDS_MAX) {
-			fds[*n].fd = p->fd;
-			fds[*n].events = POLLIN;
-			(*n)++;
+		if (p->fd >= 0 && a->n < FDS_MAX) {
+			a->fds[a->n++] = (struct pollfd){.fd = p->fd, .events = POLLIN};
+			if (p->sleep != NULL && a->sleeper == NULL)
+				a->sleeper = p;
 		} else if (p->fd != -2) {
-			*blind = true;
+			a->blind = true;
 		}
 	}
-	return visited;
 }
 
 static void
@@ -69,28 +76,45 @@ disarm(struct lcore *lc, unsigned int visited)
 	}
 }
 
+/* @return whether somebody woke the lcore. */
+static bool
+sleep_until(struct lcore *lc, struct armed *a, uint64_t ns)
+{
+	struct timespec ts = {
+		.tv_sec = (time_t)(ns / STRAKE_NS_PER_SEC),
+		.tv_nsec = (long)(ns % STRAKE_NS_PER_SEC),
+	};
+	struct strake_sleep s = {.fds = a->fds, .n = a->n, .epoch = lc->epoch, .ns = ns};
+	int ret = a->sleeper != NULL ? a->sleeper->sleep(a->sleeper, &s) : -EOPNOTSUPP;
+
+	if (ret >= 0)
+		return ret > 0;
+	return ppoll(a->fds, a->n, &ts, NULL) > 0 && (a->fds[0].revents & POLLIN) != 0;
+}
+
 void
 idle_sleep(struct lcore *lc)
 {
-	struct pollfd fds[FDS_MAX] = {{.fd = lc->wake_fd, .events = POLLIN}};
-	unsigned int n = 1, visited;
-	bool blind = false, ready = false;
-	struct timespec ts;
+	struct armed a;
 	eventfd_t drain;
 	uint64_t ns;
 
+	/* Not cleared as a whole: most of it is never looked at. */
+	a.fds[0] = (struct pollfd){.fd = lc->wake_fd, .events = POLLIN};
+	a.n = 1;
+	a.visited = 0;
+	a.sleeper = NULL;
+	a.blind = a.ready = false;
 	__atomic_store_n(&lc->asleep, true, __ATOMIC_RELAXED);
 	/* Partner: strake_lcore_wake(). */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	visited = arm_all(lc, fds, &n, &blind, &ready);
-	if (!ready && rte_ring_empty(lc->msgs) && !__atomic_load_n(&lc->stop, __ATOMIC_ACQUIRE)) {
-		ns = timer_wheel_next(&lc->wheel, strake_clock_ns(), blind ? BLIND_NS : LONGEST_NS);
-		ts.tv_sec = (time_t)(ns / STRAKE_NS_PER_SEC);
-		ts.tv_nsec = (long)(ns % STRAKE_NS_PER_SEC);
+	arm_all(lc, &a);
+	if (!a.ready && rte_ring_empty(lc->msgs) && !__atomic_load_n(&lc->stop, __ATOMIC_ACQUIRE)) {
+		ns = timer_wheel_next(&lc->wheel, strake_clock_ns(), a.blind ? BLIND_NS : LONGEST_NS);
 		lc->pub.slept++;
-		if (ppoll(fds, n, &ts, NULL) > 0 && (fds[0].revents & POLLIN) != 0)
+		if (sleep_until(lc, &a, ns))
 			eventfd_read(lc->wake_fd, &drain);
 	}
-	disarm(lc, visited);
+	disarm(lc, a.visited);
 	__atomic_store_n(&lc->asleep, false, __ATOMIC_RELAXED);
 }

@@ -130,12 +130,14 @@ strake_poller_add(struct strake_poller *p)
 	p->work = 0;
 	p->cycles = 0;
 	TAILQ_INSERT_TAIL(&self()->pollers, p, link);
+	self()->epoch++;
 }
 
 void
 strake_poller_del(struct strake_poller *p)
 {
 	TAILQ_REMOVE(&self()->pollers, p, link);
+	self()->epoch++;
 }
 
 void

@@ -21,6 +21,7 @@ struct lcore {
 	struct strake_lcore pub; /* first: strake_self() points here */
 	struct strake_lcore_conf conf;
 	struct poller_list pollers;
+	uint32_t epoch;	       /* of pollers: another one came or went */
 	struct rte_ring *msgs; /* MP/SC */
 	int wake_fd;	       /* eventfd: written by who finds `asleep` set */
 	bool asleep;	       /* pairs with the sender's enqueue: see strake_lcore_wake() */

@@ -41,6 +41,7 @@ extern "C" {
 #define STRAKE_NS_PER_SEC 1000000000ULL
 
 struct strake_account;
+struct pollfd;
 
 /** What everyone may read of the lcore he runs on. The rest is private to lcore.c. */
 struct strake_lcore {
@@ -122,6 +123,14 @@ uint64_t strake_clock_ns(void);
 
 /* --- pollers ---------------------------------------------------------------------------------------------------- */
 
+/** What a sleep ends by. */
+struct strake_sleep {
+	const struct pollfd *fds; /**< the first is written by who wakes the lcore; a poller's own is among them */
+	unsigned int n;
+	uint32_t epoch; /**< another one: a number among fds may stand for another file than before */
+	uint64_t ns;	/**< at most */
+};
+
 /** Something looked at in every turn. Embedded in its owner; added and removed on its lcore. */
 struct strake_poller {
 	const char *name;
@@ -132,8 +141,12 @@ struct strake_poller {
 	/** Before sleeping (on = true): make `fd` readable when work arrives; return false if there is work already.
 	 * After waking (on = false): stop that, drain the fd. Optional. */
 	bool (*arm)(struct strake_poller *p, bool on);
+	/** Sleep in place of the loop, where that saves a system call: until one of them is readable or the time is
+	 * over. One poller of an lcore does it, the first that can. @return 1: the first of them is readable, 0: or
+	 * not, -errno: did not sleep, and the loop does. Optional. */
+	int (*sleep)(struct strake_poller *p, const struct strake_sleep *s);
 	/** Waited on while asleep; -1: this poller has none, so the sleep is at most 150 µs; -2: needs no wake-up (its
-	 * work is begun by others on this lcore). May change; read when arming. */
+	 * work is begun by others on this lcore). May change to one of those and back; read when arming. */
 	int fd;
 	TAILQ_ENTRY(strake_poller) link;
 	uint64_t calls, work, cycles; /**< kept by the loop; cycles only of calls that did work */

@@ -144,6 +144,12 @@ ring_arm(struct strake_poller *p, bool on)
 	return !on || drive_ring_idle(&container_of(p, struct nvme_ring, poller)->q);
 }
 
+static int
+ring_sleep(struct strake_poller *p, const struct strake_sleep *s)
+{
+	return drive_ring_sleep(&container_of(p, struct nvme_ring, poller)->q, s);
+}
+
 /* --- making and ending -----------------------------------------------------------------------------------------------
  */
 
@@ -174,6 +180,7 @@ ring_create(struct nvme_ring **out)
 					   .poll = ring_poll,
 					   .flush = ring_flush,
 					   .arm = ring_arm,
+					   .sleep = ring_sleep,
 					   .fd = drive_ring_fd(&r->q)};
 	strake_poller_add(&r->poller);
 	*out = r;

@@ -5,6 +5,7 @@
 #include "drive_ring.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,9 +98,12 @@ drive_ring_open(struct drive_ring *r, const struct drive_ring_conf *conf)
 	int ret;
 
 	*r = (struct drive_ring){.reg_shift = conf->reg_shift};
+	for (unsigned int i = 0; i < DRIVE_RING_WAITS; i++)
+		r->waits[i].fd = -1;
 	ret = drive_ring_queue(&r->ring, conf->sqes, conf->cqes, conf->setup, conf->prompt, &r->deferred);
 	if (ret < 0)
 		return ret;
+	r->no_sleep = (r->ring.features & IORING_FEAT_EXT_ARG) == 0;
 	ret = register_pieces(r, conf);
 	r->fixed_bufs = ret == 0;
 	if (ret < 0)
@@ -152,4 +156,130 @@ bool
 drive_ring_idle(const struct drive_ring *r)
 {
 	return io_uring_cq_ready(&r->ring) == 0 && !drive_ring_kernel_waits(r) && io_uring_sq_ready(&r->ring) == 0;
+}
+
+/* --- sleeping --------------------------------------------------------------------------------------------------------
+ *
+ * What else wakes the lcore is watched by entries of the ring's own, each of which the kernel answers once. One that
+ * was not answered stays for the next sleep: the descriptor that others wake us by is only written while we sleep. One
+ * that was answered while we were awake ends the next sleep at once, in vain, and is then asked anew.
+ */
+
+static uint64_t
+own_data(const struct drive_ring *r, unsigned int i)
+{
+	return DRIVE_RING_OWN | (uint64_t)r->epoch << 16 | i;
+}
+
+void
+drive_ring_own(struct drive_ring *r, uint64_t data, int res)
+{
+	unsigned int i = data & UINT16_MAX;
+
+	if ((uint32_t)(data >> 16) != r->epoch || i >= DRIVE_RING_WAITS)
+		return;
+	r->waits[i].armed = false;
+	if (res < 0)
+		r->no_sleep = true;
+}
+
+/* Numbers may stand for other files now. What the kernel still answers about the old ones is known by its epoch. */
+static bool
+forget_waits(struct drive_ring *r, uint32_t epoch)
+{
+	for (unsigned int i = 0; i < DRIVE_RING_WAITS; i++) {
+		struct io_uring_sqe *sqe;
+
+		if (r->waits[i].armed) {
+			sqe = io_uring_get_sqe(&r->ring);
+			if (sqe == NULL)
+				return false;
+			io_uring_prep_poll_remove(sqe, own_data(r, i));
+			sqe->user_data = own_data(r, DRIVE_RING_WAITS);
+		}
+		r->waits[i].fd = -1;
+		r->waits[i].armed = false;
+	}
+	r->epoch = epoch;
+	return true;
+}
+
+/* @return the place of @p fd among those that are watched, or a free one; DRIVE_RING_WAITS: there is none. */
+static unsigned int
+place_of(const struct drive_ring *r, int fd)
+{
+	unsigned int i = 0;
+
+	while (i < DRIVE_RING_WAITS && r->waits[i].fd >= 0 && r->waits[i].fd != fd)
+		i++;
+	return i;
+}
+
+static bool
+watch(struct drive_ring *r, int fd)
+{
+	unsigned int i = place_of(r, fd);
+	struct io_uring_sqe *sqe;
+
+	if (i == DRIVE_RING_WAITS)
+		return false;
+	if (r->waits[i].armed)
+		return true;
+	sqe = io_uring_get_sqe(&r->ring);
+	if (sqe == NULL)
+		return false;
+	io_uring_prep_poll_add(sqe, fd, POLLIN);
+	sqe->user_data = own_data(r, i);
+	r->waits[i].fd = fd;
+	r->waits[i].armed = true;
+	return true;
+}
+
+static bool
+watch_all(struct drive_ring *r, const struct strake_sleep *s)
+{
+	if (r->epoch != s->epoch && !forget_waits(r, s->epoch))
+		return false;
+	for (unsigned int i = 0; i < s->n; i++) {
+		if (s->fds[i].fd != r->ring.ring_fd && !watch(r, s->fds[i].fd))
+			return false;
+	}
+	return true;
+}
+
+/* Is there an answer about @p fd? It stays for who takes completions. */
+static bool
+answered(const struct drive_ring *r, int fd)
+{
+	uint64_t data = own_data(r, place_of(r, fd));
+	struct io_uring_cqe *cqe;
+	unsigned int head;
+
+	io_uring_for_each_cqe(&r->ring, head, cqe)
+	{
+		if (cqe->user_data == data)
+			return true;
+	}
+	return false;
+}
+
+int
+drive_ring_sleep(struct drive_ring *r, const struct strake_sleep *s)
+{
+	struct __kernel_timespec most = {
+		.tv_sec = (long long)(s->ns / STRAKE_NS_PER_SEC),
+		.tv_nsec = (long long)(s->ns % STRAKE_NS_PER_SEC),
+	};
+	struct io_uring_cqe *cqe;
+
+	if (r->no_sleep || !watch_all(r, s))
+		return -EOPNOTSUPP;
+	/* Not both by one call: liburing would sleep once more where what it handed over was not answered in time. */
+	if (io_uring_sq_ready(&r->ring) > 0) {
+		r->enters++;
+		io_uring_submit(&r->ring);
+	}
+	r->enters++;
+	io_uring_wait_cqes(&r->ring, &cqe, 1, &most, NULL);
+	return answered(r, s->fds[0].fd) ? 1 : 0;
 }

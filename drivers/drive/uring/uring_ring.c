@@ -111,6 +111,12 @@ ring_arm(struct strake_poller *p, bool on)
 }
 
 static int
+ring_sleep(struct strake_poller *p, const struct strake_sleep *s)
+{
+	return drive_ring_sleep(&container_of(p, struct uring_ring, poller)->q, s);
+}
+
+static int
 ring_create(struct uring_ring **out)
 {
 	static const struct drive_ring_conf conf = {
@@ -143,8 +149,12 @@ ring_create(struct uring_ring **out)
 	ret = drive_ring_open(&r->q, &conf);
 	if (ret < 0)
 		goto err_zeroes;
-	r->poller = (struct strake_poller){
-		.name = "uring", .poll = ring_poll, .flush = ring_flush, .arm = ring_arm, .fd = drive_ring_fd(&r->q)};
+	r->poller = (struct strake_poller){.name = "uring",
+					   .poll = ring_poll,
+					   .flush = ring_flush,
+					   .arm = ring_arm,
+					   .sleep = ring_sleep,
+					   .fd = drive_ring_fd(&r->q)};
 	strake_poller_add(&r->poller);
 	*out = r;
 	return 0;

@@ -6,8 +6,11 @@
 #include <atomic>
 #include <ctime>
 #include <functional>
+#include <poll.h>
 #include <random>
+#include <sys/eventfd.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include "world.h"
@@ -280,6 +283,75 @@ TEST_F(Lcore, SleepingLcoreWakesForAMessageAndUsesLittleOfTheProcessor)
 			      2, [](void *p) { return *(int *)p + 1; }, &arg));
 	strake_lcore_stop(2);
 	thread.join();
+	strake_lcore_destroy(2);
+}
+
+/* A poller that has a call of its own to wait by sleeps for the whole lcore; where it cannot, the loop does. */
+TEST_F(Lcore, APollerMaySleepForAll)
+{
+	struct Sleeper {
+		strake_poller p = {};
+		std::atomic<unsigned> slept{0};
+		std::atomic<bool> able{true};
+		uint32_t epoch = 0;
+	} sleeper, second;
+	strake_lcore_conf lc = {STRAKE_IDLE_ADAPTIVE, 10, 0};
+
+	for (Sleeper *s : {&sleeper, &second}) {
+		s->p.name = "sleeper";
+		s->p.fd = eventfd(0, EFD_NONBLOCK);
+		s->p.poll = [](strake_poller *, uint64_t) { return 0u; };
+		s->p.sleep = [](strake_poller *p, const strake_sleep *what) {
+			Sleeper *self = (Sleeper *)p;
+			struct pollfd fds[8];
+
+			EXPECT_EQ(3u, what->n) << "who wakes the lcore, and two pollers";
+			EXPECT_TRUE(self->epoch == 0 || self->epoch == what->epoch);
+			self->epoch = what->epoch;
+			if (!self->able)
+				return -EOPNOTSUPP;
+			self->slept++;
+			std::copy(what->fds, what->fds + what->n, fds);
+			return poll(fds, what->n, (int)(what->ns / STRAKE_NS_PER_MS)) > 0 && fds[0].revents != 0 ? 1
+														 : 0;
+		};
+	}
+	ASSERT_EQ(0, strake_lcore_create(2, &lc));
+	lcores = 2;
+	strake_lcore_enter(2);
+	strake_poller_add(&sleeper.p);
+	strake_poller_add(&second.p);
+	strake_lcore_enter(UINT16_MAX);
+	std::thread thread([] {
+		strake_lcore_enter(2);
+		strake_lcore_run();
+	});
+	int arg = 41;
+	for (bool able : {true, false}) {
+		sleeper.able = able;
+		unsigned before = sleeper.slept;
+		uint64_t slept = strake_lcore_at(2)->slept;
+		for (int i = 0; i < 20; i++) {
+			std::this_thread::sleep_for(std::chrono::milliseconds(2));
+			EXPECT_EQ(42, strake_msg_call(
+					      2, [](void *p) { return *(int *)p + 1; }, &arg));
+		}
+		EXPECT_GE(strake_lcore_at(2)->slept, slept + 10);
+		EXPECT_LE(strake_lcore_at(2)->slept, slept + 100) << "what woke it was not drained";
+		if (able)
+			EXPECT_GE(sleeper.slept, before + 10);
+		else
+			EXPECT_LE(sleeper.slept, before + 1);
+	}
+	EXPECT_EQ(0u, second.slept) << "one of them is enough";
+	strake_lcore_stop(2);
+	thread.join();
+	strake_lcore_enter(2);
+	strake_poller_del(&sleeper.p);
+	strake_poller_del(&second.p);
+	strake_lcore_enter(UINT16_MAX);
+	close(sleeper.p.fd);
+	close(second.p.fd);
 	strake_lcore_destroy(2);
 }
 

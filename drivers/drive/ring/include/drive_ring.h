@@ -10,8 +10,8 @@
  * An io_uring of one lcore, for a kind of drive that hands it entries and takes its completions: made the best way the
  * kernel knows, with the buffers' arena and a table of files registered, and entered at most once in a turn.
  *
- * The owner has the poller; its flush calls drive_ring_enter(), its arm drive_ring_idle(), and it sleeps on
- * drive_ring_fd().
+ * The owner has the poller; its flush calls drive_ring_enter(), its arm drive_ring_idle(), its sleep
+ * drive_ring_sleep(), and it sleeps on drive_ring_fd().
  */
 
 #include <stdbool.h>
@@ -21,12 +21,17 @@
 #include <liburing.h>
 
 #include "strake_buf.h"
+#include "strake_lcore.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define DRIVE_RING_BATCH 64 /* completions taken at once */
+#define DRIVE_RING_WAITS 16 /* descriptors beside its own that a sleep in the ring can end by */
+
+/* user_data of the ring's own entries: this, the epoch, which descriptor. No owner's begins so, nor liburing's own. */
+#define DRIVE_RING_OWN (0xfffeULL << 48)
 
 struct drive_ring_conf {
 	const char *kind;		/**< for the log */
@@ -53,6 +58,13 @@ struct drive_ring {
 	uint8_t *arena;			    /**< what of it is registered */
 	size_t arena_len;
 	uint64_t enters, turn, in_turn, most; /**< system calls: all, of the turn `turn`, and the most in any turn */
+	/** Descriptors that the kernel watches for drive_ring_sleep(), each until it was readable once. */
+	struct {
+		int fd; /* -1: none yet */
+		bool armed;
+	} waits[DRIVE_RING_WAITS];
+	uint32_t epoch; /**< of the numbers in them */
+	bool no_sleep;	/**< the kernel has no call for it, or cannot watch one of them */
 };
 
 /** The queues alone. @p prompt and @p deferred as above. @return 0 or -errno, -EINVAL and -ENOSYS: not this kernel. */
@@ -75,6 +87,11 @@ uint32_t drive_ring_enter(struct drive_ring *r);
 void drive_ring_count(struct drive_ring *r);
 /** Nothing to hand over and nothing to take: its lcore may sleep on drive_ring_fd(). */
 bool drive_ring_idle(const struct drive_ring *r);
+/** As strake_poller::sleep. A completion that ends the sleep is there when it returns: without this a sleeper wakes by
+ * one system call and has the completion made by another. */
+int drive_ring_sleep(struct drive_ring *r, const struct strake_sleep *s);
+/** An entry of the ring's own was answered. */
+void drive_ring_own(struct drive_ring *r, uint64_t data, int res);
 
 /** Readable while there are completions, those among them that the kernel makes when it is entered. For a poller: there
  * is nothing to switch on before a sleep, and nothing to drain after it. */
@@ -84,20 +101,30 @@ drive_ring_fd(const struct drive_ring *r)
 	return r->ring.ring_fd;
 }
 
+static inline bool
+drive_ring_is_own(uint64_t data)
+{
+	return data >> 48 == DRIVE_RING_OWN >> 48;
+}
+
 /** Completions that are there: their user_data and results, at most @p max, which is at most DRIVE_RING_BATCH.
  * @return how many. */
 static inline unsigned int
 drive_ring_take(struct drive_ring *r, uint64_t *data, int *res, unsigned int max)
 {
 	struct io_uring_cqe *cqes[DRIVE_RING_BATCH];
-	unsigned int n = io_uring_peek_batch_cqe(&r->ring, cqes, max);
+	unsigned int n = io_uring_peek_batch_cqe(&r->ring, cqes, max), taken = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
-		data[i] = cqes[i]->user_data;
-		res[i] = cqes[i]->res;
+		if (__builtin_expect(drive_ring_is_own(cqes[i]->user_data), false)) {
+			drive_ring_own(r, cqes[i]->user_data, cqes[i]->res);
+			continue;
+		}
+		data[taken] = cqes[i]->user_data;
+		res[taken++] = cqes[i]->res;
 	}
 	io_uring_cq_advance(&r->ring, n);
-	return n;
+	return taken;
 }
 
 /** The kernel has completions for us that it only makes when we enter. */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <set>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "drive_ring.h"
@@ -162,6 +163,175 @@ TEST_F(DriveRing, WakesWhoSleepsOnIt)
 		drive_ring_close(&r);
 		is_open = false;
 	}
+}
+
+/* Sleeping in the ring: what wakes its lcore, what others wait on, and how many system calls that takes. */
+class DriveRingSleep : public DriveRing
+{
+      protected:
+	static const uint64_t LONG = 30 * STRAKE_NS_PER_SEC;
+	int wake = -1, other = -1;
+	uint32_t epoch = 1;
+
+	void
+	SetUp() override
+	{
+		DriveRing::SetUp();
+		open();
+		wake = eventfd(0, EFD_NONBLOCK);
+		other = eventfd(0, EFD_NONBLOCK);
+	}
+
+	void
+	TearDown() override
+	{
+		close(wake);
+		close(other);
+		DriveRing::TearDown();
+	}
+
+	int
+	sleep(uint64_t ns = LONG)
+	{
+		struct pollfd fds[] = {{wake, POLLIN, 0}, {drive_ring_fd(&r), POLLIN, 0}, {other, POLLIN, 0}};
+		struct strake_sleep s = {fds, 3, epoch, ns};
+
+		return drive_ring_sleep(&r, &s);
+	}
+
+	/* An I/O of which the kernel says a millisecond later that it is over. */
+	void
+	io()
+	{
+		static __kernel_timespec soon = {0, 1000000};
+		io_uring_sqe *sqe = io_uring_get_sqe(&r.ring);
+
+		io_uring_prep_timeout(sqe, &soon, 0, IORING_TIMEOUT_ETIME_SUCCESS);
+		sqe->user_data = 7;
+		ASSERT_EQ(1u, drive_ring_enter(&r));
+	}
+
+	static void
+	drain(int fd)
+	{
+		eventfd_t n;
+
+		ASSERT_EQ(0, eventfd_read(fd, &n));
+	}
+};
+
+/* As fio does: one call to ask, one to wait, and none to have the completion made. */
+TEST_F(DriveRingSleep, ACompletionIsThereWhenItsSleeperWakes)
+{
+	for (int round = 0; is_open && round < 3; round++) {
+		io();
+		uint64_t calls = r.enters;
+		ASSERT_EQ(0, sleep());
+		EXPECT_EQ(round == 0 ? 2u : 1u, r.enters - calls) << "the first time what wakes it is said";
+		EXPECT_FALSE(drive_ring_kernel_waits(&r));
+		calls = r.enters;
+		uint64_t data = 0;
+		int res;
+		EXPECT_EQ(1u, drive_ring_take(&r, &data, &res, 1));
+		EXPECT_EQ(7u, data);
+		EXPECT_EQ(calls, r.enters);
+		EXPECT_EQ(1u, r.most);
+		turn();
+	}
+}
+
+TEST_F(DriveRingSleep, EndsByWhatElseTheLcoreWaitsFor)
+{
+	for (int round = 0; is_open && round < 3; round++) {
+		eventfd_write(wake, 1);
+		ASSERT_EQ(1, sleep()) << "whoever wakes the lcore is told from a poller";
+		drain(wake);
+		EXPECT_EQ(0u, take().size()) << "entries of its own are not the owner's";
+		eventfd_write(other, 1);
+		ASSERT_EQ(0, sleep());
+		drain(other);
+		EXPECT_EQ(0u, take().size());
+		EXPECT_TRUE(drive_ring_idle(&r));
+	}
+}
+
+TEST_F(DriveRingSleep, IsOverInTime)
+{
+	if (!is_open)
+		return;
+	for (int round = 0; round < 3; round++) {
+		uint64_t began = strake_clock_ns();
+		ASSERT_EQ(0, sleep(2 * STRAKE_NS_PER_MS));
+		EXPECT_GE(strake_clock_ns() - began, 2 * STRAKE_NS_PER_MS) << "something ended it";
+		EXPECT_EQ(0u, take().size());
+	}
+}
+
+/* Written while its lcore was awake, and read: that may end one sleep in vain, never keep the next from ending. */
+TEST_F(DriveRingSleep, WhatWasReadMeanwhileEndsOneSleepAtMost)
+{
+	if (!is_open)
+		return;
+	ASSERT_EQ(0, sleep(1000));
+	eventfd_write(other, 1);
+	drain(other);
+	sleep(1000);
+	take();
+	uint64_t began = strake_clock_ns();
+	ASSERT_EQ(0, sleep(2 * STRAKE_NS_PER_MS));
+	EXPECT_GE(strake_clock_ns() - began, 2 * STRAKE_NS_PER_MS);
+	eventfd_write(other, 1);
+	began = strake_clock_ns();
+	ASSERT_EQ(0, sleep());
+	EXPECT_LT(strake_clock_ns() - began, LONG / 2);
+	drain(other);
+}
+
+/* The number of a descriptor that was closed is another's next. */
+TEST_F(DriveRingSleep, AsksAnewWhereANumberMayMeanAnotherFile)
+{
+	if (!is_open)
+		return;
+	ASSERT_EQ(0, sleep(1000));
+	int old = dup(other), number = other;
+	close(other);
+	other = eventfd(0, EFD_NONBLOCK);
+	ASSERT_EQ(number, other);
+	epoch++;
+	eventfd_write(other, 1);
+	uint64_t began = strake_clock_ns();
+	ASSERT_EQ(0, sleep());
+	EXPECT_LT(strake_clock_ns() - began, LONG / 2);
+	drain(other);
+	take();
+	/* That it is not watched any more is answered, too. */
+	sleep(1000);
+	take();
+	eventfd_write(old, 1);
+	began = strake_clock_ns();
+	ASSERT_EQ(0, sleep(2 * STRAKE_NS_PER_MS));
+	EXPECT_GE(strake_clock_ns() - began, 2 * STRAKE_NS_PER_MS) << "the old file is still watched";
+	close(old);
+}
+
+/* The loop sleeps by itself then. */
+TEST_F(DriveRingSleep, DoesNotSleepWhereItCannotWatchAll)
+{
+	if (!is_open)
+		return;
+	std::vector<struct pollfd> fds;
+	for (int i = 0; i <= DRIVE_RING_WAITS; i++)
+		fds.push_back({eventfd(0, EFD_NONBLOCK), POLLIN, 0});
+	struct strake_sleep s = {fds.data(), (unsigned int)fds.size(), 1, LONG};
+	EXPECT_EQ(-EOPNOTSUPP, drive_ring_sleep(&r, &s));
+	for (const struct pollfd &p : fds)
+		close(p.fd);
+	/* Not even open. */
+	fds[0].fd = 1000000;
+	s = {fds.data(), 1, 2, LONG};
+	drive_ring_sleep(&r, &s);
+	take();
+	EXPECT_EQ(-EOPNOTSUPP, drive_ring_sleep(&r, &s));
 }
 
 TEST_F(DriveRing, KnowsWhatIsRegistered)
