@@ -132,8 +132,10 @@ fake_lcore_init(struct nvme_dev *dev, struct nvme_lane *lane)
 {
 	struct fake_nvme *f = container_of(dev, struct fake_nvme, dev);
 
-	f->lane = lane;
 	lane->queue = f;
+	if (f->lane != NULL)
+		return 0;
+	f->lane = lane;
 	f->poller = (struct strake_poller){.name = "fake_nvme", .poll = fake_poll, .fd = -1};
 	strake_poller_add(&f->poller);
 	return 0;
@@ -144,9 +146,25 @@ fake_lcore_fini(struct nvme_dev *dev, struct nvme_lane *lane)
 {
 	struct fake_nvme *f = container_of(dev, struct fake_nvme, dev);
 
-	RTE_SET_USED(lane);
+	if (f->lane != lane)
+		return;
 	strake_poller_del(&f->poller);
 	f->lane = NULL;
+}
+
+static int
+fake_adopt(struct nvme_dev *dev, struct nvme_lane *lane)
+{
+	struct fake_nvme *f = container_of(dev, struct fake_nvme, dev);
+	unsigned int self = strake_self_index();
+
+	RTE_SET_USED(lane);
+	if (self == f->adopt_lcore && f->adopt_times > 0) {
+		f->adopt_times--;
+		return f->adopt_res;
+	}
+	f->adopted[self]++;
+	return 0;
 }
 
 static void
@@ -167,8 +185,23 @@ static const struct nvme_dev_ops fake_dev_ops = {
 	.lcore_init = fake_lcore_init,
 	.lcore_fini = fake_lcore_fini,
 	.submit = fake_submit,
+	.adopt = fake_adopt,
 	.close = fake_close,
 };
+
+void
+fake_nvme_adopting(struct fake_nvme *f, unsigned int lcore, int res, unsigned int times)
+{
+	f->adopt_lcore = lcore;
+	f->adopt_res = res;
+	f->adopt_times = times;
+}
+
+int
+fake_nvme_adopted(const struct fake_nvme *f, unsigned int lcore)
+{
+	return f->adopted[lcore];
+}
 
 /* --- the kind --------------------------------------------------------------------------------------------------------
  */

@@ -8,7 +8,7 @@
 /**
  * @file
  * An NVMe controller with one namespace in memory, behind the nvme room's own interface, for tests: it answers as told,
- * wrongly where a test wants that. One lcore.
+ * wrongly where a test wants that. Commands go by the first lcore that is made ready; a second may look on.
  *
  *     f = fake_nvme_new(12, 1024);
  *     fake_nvme_ns(f)[26] = 1;                      ... Identify as it lies on the wire, to be spoilt ...
@@ -78,6 +78,11 @@ void fake_nvme_room(struct fake_nvme *f, int n);
 /** Answer the next command twice; answer a tag that nobody gave. */
 void fake_nvme_answer_twice(struct fake_nvme *f);
 void fake_nvme_stranger(struct fake_nvme *f, uint64_t tag);
+
+/** Lcore @p lcore (0 or 1) answers @p res the next @p times that it shall go on by another descriptor. */
+void fake_nvme_adopting(struct fake_nvme *f, unsigned int lcore, int res, unsigned int times);
+/** How often it went on by another. */
+int fake_nvme_adopted(const struct fake_nvme *f, unsigned int lcore);
 
 /** What Format and Sanitize answer, how many namespaces there are, and what the Sanitize Status log says (its state)
  * after it has said @p polls times that it is under way. */

@@ -10,8 +10,10 @@
 #include "fake_nvme.h"
 #include "drivers/drive/nvme/nvme_drive.h"
 
-#define FAKE_NVME_QUEUE 1024
-#define FAKE_NVME_PAGE	4096u
+#define FAKE_NVME_QUEUE	 1024
+#define FAKE_NVME_PAGE	 4096u
+
+#define FAKE_NVME_LCORES 2
 
 struct fake_nvme_pending {
 	struct nvme_cmd cmd;
@@ -44,6 +46,9 @@ struct fake_nvme {
 	struct nvme_dev mi;
 	enum fake_nvme_mi mi_is;
 	unsigned int in_band, by_mi, mi_searched;
+	unsigned int adopt_lcore, adopt_times; /* who refuses it, how often */
+	int adopt_res;
+	int adopted[FAKE_NVME_LCORES];
 	struct fake_nvme_cmd *seen;
 	unsigned int n_seen, bounced;
 };

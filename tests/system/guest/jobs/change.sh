@@ -119,12 +119,14 @@ reservations()
 	fails write_by "$B"
 	grep -qi 'conflict' /tmp/o || die "$(cat /tmp/o)"
 	fails nvme resv-acquire "$B" -n 1 --crkey=2 --rtype=1 --racqa=0
-	outside restart
-	wait_for 60 '[ "$(cat /sys/class/nvme/${A#/dev/}/state)$(cat /sys/class/nvme/${B#/dev/}/state)" = livelive ]'
-	sleep 1
-	fails write_by "$B"
-	report "$B"
-	grep -q '^rtype *: 1' /tmp/report
+	for end in restart kill; do
+		outside $end
+		wait_for 60 '[ "$(cat /sys/class/nvme/${A#/dev/}/state)$(cat /sys/class/nvme/${B#/dev/}/state)" = livelive ]'
+		sleep 1
+		fails write_by "$B"
+		report "$B"
+		grep -q '^rtype *: 1' /tmp/report && grep -q '^regctl *: 2' /tmp/report
+	done
 	nvme resv-acquire "$B" -n 1 --crkey=2 --prkey=1 --rtype=2 --racqa=2
 	write_by "$B"
 	fails read_by "$A"

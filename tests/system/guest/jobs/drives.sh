@@ -110,6 +110,43 @@ without_permission()
 	grep -q "Permission denied" /tmp/log
 }
 
+# A kernel, or a container, that shows the block device alone.
+without_character_device()
+{
+	blank
+	numbers=$(stat -c 'c 0x%t 0x%T' /dev/ng0n1)
+	rm /dev/ng0n1
+	conf 0 "device: nvme0n1" "device: nvme1n1" >/tmp/conf
+	serve
+	exercise 8
+	show d0
+	is access block
+	show d1
+	is access passthrough
+	end
+	conf 0 "device: nvme0n1, access: passthrough" >/tmp/conf
+	refused "d0: nvme0n1: /dev/ng0n1: No such file"
+	mknod /dev/ng0n1 $numbers
+}
+
+# What may not be locked is not registered: the same commands, by pages that the kernel looks up each time.
+without_registered_buffers()
+{
+	blank
+	conf 0 "device: nvme0n1" "device: nvme1n1" >/tmp/conf
+	before=$(bounces)
+	ulimit -l 1024
+	serve setpriv --bounding-set -ipc_lock --inh-caps -ipc_lock
+	grep -q "works without registered buffers" /tmp/log || die "$(cat /tmp/log)"
+	exercise 9
+	[ "$(bounces)" = "$before" ] || die "bounces: $before, then $(bounces)"
+	show d0
+	is access passthrough
+	is ring_enters_most_in_a_turn 1
+	is strangers 0
+	end
+}
+
 refusals()
 {
 	conf 0 "device: ng2n1" >/tmp/conf
@@ -152,5 +189,7 @@ t by_serial
 t by_slot
 t by_block_device
 t without_permission
+t without_character_device
+t without_registered_buffers
 t refusals
 t looked_for

@@ -292,4 +292,75 @@ TEST_F(NvmeReturn, RefusesWhatItCannotOpen)
 	EXPECT_EQ("is back, as ng5n1 in slot 0000:05:00.0", told("is back, as"));
 }
 
+/* A drive that several lcores use is back when each of them can use it: until then nobody submits anything. */
+class NvmeReturnToTwo : public NvmeReturn
+{
+      protected:
+	void
+	SetUp() override
+	{
+		NvmeReturn::SetUp();
+		strake_lcore_conf lc = {STRAKE_IDLE_SPIN, 0, SOCKET_ID_ANY};
+		ASSERT_EQ(0, strake_lcore_create(1, &lc));
+		strake_lcore_enter(1);
+		ASSERT_EQ(0, strake_drive_lcore_init(d));
+		strake_lcore_enter(0);
+	}
+
+	void
+	TearDown() override
+	{
+		strake_lcore_enter(1);
+		strake_drive_lcore_fini(d);
+		strake_lcore_enter(0);
+		/* Its thread asks both of them. */
+		strake_drive_lcore_fini(d);
+		strake_drive_close(d);
+		d = nullptr;
+		strake_lcore_destroy(1);
+		NvmeReturn::TearDown();
+	}
+
+	/* As told(), while both run. */
+	std::string
+	told_both(const char *words)
+	{
+		nvme_event all[NVME_EVENTS];
+		std::string last;
+		uint64_t n;
+
+		for (int i = 0; i < 10000 && last.find(words) == std::string::npos; i++) {
+			unsigned int have = nvme_watch_events(drive()->watch, all, &n);
+
+			last = have > 0 ? all[have - 1].text : "";
+			turn();
+			strake_lcore_enter(1);
+			strake_lcore_turn(now);
+			strake_lcore_enter(0);
+			usleep(1000);
+		}
+		return last;
+	}
+};
+
+TEST_F(NvmeReturnToTwo, IsNotBackBeforeTheSecondLcoreHasItToo)
+{
+	bytes out;
+
+	vanish();
+	fake_nvme_adopting(f, 1, -EMFILE, 1);
+	plug();
+	EXPECT_EQ("is not back: ng5n1: Too many open files", told_both("ng5n1: Too"));
+	EXPECT_EQ(1, fake_nvme_adopted(f, 0)) << "the first had it already";
+	EXPECT_EQ(0, fake_nvme_adopted(f, 1));
+	EXPECT_EQ(0u, d->returns);
+	EXPECT_EQ(-1, drive()->dev->fd) << "the descriptor of before";
+	EXPECT_EQ("is back, as ng5n1 in slot 0000:05:00.0", told_both("is back, as"));
+	EXPECT_EQ(2, fake_nvme_adopted(f, 0)) << "asked again, for the descriptor that is used";
+	EXPECT_EQ(1, fake_nvme_adopted(f, 1));
+	EXPECT_EQ(1u, d->returns);
+	EXPECT_GE(drive()->dev->fd, 0);
+	EXPECT_EQ(0, read(d, 0, 4096, out));
+}
+
 } // namespace
