@@ -488,7 +488,7 @@ pipe_avail(const struct pipe_end *end)
 const uint8_t *
 pipe_peek(const struct pipe_end *end)
 {
-	return end->in.data + end->in.head;
+	return pipe_avail(end) > 0 ? end->in.data + end->in.head : NULL;
 }
 
 size_t

@@ -45,7 +45,7 @@ void pipe_write(struct pipe_end *end, const void *data, size_t len);
 /** Bytes that have come and were not read yet. */
 size_t pipe_avail(const struct pipe_end *end);
 size_t pipe_read(struct pipe_end *end, void *dst, size_t max);
-/** What has come, without taking it. */
+/** What has come, without taking it. NULL: nothing. */
 const uint8_t *pipe_peek(const struct pipe_end *end);
 /** FIN after what was written. */
 void pipe_shut(struct pipe_end *end);

@@ -300,6 +300,7 @@ TEST_F(MapCold, PreparedIsSetWithoutWaiting)
 
 TEST(MapRoom, DirtyStaysWithinItsBound)
 {
+	MapWaiter urgent(true), plain; /* still waits when the rig ends */
 	MapRig r(3);
 
 	ASSERT_EQ(0, r.open(kSmall, {}, 0, 100));
@@ -311,8 +312,6 @@ TEST(MapRoom, DirtyStaysWithinItsBound)
 	EXPECT_EQ(1, r.wanted);
 
 	/* Urgent work goes on, up to its own bound; others are woken by the checkpoint. */
-	MapWaiter urgent(true), plain;
-
 	EXPECT_EQ(0, map_set(r.m, t, 1, 1, &one, nullptr, &urgent.w));
 	plain.waiting = true;
 	EXPECT_EQ(-EAGAIN, map_set(r.m, t, 1 << 30, 1, &one, nullptr, &plain.w));

@@ -166,7 +166,8 @@ class NvmeTcp : public testing::Test
 		while (r.type != NVME_TCP_C2H_TERM && r.type != 0xff);
 		ASSERT_EQ(NVME_TCP_C2H_TERM, r.type);
 		EXPECT_EQ(fes, r.term().fes);
-		EXPECT_EQ(fei, r.term().fei);
+		uint32_t found = r.term().fei; /* where it lies no reference may point */
+		EXPECT_EQ(fei, found);
 		EXPECT_GE(r.data.size(), 8u);
 	}
 };
