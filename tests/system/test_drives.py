@@ -106,10 +106,24 @@ def devices(b, size=128 << 20):
     return words
 
 
-def run(b, job, seconds):
+def paced(b, size=128 << 20):
+    """Three drives, of which two give so many reads a second, one at a time."""
+    words = []
+    for c, pace in enumerate((0, 5000, 1000)):
+        path = os.path.join(b.folder, f"pace{pace}.img")
+        with open(path, "wb") as f:
+            f.truncate(size)
+        words += ["-drive", f"if=none,id=d{c},file={path},format=raw,cache=writeback" +
+                  (f",throttling.iops-total={pace}" if pace else ""),
+                  "-device", f"nvme,id=nvme{c},serial=PACE{pace},max_ioqpairs=4,mdts=7,drive=d{c}"]
+    return words
+
+
+def run(b, job, seconds, **machine):
     plugins = glob.glob("/usr/lib/*/dpdk/pmds-*/librte_mempool_ring.so*")  # DPDK's pools are a plug-in
-    guest = Machine(b, need(), memory=1024, devices=devices(b), files=plugins,
-                    programs=[p for p in (STRAKE, STRAKE_IO, STRAKECTL, DRIVE_LOAD) if os.path.exists(p)])
+    machine["devices"] = machine.get("devices") or devices(b)
+    guest = Machine(b, need(), memory=1024, files=plugins,
+                    programs=[p for p in (STRAKE, STRAKE_IO, STRAKECTL, DRIVE_LOAD) if os.path.exists(p)], **machine)
     failed = guest.run(b.write("job.sh", script("drives_common", job)), hands(b), seconds,
                        lambda line: print(line, flush=True))
     check(failed == 0, f"{failed} tests of {job} failed")
@@ -126,7 +140,7 @@ def case_nvme_drives_in_trouble(b):
 def case_cost_of_passthrough_against_fio(b):
     if not os.path.exists(DRIVE_LOAD):
         raise Skip("drive-load is not built")
-    run(b, "drives_load", 600)
+    run(b, "drives_load", 600, devices=paced(b), cpus=1, instruction_ns=8)
 
 
 if __name__ == "__main__":

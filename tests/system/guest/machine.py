@@ -41,18 +41,20 @@ def tsc_khz():
 
 class Machine:
     """Without a namespace it has no network. `programs` and `files` (libraries) are paths of what it shall have beside the
-    usual, with what they are linked to; `devices` more words for QEMU."""
+    usual, with what they are linked to; `devices` more words for QEMU. Where `instruction_ns` (a power of two) is given each
+    instruction takes that long by the guest's clock: what it measures of itself does not depend on how busy we are."""
 
     def __init__(self, bench, image, netns=None, tap=None, mtu=1500, cpus=2, memory=512, programs=(), files=(),
-                 devices=()):
+                 devices=(), instruction_ns=0):
         self.bench, self.image, self.netns, self.tap, self.mtu, self.cpus = bench, image, netns, tap, mtu, cpus
+        self.instruction_ns = instruction_ns
         self.memory, self.programs, self.files, self.devices = memory, programs, files, devices
         self.lines, self.is_up = [], False
 
     def command(self, initramfs):
         if shutil.which("qemu-system-x86_64") is None:
             raise CannotHave("no qemu-system-x86_64")
-        khz = tsc_khz()
+        khz = None if self.instruction_ns else tsc_khz()
         words = ["console=ttyS0 quiet panic=-1 nokaslr mitigations=off tsc=reliable no_timer_check net.ifnames=0",
                  f"address={ADDRESS} address6={ADDRESS6} mtu={self.mtu}"]
         if khz:
@@ -62,9 +64,15 @@ class Machine:
             prefix = ["ip", "netns", "exec", self.netns]
             net = ["-netdev", f"tap,id=n0,ifname={self.tap},script=no,downscript=no,vhost=off", "-device", self.nic()]
         return [*prefix, "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-machine",
-                "q35,usb=off,vmport=off", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max", "-smp",
+                "q35,usb=off,vmport=off", *self.processor(), "-smp",
                 str(self.cpus), "-m", str(self.memory), "-kernel", self.image[0], "-initrd", initramfs, "-append",
                 " ".join(words), "-serial", "stdio", "-device", "virtio-rng-pci", *net, *self.devices]
+
+    def processor(self):
+        if not self.instruction_ns:
+            return ["-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max"]
+        # Its cmpxchg16b is known to spoil the flags when instructions are counted.
+        return ["-cpu", "max,-cx16", "-accel", "tcg,thread=single,tb-size=256", "-icount", f"shift={self.instruction_ns.bit_length() - 1}"]
 
     def nic(self):
         nic = "virtio-net-pci,netdev=n0,romfile=,mac=52:54:00:99:00:01"
