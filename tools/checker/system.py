@@ -3,12 +3,15 @@
 
 import os
 import re
+import time
 
 from common import BUILD, ROOT, files, sh, tail
 
 
 def script(path, timeout, *args):
+    began = time.monotonic()
     status, out = sh([os.path.join(ROOT, path), *args], timeout=timeout, env={"STRAKE_BUILD": BUILD})
+    print(f"   {time.monotonic() - began:5.0f} s {os.path.basename(path)}", flush=True)
     cases = re.findall(r"^(ok|not ok) (.+)$", out, re.M)
     for verdict, name in cases:
         yield f"{os.path.basename(path)}: {name}", verdict == "ok", tail(out)
