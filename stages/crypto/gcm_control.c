@@ -140,9 +140,26 @@ gcm_domain_rotate(struct strake_stage *st, uint32_t domain)
 	struct gcm *g = st->priv;
 	int ret = g->keyring != NULL ? keyring_rotate(g->keyring, domain) : -ENOKEY;
 
+	g->rotations += ret > 0;
 	if (ret > 0)
 		changed(g);
 	return ret;
+}
+
+unsigned int
+gcm_rotations(const struct strake_stage *st)
+{
+	const struct gcm *g = st->priv;
+
+	return g->rotations;
+}
+
+unsigned int
+gcm_domains(const struct strake_stage *st, struct gcm_domain *out, unsigned int max)
+{
+	const struct gcm *g = st->priv;
+
+	return g->keyring != NULL ? keyring_domains(g->keyring, out, max) : 0;
 }
 
 int

@@ -57,6 +57,7 @@ struct gcm {
 	uint8_t *kek;
 	struct keyring *keyring; /**< main's; NULL: not open */
 	uint32_t generation;	 /**< of the keys: main writes, lcores read */
+	unsigned int rotations;	 /**< main's */
 	/** Nonces given out in this opening, by lcore: they go on when an lcore's part is made anew. */
 	uint64_t nonce[STRAKE_LCORE_MAX];
 	struct gcm_stats stats[STRAKE_LCORE_MAX];

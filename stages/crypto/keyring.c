@@ -332,6 +332,47 @@ keyring_rotate(struct keyring *kr, uint32_t domain)
 	return keyring_epoch(kr, domain) != 0 ? new_key(kr, domain) : -ENOKEY;
 }
 
+/* The domain with the lowest number above @p last. @return false: there is none. */
+static bool
+next_domain(const struct keytable *t, int64_t last, uint32_t *domain)
+{
+	bool found = false;
+
+	for (uint32_t i = 0; i < t->n_keys; i++) {
+		if (t->key[i].domain <= last || (found && t->key[i].domain >= *domain))
+			continue;
+		*domain = t->key[i].domain;
+		found = true;
+	}
+	return found;
+}
+
+unsigned int
+keyring_domains(const struct keyring *kr, struct gcm_domain *out, unsigned int max)
+{
+	const struct keytable *t = &kr->now;
+	struct gcm_domain d = {.domain = 0};
+	unsigned int n = 0;
+	int64_t last = -1;
+
+	for (; next_domain(t, last, &d.domain); last = d.domain, n++) {
+		const struct keytable_key *k = newest(t, d.domain);
+
+		d.epoch = k->state == KEYTABLE_LIVE ? k->epoch : 0;
+		d.oldest = d.epoch;
+		d.old_keys = 0;
+		for (uint32_t i = 0; i < t->n_keys; i++) {
+			if (t->key[i].domain != d.domain || t->key[i].state != KEYTABLE_LIVE || &t->key[i] == k)
+				continue;
+			d.oldest = RTE_MIN(d.oldest, t->key[i].epoch);
+			d.old_keys++;
+		}
+		if (n < max)
+			out[n] = d;
+	}
+	return n;
+}
+
 int
 keyring_erase(struct keyring *kr, uint32_t domain)
 {

@@ -55,6 +55,8 @@ uint16_t keyring_opening(const struct keyring *kr);
 int keyring_add(struct keyring *kr, uint32_t domain);
 /** A new epoch. @return its number, -ENOKEY the domain has none, or as above. */
 int keyring_rotate(struct keyring *kr, uint32_t domain);
+/** As gcm_domains(). */
+unsigned int keyring_domains(const struct keyring *kr, struct gcm_domain *out, unsigned int max);
 /** Destroy all keys of a domain, in both copies of the note; again after a failure. @return 0, -ENOKEY, the note's. */
 int keyring_erase(struct keyring *kr, uint32_t domain);
 /** The same of a table that nobody has open, for which no key-encryption key is needed. @return 0, also if there is no

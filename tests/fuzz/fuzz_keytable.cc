@@ -60,9 +60,11 @@ void
 use(keyring *kr)
 {
 	uint8_t *key = (uint8_t *)crypto_secret_alloc(KEYRING_KEY_BYTES);
+	gcm_domain domains[4];
 
 	for (uint32_t domain = 0; domain < 4; domain++)
 		keyring_subkey(kr, domain, 1, keyring_opening(kr), key);
+	keyring_domains(kr, domains, 4);
 	keyring_rotate(kr, 1);
 	keyring_erase(kr, 2);
 	keyring_oldest(kr, 3, 2);

@@ -58,6 +58,17 @@ int gcm_domain_erase(struct strake_stage *st, uint32_t domain);
 int gcm_notes_erase(const struct gcm_notes *notes, uint32_t domain);
 /** No chunk of @p domain is of an epoch older than @p epoch: older keys are destroyed. @return how many, or -errno. */
 int gcm_epoch_oldest_in_use(struct strake_stage *st, uint32_t domain, uint16_t epoch);
+/** The keys of a domain. */
+struct gcm_domain {
+	uint32_t domain;
+	uint16_t epoch;	   /**< what it writes with; 0: it was erased */
+	uint16_t oldest;   /**< whose key is still there */
+	uint16_t old_keys; /**< of epochs before `epoch`, that are still there */
+};
+/** All domains, in the order of their numbers. @return how many there are, of which @p max at most are told. */
+unsigned int gcm_domains(const struct strake_stage *st, struct gcm_domain *out, unsigned int max);
+/** How often a domain got a new key since the stage was made: who looks which keys are in use asks before and after. */
+unsigned int gcm_rotations(const struct strake_stage *st);
 /** Forget the salts of openings that no chunk names (seal.salt). @return how many, or -errno. */
 int gcm_openings_in_use(struct strake_stage *st, bool (*used)(void *arg, uint16_t opening), void *arg);
 /** Openings that the table of keys remembers, of 4096; 0: not open. */

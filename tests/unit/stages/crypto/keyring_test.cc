@@ -93,6 +93,41 @@ TEST_F(Keyring, KeysSurviveReopeningAndEachOpeningHasItsOwn)
 	EXPECT_EQ(-ENOKEY, keyring_rotate(kr, 9));
 }
 
+TEST_F(Keyring, TellsWhichKeysAreOld)
+{
+	gcm_domain d[4] = {};
+
+	ASSERT_EQ(0, open());
+	EXPECT_EQ(0u, keyring_domains(kr, d, 4));
+	for (uint32_t domain : {UINT32_MAX, 0u, 7u})
+		ASSERT_EQ(0, keyring_add(kr, domain));
+	ASSERT_EQ(2, keyring_rotate(kr, 7));
+	ASSERT_EQ(3, keyring_rotate(kr, 7));
+	ASSERT_EQ(2, keyring_rotate(kr, 0));
+	ASSERT_EQ(0, keyring_erase(kr, 0));
+	EXPECT_EQ(3u, keyring_domains(kr, nullptr, 0));
+	ASSERT_EQ(3u, keyring_domains(kr, d, 4));
+	EXPECT_EQ(0u, d[0].domain);
+	EXPECT_EQ(0, d[0].epoch) << "erased";
+	EXPECT_EQ(0, d[0].old_keys);
+	EXPECT_EQ(7u, d[1].domain);
+	EXPECT_EQ(3, d[1].epoch);
+	EXPECT_EQ(1, d[1].oldest);
+	EXPECT_EQ(2, d[1].old_keys);
+	EXPECT_EQ(UINT32_MAX, d[2].domain);
+	EXPECT_EQ(1, d[2].epoch);
+	EXPECT_EQ(0, d[2].old_keys);
+	EXPECT_EQ(1, keyring_oldest(kr, 7, 2));
+	ASSERT_EQ(3u, keyring_domains(kr, d, 4));
+	EXPECT_EQ(2, d[1].oldest);
+	EXPECT_EQ(1, d[1].old_keys);
+	/* What is written in a domain that was erased has a key of its own, and no older one is there. */
+	ASSERT_EQ(0, keyring_add(kr, 0));
+	ASSERT_EQ(3u, keyring_domains(kr, d, 4));
+	EXPECT_EQ(3, d[0].epoch);
+	EXPECT_EQ(0, d[0].old_keys);
+}
+
 TEST_F(Keyring, TheWrongKeyWritesNothing)
 {
 	ASSERT_EQ(0, open());
