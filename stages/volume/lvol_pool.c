@@ -9,6 +9,13 @@
 
 #include "store_job.h"
 
+static void
+job_back(struct store *st, struct store_job *job)
+{
+	job->next = st->job_free;
+	st->job_free = job;
+}
+
 int
 store_jobs_init(struct store *st)
 {
@@ -19,7 +26,7 @@ store_jobs_init(struct store *st)
 	if (st->jobs == NULL || st->runs == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++)
-		store_job_put(st, &st->jobs[i]);
+		job_back(st, &st->jobs[i]);
 	for (uint32_t i = 0; i < 4 * n; i++)
 		store_run_put(st, &st->runs[i]);
 	return 0;
@@ -42,6 +49,9 @@ store_job_get(struct store *st)
 		memset(job, 0, offsetof(struct store_job, entry));
 		job->merge = job->candidate = NULL;
 		job->runs_end = &job->runs;
+		job->era = st->era;
+		st->era_busy[job->era]++;
+		st->jobs_busy++;
 	}
 	return job;
 }
@@ -49,8 +59,9 @@ store_job_get(struct store *st)
 void
 store_job_put(struct store *st, struct store_job *job)
 {
-	job->next = st->job_free;
-	st->job_free = job;
+	st->era_busy[job->era]--;
+	st->jobs_busy--;
+	job_back(st, job);
 }
 
 struct store_run *

@@ -52,6 +52,14 @@ enum store_seg_state {
 	STORE_SEG_BAD,	   /* could not be read whole: what is left in it stays */
 };
 
+/* Of the chunks of a segment: sealed under keys that are in use, as far as a change of keys goes. */
+enum store_seg_keys {
+	STORE_KEYS_UNKNOWN,
+	STORE_KEYS_NEW,
+	STORE_KEYS_OLD,	  /* some are of an older one, or cannot be read */
+	STORE_KEYS_STUCK, /* and cannot be sealed anew */
+};
+
 struct store;
 
 struct store_seg {
@@ -67,6 +75,7 @@ struct store_seg {
 	bool due;		      /* to be listed by what is under way */
 	bool listed;		      /* in st->ready, unopened */
 	bool blank;		      /* deallocated since it was last written */
+	uint8_t keys;		      /* enum store_seg_keys: while chunks are sealed anew */
 };
 
 /* A row in memory. */
@@ -220,6 +229,7 @@ struct store_job;
 struct store_run;
 struct store_replay;
 struct store_seals_walk;
+struct store_reseal;
 struct store_mend;
 
 struct store {
@@ -280,10 +290,14 @@ struct store {
 	struct store_gc *gc;
 	struct store_repack *repacks;
 	bool repack_starved;
-	bool suspects; /* there may be some */
+	uint32_t repack_damaged; /* chunks to be sealed anew that cannot be opened */
+	bool repack_later;	 /* some could not be just now */
+	bool suspects;		 /* there may be some */
 	struct store_replay *replay;
 	struct store_seals_walk *seals;	     /* under way, or NULL */
 	struct store_seals_walk *seals_last; /* main's: begun and not ended */
+	struct store_reseal *reseal;
+	bool resealing; /* chunks of older keys are sealed anew */
 	struct store_mend *mend;
 	uint64_t super_seq;
 
@@ -293,6 +307,9 @@ struct store {
 	struct strake_stage *stage;
 	struct store_job *jobs, *job_free;
 	struct store_run *runs, *run_free;
+	uint32_t jobs_busy;
+	uint32_t era_busy[2];  /* jobs and repacks under way, by the era they began in */
+	uint8_t era;	       /* 0 or 1 */
 	bool full;	       /* takes no more writes of hosts */
 	uint8_t left;	       /* percent of what it can hold; main reads it */
 	bool eased;	       /* a host gave something back since full was looked at */
@@ -349,6 +366,8 @@ void store_look(struct store *st);
 /** Hosts wait for a segment, and nothing will ever free one. */
 bool store_stuck(struct store *st);
 void store_seg_drained(struct store *st, uint32_t seg);
+/** The same, of one that was not collected for its room: says nothing of how long segments live. */
+void store_seg_resealed(struct store *st, uint32_t seg);
 /** The stream of a host's write over an entry, and that of what collection moves, by its chunk's serial. */
 unsigned int store_seg_host_stream(const struct store *st, uint64_t over);
 unsigned int store_seg_moved_stream(const struct store *st, uint64_t serial);
@@ -441,16 +460,44 @@ bool store_gc_rests(const struct store *st);
 /** Count a chunk that is appended while the store looks which keys are in use. */
 void store_seals_note(struct store_seals_walk *s, const struct strake_seal *seal);
 uint32_t store_seals_poll(struct store *st);
+
+/* --- sealing anew (store_reseal.c) ------------------------------------------------------------------------------- */
+
+int store_reseal_init(struct store *st);
+void store_reseal_fini(struct store *st);
+uint32_t store_reseal_poll(struct store *st, uint64_t now);
+/** Was it sealed under a key that is to go out of use? */
+bool store_reseal_old(const struct store *st, const struct strake_seal *seal);
+/** A chunk is appended to a segment. */
+void store_reseal_note(struct store *st, uint32_t seg, const struct strake_seal *seal);
+/** A segment to collect now, though there is room, or STORE_NONE. */
+uint32_t store_reseal_victim(struct store *st);
+/** May collection go on with it in this turn? */
+bool store_reseal_may(const struct store *st);
+/** It has read so much of it; a chunk of so many bytes was sealed anew. */
+void store_reseal_spend(struct store *st, uint32_t bytes);
+void store_reseal_done(struct store *st, uint32_t bytes);
+/** What it had to leave in a victim. */
+struct store_reseal_left {
+	uint32_t damaged, unopened; /**< chunks that cannot be opened; that no open volume can open */
+	bool later;		    /**< it was not done, or not all of it, for a reason that may pass */
+};
+void store_reseal_over(struct store *st, uint32_t seg, const struct store_reseal_left *left);
+
 /* --- repacking (store_repack.c) ---------------------------------------------------------------------------------- */
 
 int store_repacks_init(struct store *st);
 void store_repacks_fini(struct store *st);
-/** Have the living blocks (a bitmap) of a chunk opened, and moved as a chunk of their own. @return 0: taken; -ENOTSUP:
- * no open volume can open it; -EINPROGRESS: as many are under way as can be. */
-int store_repack(struct store *st, const struct log_head *h, const struct log_owner *owner, uint32_t live,
+/** Have the living blocks (a bitmap) of a chunk opened, and moved as a chunk of their own. What cannot be is moved
+ * whole; with @p reseal it is left where it is (store_repack_left()). @return 0: taken; -ENOTSUP: no open volume can
+ * open it; -ENOMEM; -EINPROGRESS: as many are under way as can be. */
+int store_repack(struct store *st, const struct log_head *h, const struct log_owner *owner, uint32_t live, bool reseal,
 		 const uint8_t *chunk);
 uint32_t store_repack_poll(struct store *st);
 bool store_repack_busy(const struct store *st);
+uint32_t store_repack_count(const struct store *st);
+/** What was left since the last call, of what was to be sealed anew. @return chunks that cannot be opened. */
+uint32_t store_repack_left(struct store *st, bool *later);
 /** @return whether all since the last call found room; those that did not have stayed where they were. */
 bool store_repack_end(struct store *st);
 /** No more by way of this volume. @return whether none is under way. */

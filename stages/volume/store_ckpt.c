@@ -409,18 +409,23 @@ note_step(struct store *st)
 /* --- freeing ----------------------------------------------------------------------------------------------------- */
 
 static void
+set_free(struct store *st, struct store_seg *s)
+{
+	st->n_drained--;
+	st->n_drained_map -= s->d.stream == STORE_META;
+	st->n_free++;
+	st->all_blocks -= s->d.stream == STORE_META ? 0 : s->d.blocks;
+	s->d.state = STORE_SEG_FREE;
+	s->d.blocks = s->d.live = 0;
+}
+
+static void
 list_seg(struct store *st, uint32_t i)
 {
 	struct store_seg *s = &st->seg[i];
 
-	if (s->d.state == STORE_SEG_DRAINED) {
-		st->n_drained--;
-		st->n_drained_map -= s->d.stream == STORE_META;
-		st->n_free++;
-		st->all_blocks -= s->d.stream == STORE_META ? 0 : s->d.blocks;
-		s->d.state = STORE_SEG_FREE;
-		s->d.blocks = s->d.live = 0;
-	}
+	if (s->d.state == STORE_SEG_DRAINED)
+		set_free(st, s);
 	s->blank = true;
 	s->listed = true;
 	st->ready[st->n_ready++] = i;
@@ -439,6 +444,18 @@ freed(struct strake_space_io *io)
 	io->seg = STORE_NONE;
 }
 
+/* Those that were empty when the checkpoint began, and more than a list holds, are free as well: it calls them so. */
+static void
+free_rest(struct store *st)
+{
+	for (uint32_t i = 0; !st->ckpt.list_only && i < st->n_seg; i++) {
+		struct store_seg *s = &st->seg[i];
+
+		if (s->d.state == STORE_SEG_DRAINED && s->due && s->readers == 0)
+			set_free(st, s);
+	}
+}
+
 /* One after the other; those that hold nothing since they were last deallocated are listed at once. */
 static uint32_t
 free_step(struct store *st)
@@ -450,6 +467,7 @@ free_step(struct store *st)
 	while (c->freed_at < c->super.n_next && st->seg[c->super.next[c->freed_at]].blank)
 		list_seg(st, c->super.next[c->freed_at++]);
 	if (c->freed_at == c->super.n_next) {
+		free_rest(st);
 		c->state = STORE_CKPT_IDLE;
 		c->sync_over = false;
 		return 1;

@@ -10,6 +10,9 @@
  *
  * The count of live blocks chooses the victim, the walk proves that it is empty, and both must agree before the segment
  * is given up: a chunk that cannot be read keeps its segment.
+ *
+ * While chunks of older keys are sealed anew (store_reseal.c), victims come from there, too, when there is room enough.
+ * Of these what cannot be sealed anew stays where it is.
  */
 
 #include <stdlib.h>
@@ -23,6 +26,7 @@
 #define CHUNKS_A_TURN 4
 #define WALKS_MAX     3
 #define SHARES_MAX    (1u << LOG_SHARE_SHIFT)
+#define LOOK_EVERY    (10 * STRAKE_NS_PER_MS)
 
 enum gc_state { GC_IDLE, GC_SHARES, GC_WALK, GC_END };
 
@@ -39,7 +43,11 @@ struct store_gc {
 	bool unread;	     /* the space could not read it just now */
 	bool room;	     /* there was some for all that had to move */
 	bool rests;	     /* nothing to do, or nothing that could be done */
+	bool reseal;	     /* the victim is not collected for its room */
 	uint64_t not_before; /* ns */
+	uint64_t look_again; /* ns: whether another one should be */
+	uint64_t moved;	     /* blocks, when it was chosen */
+	struct store_reseal_left left;
 	uint32_t victim, walks;
 	struct store_walk walk;
 	struct map_wait wait;
@@ -105,25 +113,47 @@ waiter(struct store_gc *g)
 
 /* --- choosing ---------------------------------------------------------------------------------------------------- */
 
+static bool
+enough(const struct store *st)
+{
+	return store_seg_level(st) >= (int64_t)store_seg_target(st);
+}
+
+/* @return STORE_NONE: there is no need, or it would not help. */
+static uint32_t
+worth_it(struct store *st)
+{
+	bool have = enough(st);
+	uint32_t v;
+
+	/* Everything was moved, twice, and it won nothing. */
+	if ((have || st->fruitless > 2 * st->n_seg) && !st->suspects)
+		return STORE_NONE;
+	v = store_seg_victim(st);
+	st->suspects = st->suspects && v != STORE_NONE && st->seg[v].d.state == STORE_SEG_SUSPECT;
+	/* What is dirty may be all that lives in segments of the map. */
+	if (v == STORE_NONE && !have && map_stats(st->map)->dirty > 0 && store_room(st, STORE_GC, LOG_CHUNK_MAX) == 0)
+		store_ckpt_want_starved(st);
+	return have && !st->suspects ? STORE_NONE : v;
+}
+
 static void
 choose(struct store_gc *g)
 {
 	struct store *st = g->st;
-	bool enough = store_seg_level(st) >= (int64_t)store_seg_target(st);
-	uint32_t v;
+	uint32_t v = worth_it(st);
 
 	g->rests = true;
-	/* Everything was moved, twice, and it won nothing. */
-	if ((enough || st->fruitless > 2 * st->n_seg) && !st->suspects)
+	g->reseal = v == STORE_NONE;
+	if (g->reseal)
+		v = store_reseal_victim(st);
+	if (v == STORE_NONE)
 		return;
-	v = store_seg_victim(st);
-	st->suspects = st->suspects && v != STORE_NONE && st->seg[v].d.state == STORE_SEG_SUSPECT;
-	/* What is dirty may be all that lives in segments of the map. */
-	if (v == STORE_NONE && !enough && map_stats(st->map)->dirty > 0 && store_room(st, STORE_GC, LOG_CHUNK_MAX) == 0)
-		store_ckpt_want_starved(st);
-	if (v == STORE_NONE || (enough && !st->suspects))
-		return;
-	g->rests = st->ckpt.futile = false;
+	/* Hosts do not wait for what gives them nothing. */
+	if (!g->reseal)
+		g->rests = st->ckpt.futile = false;
+	g->left = (struct store_reseal_left){.damaged = 0};
+	g->moved = st->stats.moved_blocks;
 	g->victim = v;
 	g->walks = 0;
 	g->room = true;
@@ -203,6 +233,22 @@ cut(struct store_gc *g, const struct log_head *was, const struct log_owner *owne
 	return store_move_append(st, &h, NULL, st->scratch, waiter(g));
 }
 
+/* It shall be sealed anew. @return 0: taken, or left where it is; -ENOTSUP: to be moved as it is; -EINPROGRESS. */
+static int
+seal_anew(struct store_gc *g, const struct log_head *h, const struct log_owner *owner, uint32_t live,
+	  const uint8_t *chunk)
+{
+	int ret = store_repack(g->st, h, owner, live, g->reseal, chunk);
+
+	if (ret == 0 || ret == -EINPROGRESS)
+		return ret;
+	if (!g->reseal)
+		return -ENOTSUP;
+	g->left.unopened += ret == -ENOTSUP;
+	g->left.later |= ret != -ENOTSUP;
+	return 0;
+}
+
 /* @return 0: nothing of it is needed here any more, or it is being repacked; -EAGAIN, -EBUSY, -errno. */
 static int
 data_step(struct store_gc *g, const struct log_head *h, const uint8_t *chunk)
@@ -224,9 +270,13 @@ data_step(struct store_gc *g, const struct log_head *h, const uint8_t *chunk)
 		return 0;
 	if (live != all && h->seal.codec == STRAKE_CODEC_NONE && h->seal.epoch == 0)
 		return cut(g, h, owner, live, chunk + h->head_bytes);
-	if (live != all) {
-		ret = store_repack(g->st, h, owner, live, chunk);
+	if (store_reseal_old(g->st, &h->seal)) {
+		ret = seal_anew(g, h, owner, live, chunk);
 		if (ret != -ENOTSUP)
+			return ret;
+	} else if (live != all) {
+		ret = store_repack(g->st, h, owner, live, false, chunk);
+		if (ret != -ENOTSUP && ret != -ENOMEM)
 			return ret;
 	}
 	store_move_head(&whole, h, owner, all);
@@ -239,7 +289,8 @@ page_step(struct store_gc *g, const struct log_head *h, const uint8_t *chunk)
 	struct map_owner owner;
 	int ret;
 
-	if (store_seg_meta_short(g->st, STORE_GC))
+	/* Pages that nobody needs make none dirty: what is full of them is the very room that is short. */
+	if (g->st->seg[g->victim].d.live > 0 && store_seg_meta_short(g->st, STORE_GC))
 		return -EBUSY;
 	if (map_image_owner(chunk + h->head_bytes, &owner) < 0)
 		return 0;
@@ -284,7 +335,7 @@ walk_step(struct store_gc *g)
 		return 0; /* as many are being repacked as can be */
 	if (ret == -EAGAIN)
 		g->waiting = true;
-	if (ret == -EBUSY && store_seg_victim(st) != STORE_NONE) {
+	if (ret == -EBUSY && (g->reseal ? store_seg_may_open(st, STORE_GC) < 0 : store_seg_victim(st) != STORE_NONE)) {
 		/* No segment to move to: another victim may need none. */
 		g->room = false;
 		g->state = GC_END;
@@ -294,8 +345,67 @@ walk_step(struct store_gc *g)
 		return 0;
 	g->bad = g->bad || ret < 0;
 	store_walk_next(&g->walk, &h);
-	store_seg_walked(st, h.bytes);
+	if (g->reseal)
+		store_reseal_spend(st, h.bytes);
+	else
+		store_seg_walked(st, h.bytes);
 	return 1;
+}
+
+/* A victim that is not collected for its room makes way for one that is, and for the store's end. */
+static bool
+gives_way(struct store_gc *g, uint64_t now)
+{
+	struct store *st = g->st;
+
+	if (!g->reseal)
+		return false;
+	if (st->closing || !st->resealing)
+		return true;
+	/* While somebody waits for room checkpoints come one after the other, if collection rests, as it seems to. */
+	if (st->waits == NULL && now < g->look_again)
+		return false;
+	g->look_again = now + LOOK_EVERY;
+	return worth_it(st) != STORE_NONE;
+}
+
+/* The victim is let go of. */
+static void
+let_go(struct store_gc *g)
+{
+	g->st->seg[g->victim].readers--;
+	g->state = GC_IDLE;
+	g->unread = g->bad = false;
+}
+
+/* A victim from store_reseal.c is done, or left. */
+static void
+reseal_over(struct store_gc *g)
+{
+	struct store *st = g->st;
+
+	/* The map has changed, and checkpoints leave their segments behind: collecting these is not fruitless. */
+	if (st->stats.moved_blocks != g->moved)
+		st->fruitless = 0;
+	/* Whether there is something to collect is found out anew, before anybody is told that there is not. */
+	g->rests = st->ckpt.futile = false;
+	store_reseal_over(st, g->victim, &g->left);
+}
+
+/* Something of a victim from store_reseal.c was left. @return false: nothing, and it is dealt with as any other. */
+static bool
+left_some(struct store_gc *g)
+{
+	struct store *st = g->st;
+	bool later = false;
+
+	g->left.damaged += store_repack_left(st, &later);
+	g->left.later |= later || !g->room || g->unread;
+	if (!g->reseal || (!g->left.later && g->left.damaged + g->left.unopened == 0))
+		return false;
+	let_go(g);
+	reseal_over(g);
+	return true;
 }
 
 static void
@@ -306,16 +416,14 @@ end_step(struct store_gc *g)
 
 	g->room = store_repack_end(st) && g->room;
 	g->walks++;
+	if (left_some(g))
+		return;
 	if (!g->room) {
-		s->readers--;
-		g->state = GC_IDLE;
-		g->bad = false;
+		let_go(g);
 		return;
 	}
 	if (g->unread) {
-		s->readers--;
-		g->state = GC_IDLE;
-		g->unread = g->bad = false;
+		let_go(g);
 		g->not_before = strake_now() + STRAKE_NS_PER_SEC;
 		return;
 	}
@@ -325,24 +433,26 @@ end_step(struct store_gc *g)
 		g->n_shares = 0;
 		return;
 	}
-	s->readers--;
-	g->state = GC_IDLE;
 	if (s->d.stream == STORE_META && g->pages > 0 && !g->bad) {
 		/* The next checkpoint moves them. */
 		s->after = st->ckpt.begun + 1;
 	} else if (g->bad || (s->d.stream != STORE_META && s->d.live > 0)) {
 		s->d.state = STORE_SEG_BAD;
+	} else if (g->reseal) {
+		store_seg_resealed(st, g->victim);
 	} else {
 		store_seg_drained(st, g->victim);
 	}
-	g->bad = false;
+	let_go(g);
+	if (g->reseal)
+		reseal_over(g);
 }
 
 uint32_t
 store_gc_poll(struct store *st, uint64_t now)
 {
 	struct store_gc *g = st->gc;
-	uint32_t work = store_repack_poll(st), n = 0, chunks = 0;
+	uint32_t work = store_repack_poll(st), n = 0, chunks = 0, most;
 
 	if (st->failed != 0 || st->replay != NULL || g->waiting)
 		return work;
@@ -356,11 +466,19 @@ store_gc_poll(struct store *st, uint64_t now)
 	case GC_SHARES:
 		return work + shares_step(g);
 	case GC_WALK:
+		if (unlikely(g->reseal) && gives_way(g, now) && !g->walk.reading) {
+			g->room = false;
+			g->state = GC_END;
+			return work + 1;
+		}
+		if (unlikely(g->reseal) && !store_reseal_may(st))
+			return work;
+		most = g->reseal && st->jobs_busy > 0 ? 1 : CHUNKS_A_TURN;
 		do {
 			n = walk_step(g);
 			work += n;
 			chunks += n;
-		} while (n > 0 && g->state == GC_WALK && chunks < CHUNKS_A_TURN && !g->waiting);
+		} while (n > 0 && g->state == GC_WALK && chunks < most && !g->waiting);
 		return work;
 	case GC_END:
 		if (store_repack_busy(st))

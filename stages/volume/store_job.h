@@ -49,6 +49,7 @@ struct store_job {
 	uint64_t base;	     /* of the window */
 	uint32_t inflight;
 	uint8_t phase;
+	uint8_t era;
 	bool in_down; /* inside down(): the request ends by verdict */
 	bool waiting; /* for the map or for room */
 	int16_t status;

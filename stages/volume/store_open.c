@@ -271,6 +271,7 @@ owner_down(struct store *st, void *arg)
 	store_replay_fini(st);
 	store_gc_fini(st);
 	store_mend_fini(st);
+	store_reseal_fini(st);
 	return 0;
 }
 
@@ -339,7 +340,7 @@ make(struct store **out, const struct store_conf *conf, char *err, size_t errlen
 	st->ready = calloc(2 * LOG_SUPER_NEXT, sizeof(*st->ready));
 	st->since = calloc(4 * LOG_SUPER_NEXT, sizeof(*st->since));
 	if (st->seg == NULL || st->ready == NULL || st->since == NULL || store_ckpt_init(st) < 0 ||
-	    store_gc_init(st) < 0 || store_mend_init(st) < 0 || store_jobs_init(st) < 0)
+	    store_gc_init(st) < 0 || store_mend_init(st) < 0 || store_reseal_init(st) < 0 || store_jobs_init(st) < 0)
 		goto err;
 	snprintf(name, sizeof(name), "%s.pack", st->name);
 	ret = strake_stage_create(&st->stage, &store_pack_ops, name, NULL, -1, err, errlen);
@@ -351,6 +352,7 @@ make(struct store **out, const struct store_conf *conf, char *err, size_t errlen
 
 err:
 	store_mend_fini(st);
+	store_reseal_fini(st);
 	store_gc_fini(st);
 	free_all(st);
 	return ret;
@@ -436,6 +438,7 @@ err_super:
 	log_super_free(&super);
 err_make:
 	store_mend_fini(st);
+	store_reseal_fini(st);
 	store_gc_fini(st);
 	free_all(st);
 err_text:
@@ -477,6 +480,7 @@ store_close(struct store *st, bool abandon)
 	int ret = 0;
 
 	store_seals_end(st);
+	store_reseal_end(st);
 	if (!abandon) {
 		store_until(st, quiet, NULL);
 		ret = store_until(st, store_ckpt_wait, &target);

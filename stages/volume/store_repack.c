@@ -22,6 +22,8 @@ enum repack_state { REPACK_FREE, REPACK_CHAIN, REPACK_WHOLE };
 struct store_repack {
 	struct store *st;
 	uint8_t state;
+	uint8_t era;
+	bool reseal;	     /* what cannot be done is left */
 	struct store_vol *v; /* by whose chain */
 	uint32_t live;	     /* blocks, a bitmap */
 	struct log_head was;
@@ -53,6 +55,7 @@ store_repacks_fini(struct store *st)
 static void
 end(struct store_repack *rp)
 {
+	rp->st->era_busy[rp->era]--;
 	strake_buf_put(rp->chunk);
 	rp->chunk = NULL;
 	rp->v = NULL;
@@ -118,6 +121,21 @@ chain_begin(struct store_repack *rp, uint8_t op, uint32_t n, struct strake_buf *
 	return 0;
 }
 
+/* It cannot be repacked. */
+static void
+give_up(struct store_repack *rp, int status)
+{
+	struct store *st = rp->st;
+
+	if (!rp->reseal) {
+		rp->state = REPACK_WHOLE;
+		return;
+	}
+	st->repack_damaged += status == -EBADMSG;
+	st->repack_later |= status != -EBADMSG;
+	end(rp);
+}
+
 static void
 written(struct strake_unit *u)
 {
@@ -128,11 +146,13 @@ written(struct strake_unit *u)
 	strake_chunk_free(strake_chunk_of(u));
 	if (status == 0)
 		st->stats.repacked++;
+	if (status == 0 && store_reseal_old(st, &rp->was.seal))
+		store_reseal_done(st, rp->was.bytes);
 	st->repack_starved |= status == -ENOSPC;
 	if (status == 0 || status == -ENOSPC)
 		end(rp);
 	else
-		rp->state = REPACK_WHOLE;
+		give_up(rp, status == -EBADMSG ? -EIO : status); /* it was opened */
 }
 
 /* The living blocks of a list. @return NULL: descriptors ran out. */
@@ -166,15 +186,17 @@ opened(struct strake_unit *u)
 	struct store_repack *rp = u->arg;
 	struct strake_chunk *c = strake_chunk_of(u);
 	struct strake_buf *bufs = NULL;
-	int ret = -EBADMSG;
+	int ret = u->status == 0 && u->nbytes != rp->was.seal.plain ? -EBADMSG : u->status;
 
-	if (u->status == 0 && u->nbytes == rp->was.seal.plain)
+	if (ret == 0) {
 		bufs = living(rp, u->bufs);
+		ret = bufs != NULL ? 0 : -ENOMEM;
+	}
 	strake_chunk_free(c);
-	if (bufs != NULL)
+	if (ret == 0)
 		ret = chain_begin(rp, STRAKE_OP_WRITE, (uint32_t)__builtin_popcount(rp->live), bufs, written);
 	if (ret < 0)
-		rp->state = REPACK_WHOLE;
+		give_up(rp, ret);
 }
 
 /* --- begin and end ----------------------------------------------------------------------------------------------- */
@@ -194,8 +216,8 @@ opener(struct store *st, const struct log_head *h, const struct log_owner *owner
 	for (uint32_t i = 0; i < h->seal.blocks; i++) {
 		struct store_vol *v = owner[i].vol < LOG_OWNER_NONE ? store_vol_find(st, owner[i].vol) : NULL;
 
-		if (v != NULL)
-			return can_open(v, h) ? v : NULL;
+		if (v != NULL && can_open(v, h))
+			return v;
 	}
 	for (uint32_t i = 0; h->seal.domain != 0 && i < st->n_vol; i++) {
 		if (can_open(st->vol[i], h))
@@ -205,7 +227,7 @@ opener(struct store *st, const struct log_head *h, const struct log_owner *owner
 }
 
 int
-store_repack(struct store *st, const struct log_head *h, const struct log_owner *owner, uint32_t live,
+store_repack(struct store *st, const struct log_head *h, const struct log_owner *owner, uint32_t live, bool reseal,
 	     const uint8_t *chunk)
 {
 	struct store_vol *v = opener(st, h, owner);
@@ -221,9 +243,12 @@ store_repack(struct store *st, const struct log_head *h, const struct log_owner 
 		return -EINPROGRESS;
 	rp->chunk = strake_buf_page(h->bytes);
 	if (rp->chunk == NULL)
-		return -ENOTSUP;
+		return -ENOMEM;
 	memcpy(rp->chunk->addr, chunk, h->bytes);
 	rp->state = REPACK_CHAIN;
+	rp->reseal = reseal;
+	rp->era = st->era;
+	st->era_busy[rp->era]++;
 	rp->v = v;
 	rp->live = live;
 	rp->was = *h;
@@ -235,7 +260,7 @@ store_repack(struct store *st, const struct log_head *h, const struct log_owner 
 	rp->run.place = log_direct(h->seg, h->off, h->bytes, 0);
 	rp->run.lba = h->owner[0].vol == v->d.id ? h->owner[0].lba : 0;
 	if (chain_begin(rp, STRAKE_OP_READ, h->seal.blocks, NULL, opened) < 0)
-		rp->state = REPACK_WHOLE;
+		give_up(rp, -EBUSY);
 	return 0;
 }
 
@@ -289,6 +314,27 @@ store_repack_busy(const struct store *st)
 			return true;
 	}
 	return false;
+}
+
+uint32_t
+store_repack_count(const struct store *st)
+{
+	uint32_t n = 0;
+
+	for (unsigned int i = 0; i < SLOTS; i++)
+		n += st->repacks[i].state != REPACK_FREE;
+	return n;
+}
+
+uint32_t
+store_repack_left(struct store *st, bool *later)
+{
+	uint32_t n = st->repack_damaged;
+
+	*later = st->repack_later;
+	st->repack_damaged = 0;
+	st->repack_later = false;
+	return n;
 }
 
 bool

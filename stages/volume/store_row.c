@@ -353,6 +353,8 @@ store_append(struct store *st, unsigned int stream, struct log_head *h, struct s
 		h->lsn = ++st->lsn;
 	if (unlikely(st->seals != NULL))
 		store_seals_note(st->seals, &h->seal);
+	if (unlikely(st->resealing))
+		store_reseal_note(st, h->seg, &h->seal);
 	pad = h->bytes - h->head_bytes - h->seal.stored;
 	log_head_encode(h, head);
 	crc = strake_kernel->crc32c(0, head, h->head_bytes);

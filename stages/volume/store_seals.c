@@ -7,6 +7,10 @@
  * what is appended meanwhile counts too, so a chunk that collection carries past the walk is not missed. Dead chunks
  * count until their segment is freed: after a crash they may be needed again.
  *
+ * Requests that were under way when all was looked at may hold a chunk that is sealed and not appended yet, or one that
+ * was read and is not opened yet, whose segment is free already: the answer waits until they are over. Which are is
+ * told by eras: one ends when everything that began in it has.
+ *
  * What cannot be read makes the answer useless, not wrong: -EIO, and all keys stay.
  */
 
@@ -26,6 +30,7 @@ struct store_seals_walk {
 	uint64_t given[LOG_STREAMS]; /* rows that were full when it began: read when they are written */
 	uint32_t seg;
 	bool walking, over;
+	bool turned; /* an era has begun after everything was looked at */
 	int status;
 };
 
@@ -101,6 +106,18 @@ next_seg(struct store *st, struct store_seals_walk *s)
 	return false;
 }
 
+/* Is everything over that had begun when the last segment had been looked at? Between two of these an era must have
+ * come to its end, since there are only two names for them. */
+static bool
+era_over(struct store *st, struct store_seals_walk *s)
+{
+	if (!s->turned && st->era_busy[!st->era] == 0) {
+		st->era = !st->era;
+		s->turned = true;
+	}
+	return s->turned && st->era_busy[!st->era] == 0;
+}
+
 uint32_t
 store_seals_poll(struct store *st)
 {
@@ -116,7 +133,7 @@ store_seals_poll(struct store *st)
 		return 1;
 	}
 	if (!s->walking && (!written(st, s) || !next_seg(st, s))) {
-		if (s->seg == st->n_seg)
+		if (s->seg == st->n_seg && era_over(st, s))
 			end(st, s);
 		return 0;
 	}

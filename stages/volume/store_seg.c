@@ -183,6 +183,7 @@ store_seg_open(struct store *st, unsigned int stream)
 	s->rows = 0;
 	s->listed = false;
 	s->blank = false;
+	s->keys = STORE_KEYS_NEW;
 	s->record_bytes = s->empty = 0;
 	s->after = 0;
 	s->born = st->serial;
@@ -197,24 +198,32 @@ store_seg_open(struct store *st, unsigned int stream)
 }
 
 void
-store_seg_drained(struct store *st, uint32_t seg)
+store_seg_resealed(struct store *st, uint32_t seg)
 {
 	struct store_seg *s = &st->seg[seg];
 
 	s->d.state = STORE_SEG_DRAINED;
-	if (s->d.stream == STORE_HOT && s->born > 0) {
-		uint64_t life = st->serial - s->born;
-
-		st->life = st->life == 0 ? life : st->life - st->life / 16 + life / 16;
-	}
 	for (unsigned int i = 0; i < STORE_META; i++)
 		s->emptied[i] = st->out[i].given + (st->out[i].row != NULL);
 	st->n_drained++;
 	st->n_drained_map += s->d.stream == STORE_META;
 	st->ckpt.futile = false;
-	st->fruitless++;
 	st->stats.collected++;
 	list_in_time(st);
+}
+
+void
+store_seg_drained(struct store *st, uint32_t seg)
+{
+	const struct store_seg *s = &st->seg[seg];
+
+	if (s->d.stream == STORE_HOT && s->born > 0) {
+		uint64_t life = st->serial - s->born;
+
+		st->life = st->life == 0 ? life : st->life - st->life / 16 + life / 16;
+	}
+	st->fruitless++;
+	store_seg_resealed(st, seg);
 }
 
 /* Share of a segment that is needed. What was in it before a restart is taken to fill it. */
@@ -347,5 +356,6 @@ store_seg_victim(struct store *st)
 bool
 store_stuck(struct store *st)
 {
-	return store_seg_short(st, 0) && store_gc_rests(st) && st->ckpt.state == STORE_CKPT_IDLE && st->ckpt.futile;
+	return store_seg_short(st, 0) && store_gc_rests(st) && store_gc_idle(st) && st->ckpt.state == STORE_CKPT_IDLE &&
+	       st->ckpt.futile;
 }

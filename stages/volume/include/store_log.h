@@ -129,6 +129,38 @@ int store_seals_begin(struct store *st);
 int store_seals_result(struct store *st, const struct store_seals **out);
 /** Forget the answer, or stop looking. Main; runs turns. */
 void store_seals_end(struct store *st);
+/** Chunks of a domain that were sealed before @p epoch, its newest key's, shall be sealed anew. */
+struct store_reseal_target {
+	uint32_t domain;
+	uint16_t epoch;
+};
+
+enum store_reseal_state {
+	STORE_RESEAL_NONE,    /**< nobody asked */
+	STORE_RESEAL_GOES_ON, /**< unless there is no room just now */
+	STORE_RESEAL_ENDED,   /**< what could be done is; goes on when a volume comes that can open what is left */
+};
+
+/** How far that has come. */
+struct store_reseal_status {
+	enum store_reseal_state state;
+	bool no_room;		 /**< it waits for some */
+	uint32_t segments, left; /**< to look at, when it began; that may still hold such chunks */
+	uint64_t chunks, bytes;	 /**< sealed anew, as they lay */
+	uint32_t damaged;	 /**< chunks left that their key does not open */
+	uint32_t unopened;	 /**< that no open volume can open, of those that are there */
+	uint32_t unread;	 /**< segments that cannot be read whole */
+};
+
+/** Begin, beside all else, also if it has begun already, with other targets, of which each domain has one. It is over
+ * with the store. Main; runs turns. */
+void store_reseal_begin(struct store *st, const struct store_reseal_target *t, unsigned int n);
+/** At most so many bytes a second; 0: no limit. Main; runs turns. */
+void store_reseal_rate(struct store *st, uint64_t bytes);
+/** Main; runs turns. */
+void store_reseal_end(struct store *st);
+/** Any thread. */
+void store_reseal_get(const struct store *st, struct store_reseal_status *out);
 /** The i-th open store, or NULL. Main. */
 struct store *store_nth(unsigned int i);
 const char *store_name(const struct store *st);
