@@ -19,14 +19,17 @@
 
 RTE_LOG_REGISTER(keys_log, strake.keys, INFO)
 
-#define LOOK_EVERY (20 * STRAKE_NS_PER_MS)
+#define LOOK_EVERY  (20 * STRAKE_NS_PER_MS)
+#define DOMAINS_MAX 1024
 
 struct keys_tidy {
 	struct strake_timer timer;
 	struct store *st;
 	struct strake_stage *seal;
+	unsigned int rotations; /* when it began */
 	unsigned int forgotten;
 	int status;
+	struct gcm_domain domain[DOMAINS_MAX];
 };
 
 static bool
@@ -37,15 +40,33 @@ used(void *arg, uint16_t opening)
 	return (s->opening[opening / 64] >> opening % 64 & 1) != 0;
 }
 
-/* The store has answered. */
+/* Of a domain of which there is no chunk only the newest key is kept. */
+static uint16_t
+oldest(const struct store_seals *s, const struct gcm_domain *d)
+{
+	uint16_t epoch = d->epoch;
+
+	for (uint32_t i = 0; i < s->n_domains; i++) {
+		if (s->domain[i].domain == d->domain)
+			epoch = RTE_MIN(epoch, s->domain[i].oldest);
+	}
+	return epoch;
+}
+
+/* The store has answered. What was on its way when a key changed since then is of a key that it may not have met. */
 static int
 forget(struct keys_tidy *t, const struct store_seals *s)
 {
 	int ret = gcm_openings_in_use(t->seal, used, (void *)(uintptr_t)s);
+	unsigned int n = 0;
 
-	for (uint32_t i = 0; ret >= 0 && i < s->n_domains; i++) {
+	if (gcm_rotations(t->seal) == t->rotations)
+		n = gcm_domains(t->seal, t->domain, DOMAINS_MAX);
+	for (unsigned int i = 0; ret >= 0 && i < RTE_MIN(n, (unsigned int)DOMAINS_MAX); i++) {
 		t->forgotten += (unsigned int)ret;
-		ret = gcm_epoch_oldest_in_use(t->seal, s->domain[i].domain, s->domain[i].oldest);
+		ret = t->domain[i].epoch != 0
+			      ? gcm_epoch_oldest_in_use(t->seal, t->domain[i].domain, oldest(s, &t->domain[i]))
+			      : 0;
 	}
 	t->forgotten += ret > 0 ? (unsigned int)ret : 0;
 	return RTE_MIN(ret, 0);
@@ -87,6 +108,7 @@ keys_tidy_begin(struct store *st, struct strake_stage *seal, unsigned int from)
 	}
 	t->st = st;
 	t->seal = seal;
+	t->rotations = gcm_rotations(seal);
 	t->status = -EINPROGRESS;
 	t->timer.fn = look;
 	strake_timer_arm(&t->timer, strake_now() + LOOK_EVERY);

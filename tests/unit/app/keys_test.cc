@@ -4,132 +4,16 @@
 
 /* A sealed store is opened again and again: keys that no data needs are forgotten, those that it needs never. */
 
-#include "store_rig.h"
-#include "tests/unit/stages/crypto/crypto_fixture.h"
+#include "sealed_rig.h"
 
 extern "C" {
-#include "conf_key.h"
-#include "gcm.h"
-#include "keys.h"
+#include "stages/volume/store_job.h"
 }
 
 namespace
 {
 
-constexpr uint32_t kDomain = 3;
-
-class Keys : public testing::Test
-{
-      protected:
-	std::unique_ptr<TempFile> file;
-	std::unique_ptr<StoreRig> rig;
-	strake_stage *seal = nullptr;
-	std::vector<uint8_t> table;
-
-	static int
-	read(void *arg, void *data, uint32_t *len)
-	{
-		auto &t = ((Keys *)arg)->table;
-
-		*len = (uint32_t)t.size();
-		std::copy(t.begin(), t.end(), (uint8_t *)data);
-		return 0;
-	}
-	static int
-	write(void *arg, const void *data, uint32_t len)
-	{
-		((Keys *)arg)->table.assign((const uint8_t *)data, (const uint8_t *)data + len);
-		return 0;
-	}
-
-	int
-	open_keys(char *err, size_t len)
-	{
-		gcm_notes notes = {read, write, this, 61440, {5}};
-
-		return gcm_open(seal, &notes, err, len);
-	}
-
-	void
-	make_seal()
-	{
-		const char *pairs[] = {"key_file", file->path.c_str(), nullptr};
-		char err[300] = "";
-		conf_values *v = conf_values_make(strake_stage_find("seal")->keys, pairs, err, sizeof(err));
-
-		ASSERT_NE(nullptr, v) << err;
-		ASSERT_EQ(0, strake_stage_create(&seal, strake_stage_find("seal"), "g.seal", v, -1, err, sizeof(err)))
-			<< err;
-		conf_values_free(v);
-		ASSERT_EQ(0, open_keys(err, sizeof(err))) << err;
-		ASSERT_EQ(0, gcm_domain_add(seal, kDomain));
-		ASSERT_EQ(0, strake_stage_lcore_init(seal));
-		rig->chunk_stages = {seal};
-	}
-
-	void
-	SetUp() override
-	{
-		FakeSpaceConf c;
-
-		c.segments = 64;
-		file.reset(new TempFile(std::string(32, 'k')));
-		rig.reset(new StoreRig(c));
-		rig->domain = kDomain;
-		rig->before_volume = [this] { make_seal(); };
-		ASSERT_EQ(0, rig->boot()) << rig->why;
-	}
-
-	void
-	down(bool crash)
-	{
-		log_lcore_fini(rig->vol);
-		log_destroy(rig->vol);
-		rig->vol = nullptr;
-		strake_stage_lcore_fini(seal);
-		strake_stage_destroy(seal);
-		rig->down(crash);
-	}
-
-	void
-	TearDown() override
-	{
-		if (rig->up)
-			down(true);
-	}
-
-	void
-	put(uint64_t lba, uint32_t n, uint64_t stamp)
-	{
-		ASSERT_EQ(0, rig->run(STRAKE_OP_WRITE, lba, n, StoreRig::blocks(n, stamp)));
-	}
-
-	void
-	expect(uint64_t lba, uint32_t n, uint64_t stamp)
-	{
-		bytes out;
-
-		ASSERT_EQ(0, rig->run(STRAKE_OP_READ, lba, n, {}, &out)) << "blocks from " << lba;
-		EXPECT_EQ(StoreRig::blocks(n, stamp), out) << "blocks from " << lba;
-	}
-
-	/* @return keys and openings forgotten, or what went wrong. */
-	int
-	tidy()
-	{
-		keys_tidy *t = keys_tidy_begin(rig->st, seal, 1);
-		unsigned int n = 0;
-		int ret = -EINPROGRESS;
-
-		EXPECT_NE(nullptr, t);
-		for (int i = 0; t != nullptr && i < 500000 && ret == -EINPROGRESS; i++) {
-			rig->turn();
-			ret = keys_tidy_status(t, &n);
-		}
-		keys_tidy_end(t);
-		return ret < 0 ? ret : (int)n;
-	}
-};
+using Keys = SealedRig;
 
 /* Openings without end: far more than the table holds, each of which writes. */
 TEST_F(Keys, TheTableNeverFills)
@@ -213,6 +97,60 @@ TEST_F(Keys, EpochsAreDestroyedWhenNothingHasThem)
 	EXPECT_EQ(0, tidy()) << "both epochs have data";
 	expect(0, 8, 1);
 	expect(8, 8, 2);
+}
+
+/* Of a domain without any data only the newest key is kept. */
+TEST_F(Keys, ADomainWithoutDataNeedsNoOlderKeys)
+{
+	ASSERT_EQ(2, gcm_domain_rotate(seal, kDomain));
+	ASSERT_EQ(3, gcm_domain_rotate(seal, kDomain));
+	EXPECT_EQ(2, tidy());
+	put(0, 8, 1);
+	expect(0, 8, 1);
+}
+
+/* A request that is under way may hold a chunk that nothing in the store shows any more, or not yet. */
+TEST_F(Keys, WhatIsUnderWayKeepsItsKey)
+{
+	unsigned int n;
+
+	put(0, 8, 1);
+	store_job *job = store_job_get(rig->st);
+	keys_tidy *t = keys_tidy_begin(rig->st, seal, 1);
+
+	ASSERT_NE(nullptr, t);
+	for (int i = 0; i < 20000; i++)
+		rig->turn();
+	EXPECT_EQ(-EINPROGRESS, keys_tidy_status(t, &n));
+	store_job *later = store_job_get(rig->st); /* nobody waits for what began after all was looked at */
+	store_job_put(rig->st, job);
+	for (int i = 0; i < 20000; i++)
+		rig->turn();
+	EXPECT_EQ(0, keys_tidy_status(t, &n));
+	keys_tidy_end(t);
+	store_job_put(rig->st, later);
+	EXPECT_EQ(0, tidy());
+}
+
+/* What is on its way when a key changes may be of a key that nothing else has. */
+TEST_F(Keys, AChangeMeanwhileKeepsAllKeys)
+{
+	unsigned int n;
+
+	ASSERT_EQ(2, gcm_domain_rotate(seal, kDomain));
+	put(0, 8, 1);
+	keys_tidy *t = keys_tidy_begin(rig->st, seal, 1);
+
+	ASSERT_NE(nullptr, t);
+	ASSERT_EQ(3, gcm_domain_rotate(seal, kDomain));
+	for (int i = 0; i < 500000 && keys_tidy_status(t, &n) == -EINPROGRESS; i++)
+		rig->turn();
+	EXPECT_EQ(0, keys_tidy_status(t, &n));
+	keys_tidy_end(t);
+	EXPECT_EQ(3u, old_and_new());
+	EXPECT_EQ(1, tidy());
+	EXPECT_EQ(2u, old_and_new());
+	expect(0, 8, 1);
 }
 
 /* What the store cannot read may be sealed with any key. */
