@@ -12,6 +12,7 @@
 #include "nvmf.h"
 #include "offline.h"
 #include "plan.h"
+#include "reseal.h"
 #include "scrub.h"
 #include "store_log.h"
 #include "strake_lcore.h"
@@ -148,6 +149,31 @@ admin_key_rotate(struct appliance *a, const struct ctl_request *r, json_t *answe
 		return ctl_refuse(answer, ret, "%lld keys are new, the next could not be made: %s", (long long)n,
 				  ret == -ENOSPC ? "the table of keys is full" : strerror(-ret));
 	json_object_set_new(answer, "keys", json_integer(n));
+	reseal_go_on((unsigned int)g, 0);
+	return 0;
+}
+
+int
+admin_key_reseal(struct appliance *a, const struct ctl_request *r, json_t *answer)
+{
+	int g = find(a, r, answer);
+	uint64_t rate = 0;
+
+	if (g < 0)
+		return g;
+	if (plan_keys_first(a->conf, (unsigned int)g) == NULL)
+		return ctl_refuse(answer, -EINVAL, "no volume of group \"%s\" is sealed", a->conf->groups[g].name);
+	if (strcmp(r->command, "key rest") == 0) {
+		reseal_rest((unsigned int)g);
+		return 0;
+	}
+	if (ctl_value(r, "rate") != NULL && ctl_number(r, "rate", &rate, answer) < 0)
+		return -EINVAL;
+	if (ctl_value(r, "rate") != NULL && rate < RATE_LEAST)
+		return ctl_refuse(answer, -EINVAL, "less than %u bytes a second is no pace", RATE_LEAST);
+	if (rate != 0) /* for `config save` */
+		((struct conf_group *)(uintptr_t)&a->conf->groups[g])->reseal_rate = rate;
+	reseal_go_on((unsigned int)g, rate);
 	return 0;
 }
 

@@ -18,8 +18,10 @@ int admin_scrub(struct appliance *a, const struct ctl_request *r, json_t *answer
 int admin_rate(struct appliance *a, const struct ctl_request *r, json_t *answer);
 /** group grow name=GROUP drive=NAME: a spare becomes a member more, and columns move to it. */
 int admin_grow(struct appliance *a, const struct ctl_request *r, json_t *answer);
-/** key rotate name=GROUP: new keys for what is written from now on, one for each domain. */
+/** key rotate name=GROUP: new keys, one for each domain; what is there is sealed anew in the background. */
 int admin_key_rotate(struct appliance *a, const struct ctl_request *r, json_t *answer);
+/** key reseal name=GROUP [rate=BYTES] | key rest name=GROUP: go on with that, so fast; pause. */
+int admin_key_reseal(struct appliance *a, const struct ctl_request *r, json_t *answer);
 /** key erase volume=NAME: crypto-erase of the volume's domain. Its volumes are emptied, its keys destroyed; a new key
  * is made for what is written later. Refused while a host has one of them. */
 int admin_key_erase(struct appliance *a, const struct ctl_request *r, json_t *answer);

@@ -181,6 +181,8 @@ static const struct {
 	{"key rotate", admin_key_rotate},
 	{"key erase", admin_key_erase},
 	{"key load", offline_load},
+	{"key reseal", admin_key_reseal},
+	{"key rest", admin_key_reseal},
 	{"slab move", do_slab_move},
 	{"config save", do_config_save},
 	{"namespace add", change_namespace_add},

@@ -456,5 +456,5 @@ figures_up(struct appliance *a)
 		if (ret < 0)
 			return ret;
 	}
-	return figures_stores_up();
+	return figures_stores_up() < 0 ? -ENOMEM : figures_keys_up(a);
 }

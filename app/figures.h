@@ -16,5 +16,7 @@
 int figures_up(struct appliance *a);
 /** The part of stores; figures_up() calls it. */
 int figures_stores_up(void);
+/** The part of keys; likewise. */
+int figures_keys_up(const struct appliance *a);
 
 #endif /* FIGURES_H */

@@ -25,6 +25,7 @@
 #include "overlay.h"
 #include "plan.h"
 #include "preflight.h"
+#include "reseal.h"
 #include "scrub.h"
 #include "serve.h"
 #include "strake_lcore.h"
@@ -46,6 +47,7 @@ static const struct boot_step steps[] = {
 	{"data lcores", serve_data_up, serve_data_down},
 	{"known blocks", known_up, known_down},
 	{"scrubs", scrubs_up, scrubs_down},
+	{"keys that were changed", reseals_up, reseals_down},
 	{"telemetry", figures_up, NULL},
 	{"offline volumes", offline_up, offline_down},
 	{"control socket", ctl_up, ctl_down},

@@ -297,7 +297,8 @@ group_members(struct conf_check *ck, struct conf_node *group, struct conf_node *
 static void
 group_plain(struct conf_check *ck, const struct conf_node *g)
 {
-	static const char *const keys[] = {"map_cache", "spares", "rebuild_rate", "scrub_every", "scrub_rate"};
+	static const char *const keys[] = {"map_cache",	  "spares",	"rebuild_rate",
+					   "scrub_every", "scrub_rate", "reseal_rate"};
 
 	for (unsigned int i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		struct conf_node *node = conf_node_get(g, keys[i]);

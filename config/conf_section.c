@@ -170,6 +170,9 @@ static const struct conf_field group_fields[] = {
 	{.key = {"scrub_rate", CONF_SIZE, .min = 4096, .max = 1ULL << 40,
 		 .help = "Of a log group: bytes that such a scrub reads in a second, at most; without it there is no "
 			 "limit."}},
+	{.key = {"reseal_rate", CONF_SIZE, .min = 4096, .max = 1ULL << 40,
+		 .help = "Of a log group: after `key rotate`, bytes of older keys that are sealed anew in a second, at "
+			 "most; without it 64MiB. `key reseal` changes it."}},
 	{},
 };
 

@@ -99,6 +99,51 @@ def case_keys_are_rotated_under_load_and_over_a_restart(b):
     a.stop()
 
 
+def keys(a):
+    return a.ctl("key", "show", "g0")
+
+
+def case_all_is_sealed_anew_over_kill_and_restart(b):
+    text = conf(b).replace("style: log", "style: log, reseal_rate: 2MiB")
+    a = prepared(b, text).start()
+    c = b.client()
+    c.run("verify", "--length", "16M", "--seed", "1")
+    c.run("flush")
+    check(keys(a)["old_keys"] == 0 and keys(a)["reseal"] == "none", f"{keys(a)}")
+    check(a.ctl("key", "rotate", "g0")["keys"] == 1, "one domain has one key")
+    k = until(lambda: (k := keys(a))["reseal_chunks"] > 8 and k, 60, "chunks sealed anew")
+    check(k["reseal"] == "running" and k["old_keys"] == 1 and k["reseal_rate"] == 2 << 20, f"{k}")
+    check(0 < k["reseal_left"] <= k["reseal_segments"] and k["reseal_percent"] < 100, f"{k}")
+    for words in (("group", "show", "g0"), ("volume", "show", "v0"), ("store", "show", "g0")):
+        check(a.ctl(*words)["reseal"] == "running", f"{words}: {a.ctl(*words)}")
+    check("running" in ctl(b, "key", "show", "g0"), "what an operator sees")
+    # It needs no word to go on.
+    a.kill()
+    b.fsck(expect=None)
+    a.start()
+    k = until(lambda: (k := keys(a))["reseal_chunks"] > 8 and k, 60, "chunks sealed anew after the kill")
+    check(k["reseal"] == "running" and k["old_keys"] == 1, f"{k}")
+    ctl(b, "key", "rest", "g0")
+    check(until(lambda: keys(a)["reseal"] == "paused", 30, "a pause"), "paused")
+    c.run("verify", "--length", "16M", "--seed", "1", "--read-only")
+    # Another rotation beside a host that writes.
+    load = c.begin("bench", "--pattern", "randrw", "--verify", "--offset", "32M", "--size", "8M", "--time", "3s")
+    check(a.ctl("key", "rotate", "g0")["keys"] == 1, "another key")
+    check(keys(a)["old_keys"] == 2, f"{keys(a)}")
+    ctl(b, "key", "reseal", "g0", "--rate", "1GiB")
+    k = until(lambda: (k := keys(a))["old_keys"] == 0 and k, 120, "the older keys to go")
+    check(k["reseal"] == "none" and k["reseal_rate"] == 1 << 30, f"{k}")
+    check(load.wait(60) == 0, "the host saw an error")
+    for _ in range(2):
+        c.run("verify", "--length", "16M", "--seed", "1", "--read-only")
+        a.stop()
+        b.fsck()
+        a.start()
+        check(keys(a)["old_keys"] == 0 and keys(a)["reseal"] == "none", f"{keys(a)}")
+    check("no group" in ctl(b, "key", "reseal", "g9", expect=1), "a group that there is not")
+    a.stop()
+
+
 def case_an_erased_domain_is_empty_and_the_others_are_not(b):
     other = f"  - {{name: v1, group: g0, size: 64MiB, stages: {ALL.replace('dedup', 'dedup: {domain: other}')}}}"
     a = prepared(b, conf(b, volume="64MiB", more=other)).start()

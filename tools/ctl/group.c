@@ -13,6 +13,22 @@
 #include "cmds.h"
 #include "units.h"
 
+static int
+show(const struct opts *o, const char *name)
+{
+	char query[512], missing[512];
+	json_t *v;
+	int ret;
+
+	snprintf(query, sizeof(query), "/strake/group/info,%s", name);
+	snprintf(missing, sizeof(missing), "there is no group '%s'", name);
+	ret = look_ask(o, query, NULL, missing, &v);
+	if (ret != CLI_OK)
+		return ret;
+	look_reseal(o, v, name);
+	return look_show(o, v);
+}
+
 int
 cmd_group(void *values, int argc, char **argv)
 {
@@ -27,6 +43,8 @@ cmd_group(void *values, int argc, char **argv)
 
 	if (what < 0)
 		return -what;
+	if (what == SHOW && argc == 2)
+		return show(o, argv[1]);
 	if (what <= SHOW)
 		return look_list_or_show(values, "group", argc, argv);
 	if (argc != (what >= RATE ? 3 : 2) || !change_word(argv[1]) || (what == GROW && !change_word(argv[2])))

@@ -177,6 +177,30 @@ look_list_or_show(const struct opts *o, const char *kind, int argc, char **argv)
 	return look_query(o, query, missing);
 }
 
+/* How far sealing anew has come, into what is shown of a group, its store or a volume. */
+void
+look_reseal(const struct opts *o, json_t *into, const char *group)
+{
+	char err[LINK_ERR_MAX], query[512];
+	json_t *keys = NULL, *value;
+	const char *key;
+	struct tel *t;
+
+	if (group == NULL || look_open(o, &t) != CLI_OK)
+		return;
+	snprintf(query, sizeof(query), "/strake/key/info,%s", group);
+	/* Not every group has keys. */
+	if (tel_ask(t, query, &keys, err) < 0)
+		keys = NULL;
+	tel_close(t);
+	json_object_foreach(keys, key, value)
+	{
+		if (strncmp(key, "reseal", 6) == 0 || strcmp(key, "old_keys") == 0)
+			json_object_set(into, key, value);
+	}
+	json_decref(keys);
+}
+
 /* A store, or a volume of one, and where the space went. Others are shown as they are. */
 int
 look_space(const struct opts *o, const char *kind, const char *name)
@@ -189,9 +213,12 @@ look_space(const struct opts *o, const char *kind, const char *name)
 	snprintf(query, sizeof(query), "/strake/%s/info,%s", kind, name);
 	snprintf(missing, sizeof(missing), "there is no %s '%s'", kind, name);
 	ret = look_ask(o, query, NULL, missing, &v);
-	if (ret != CLI_OK || o->json)
-		return ret != CLI_OK ? ret : look_show(o, v);
+	if (ret != CLI_OK)
+		return ret;
 	store = json_string_value(json_object_get(v, strcmp(kind, "store") == 0 ? "name" : "store"));
+	look_reseal(o, v, store);
+	if (o->json)
+		return look_show(o, v);
 	render(v, stdout, look_width());
 	if (store != NULL) {
 		snprintf(query, sizeof(query), "/strake/store/info,%s", store);

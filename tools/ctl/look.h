@@ -40,6 +40,8 @@ int look_ask(const struct opts *o, const char *query, const char *kind, const ch
 int look_query(const struct opts *o, const char *query, const char *missing);
 /** KIND [list | show NAME] */
 int look_list_or_show(const struct opts *o, const char *kind, int argc, char **argv);
+/** Add to @p into how far sealing anew has come in a log group that has keys; NULL: nothing. */
+void look_reseal(const struct opts *o, json_t *into, const char *group);
 /** A store, or a volume of one, and where the space went. Others are shown as they are. */
 int look_space(const struct opts *o, const char *kind, const char *name);
 

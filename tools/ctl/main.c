@@ -44,17 +44,22 @@ cmd_store(void *values, int argc, char **argv)
 static int
 cmd_key(void *values, int argc, char **argv)
 {
-	enum { ROTATE, LOAD, ERASE, WORDS };
-	static const char *const words[] = {"rotate", "load", "erase"};
-	int what = cli_choose("key command", argv[0], words, WORDS);
+	enum { LIST, SHOW, ROTATE, RESEAL, REST, LOAD, ERASE, WORDS };
+	static const char *const words[] = {"list", "show", "rotate", "reseal", "rest", "load", "erase"};
+	const struct opts *o = values;
+	int what = argc == 0 ? LIST : cli_choose("key command", argv[0], words, WORDS), used;
 	char line[512];
 
-	(void)argc;
 	if (what < 0)
 		return -what;
-	if (!change_word(argv[1]))
-		return cli_fail(CLI_USAGE, "no spaces or '=' in a name");
-	snprintf(line, sizeof(line), "key %s %s=%s", words[what], what == ERASE ? "volume" : "name", argv[1]);
+	if (what <= SHOW)
+		return look_list_or_show(values, "key", argc, argv);
+	if (argc != 2 || !change_word(argv[1]))
+		return cli_fail(CLI_USAGE, "key %s needs the name of a %s", words[what],
+				what == ERASE ? "volume" : "log group");
+	used = snprintf(line, sizeof(line), "key %s %s=%s", words[what], what == ERASE ? "volume" : "name", argv[1]);
+	if (what == RESEAL && o->rate != 0)
+		snprintf(line + used, sizeof(line) - (size_t)used, " rate=%llu", (unsigned long long)o->rate);
 	if (what != ERASE)
 		return change(values, line);
 	return change_sure(values, line,
@@ -265,6 +270,10 @@ static const struct cli_opt drive_opts[] = {
 	{NULL}};
 static const struct cli_opt group_opts[] = {
 	{"rate", "BYTES", "scrub: read no more than this in a second (no limit)", CLI_SIZE, AT(rate), 0, 0}, {NULL}};
+static const struct cli_opt key_opts[] = {{"rate", "BYTES",
+					   "reseal: no more than this in a second (64MiB, or the file's reseal_rate)",
+					   CLI_SIZE, AT(rate), 0, 0},
+					  {NULL}};
 static const struct cli_opt namespace_opts[] = {
 	{"nsid", "N", "add: namespace id (the lowest that is free)", CLI_U32, AT(nsid), 1, 1024}, {NULL}};
 static const struct cli_opt top_opts[] = {
@@ -286,11 +295,12 @@ static const struct cli_cmd cmds[] = {
 	 "groups of drives and how they are; read a log group against its parity, or stop that; rebuild no faster; "
 	 "make a spare a member more",
 	 group_opts, 0, 3, cmd_group},
-	{"key", "rotate|load GROUP | erase VOLUME",
-	 "new keys for what is written from now on; look for the key of a group's offline volumes again; destroy the "
-	 "keys "
-	 "of a volume",
-	 none, 2, 2, cmd_key},
+	{"key", "[list | show GROUP | rotate|reseal|rest|load GROUP | erase VOLUME]",
+	 "keys of log groups: new ones, with which all that is there is sealed anew in the background, and then the "
+	 "old "
+	 "ones destroyed; go on with that; pause it; look for the key of a group's offline volumes again; destroy the "
+	 "keys of a volume with all it holds",
+	 key_opts, 0, 2, cmd_key},
 	{"store", "[list | show NAME]", "stores of log groups: where their space went", none, 0, 2, cmd_store},
 	{"connection", "[list | show ID]", "connections of hosts", none, 0, 2, cmd_connection},
 	{"controller", "[list | show|drop ID]", "associations of hosts; close one's connections", none, 0, 2,
