@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <vector>
 
 extern "C" {
 #include "app/keys.h"
@@ -34,9 +35,9 @@ acts_add(ActCounts &to, const ActCounts &from)
 void
 acts_print(const char *head, const ActCounts &acts)
 {
-	static const char *const names[ACTS] = {"none",		  "deleting a volume", "making one",
-						"making smaller", "making larger",     "forgetting",
-						"changing keys",  "tidying keys",      "erasing keys"};
+	static const char *const names[ACTS] = {"none",		 "deleting a volume", "making one",    "making smaller",
+						"making larger", "forgetting",	      "changing keys", "tidying keys",
+						"erasing keys",	 "sealing anew"};
 
 	printf("%s", head);
 	for (unsigned i = 1; i < ACTS; i++)
@@ -44,7 +45,7 @@ acts_print(const char *head, const ActCounts &acts)
 	printf("\n");
 }
 
-Acts::Acts(World &world, Host &h, uint64_t seed) : w(world), host(h), rnd(seed)
+Acts::Acts(World &world, Host &h, uint64_t seed, bool r) : w(world), host(h), rnd(seed), reseals(r)
 {
 	for (Place &p : host.oracle.place) {
 		p.there = false;
@@ -107,7 +108,10 @@ Acts::volumes(unsigned at)
 std::string
 Acts::keys(unsigned at)
 {
-	switch (rnd() % 3) {
+	switch (rnd() % (reseals ? 6 : 3)) {
+	case 3:
+	case 4:
+		return reseal();
 	case 0:
 		return w.vol[at] != nullptr ? rotate(at) : "";
 	case 1:
@@ -126,8 +130,12 @@ Acts::settle()
 		if (w.vol[at] == nullptr)
 			bad = make(at);
 	}
+	if (bad.empty())
+		bad = wait_forgotten(w);
+	if (bad.empty() && reseals)
+		bad = reseal();
 	act = NO_ACT;
-	return bad.empty() ? wait_forgotten(w) : bad;
+	return bad;
 }
 
 std::string
@@ -282,24 +290,112 @@ torn(const World &w)
 	});
 }
 
+std::string
+Acts::wait_tidied(int *status)
+{
+	keys_tidy *t = keys_tidy_begin(w.st, w.chain.seal, 0);
+	unsigned n = 0;
+
+	if (t == nullptr)
+		return "tidying keys does not begin";
+	while ((*status = keys_tidy_status(t, &n)) == -EINPROGRESS)
+		w.turn();
+	keys_tidy_end(t);
+	forgotten += n;
+	return "";
+}
+
 /* Keys that no chunk needs any more are forgotten; unless what some were sealed with cannot be told. */
 std::string
 Acts::tidy()
 {
-	keys_tidy *t = keys_tidy_begin(w.st, w.chain.seal, 0);
-	unsigned n = 0;
-	int ret;
+	int ret = 0;
 
 	act = TIDY;
-	if (t == nullptr)
-		return "tidying keys does not begin";
-	while ((ret = keys_tidy_status(t, &n)) == -EINPROGRESS)
-		w.turn();
-	keys_tidy_end(t);
-	forgotten += n;
-	if (ret == -EIO && torn(w))
-		return "";
+	std::string bad = wait_tidied(&ret);
+
+	if (!bad.empty() || (ret == -EIO && torn(w)))
+		return bad;
 	return ended("tidying keys", ret);
+}
+
+/* Keys that newer ones have taken the place of. */
+unsigned
+Acts::old_keys()
+{
+	gcm_domain d[8];
+	unsigned n = gcm_domains(w.chain.seal, d, 8), sum = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		sum += d[i].old_keys;
+	return sum;
+}
+
+/* @p whole: nothing was left, for a reason that there may be. */
+std::string
+Acts::sealed_anew(bool *whole)
+{
+	std::vector<store_reseal_target> t;
+	struct store_reseal_status s;
+	gcm_domain d[8];
+	unsigned n = gcm_domains(w.chain.seal, d, 8);
+
+	for (unsigned i = 0; i < n; i++) {
+		if (d[i].epoch != 0 && d[i].old_keys > 0)
+			t.push_back({d[i].domain, d[i].epoch});
+	}
+	store_reseal_rate(w.st, rnd() % 2 == 0 ? 0 : 1 << 20);
+	store_reseal_begin(w.st, t.data(), (unsigned)t.size());
+	for (unsigned turns = 0;; turns++) {
+		store_reseal_get(w.st, &s);
+		act = s.chunks > 0 ? RESEAL : act; /* power goes here, rather than before */
+		if (s.state == STORE_RESEAL_ENDED || (s.no_room && turns > kPatience / 4))
+			break;
+		if (turns > kPatience) {
+			w.dump();
+			return "sealing anew does not end";
+		}
+		w.turn();
+	}
+	resealed += s.chunks;
+	*whole = s.state == STORE_RESEAL_ENDED && s.damaged + s.unopened + s.unread == 0;
+	if (s.damaged > 0 || (s.unread > 0 && !torn(w)))
+		return std::to_string(s.damaged) + " chunks, " + std::to_string(s.unread) + " segments are left";
+	/* What a volume left behind that is not there any more. */
+	if (s.unopened > 0 && !forgetting(w) && w.vol[0] != nullptr && w.vol[1] != nullptr)
+		return std::to_string(s.unopened) + " chunks cannot be opened";
+	return "";
+}
+
+/* As `strakectl key rotate` does it: new keys, all is sealed with them, and the older ones are gone. */
+std::string
+Acts::reseal()
+{
+	bool whole = false;
+	std::string bad;
+	int ret = 0;
+
+	act = NO_ACT;
+	for (unsigned at = 0; at < kVolumes && bad.empty(); at++) {
+		if (w.vol[at] != nullptr && (at == 0 || w.domain(at) != w.domain(0)) &&
+		    gcm_domain_rotate(w.chain.seal, w.domain(at)) < 0)
+			bad = "changing keys fails";
+	}
+	/* What was on its way may be appended when all else is done. */
+	for (unsigned tries = 0; tries < 3 && bad.empty() && ret == 0 && old_keys() > 0; tries++) {
+		bad = sealed_anew(&whole);
+		if (!whole)
+			break;
+		if (bad.empty())
+			bad = wait_tidied(&ret);
+	}
+	store_reseal_end(w.st);
+	if (bad.empty() && whole && ret == 0 && old_keys() > 0)
+		bad = std::to_string(old_keys()) + " keys are in use that nothing should have";
+	act = RESEAL;
+	if (!bad.empty() || (ret == -EIO && torn(w)))
+		return bad;
+	return ended("sealing anew", ret);
 }
 
 std::string

@@ -15,7 +15,7 @@
 namespace sim
 {
 
-enum Act { NO_ACT, DELETE, MAKE, SHRINK, GROW, FORGET, ROTATE, TIDY, ERASE, ACTS };
+enum Act { NO_ACT, DELETE, MAKE, SHRINK, GROW, FORGET, ROTATE, TIDY, ERASE, RESEAL, ACTS };
 
 /* How often, by what. FORGET goes on by itself after a volume was deleted, and after a restart. */
 using ActCounts = std::array<uint64_t, ACTS>;
@@ -25,7 +25,8 @@ void acts_print(const char *head, const ActCounts &acts);
 class Acts
 {
       public:
-	Acts(World &world, Host &host, uint64_t seed);
+	/* @p reseals: what older keys have sealed is sealed anew, now and then and at the end. */
+	Acts(World &world, Host &host, uint64_t seed, bool reseals = false);
 
 	/* The next, while the host goes on. @return what went wrong, or nothing. */
 	std::string next();
@@ -43,11 +44,13 @@ class Acts
 
 	ActCounts done{};
 	uint64_t forgotten = 0; /* keys and openings that nothing needed */
+	uint64_t resealed = 0;	/* chunks */
 
       private:
 	World &w;
 	Host &host;
 	std::mt19937_64 rnd;
+	const bool reseals;
 	Act act = NO_ACT;
 
 	std::string let_go(unsigned at);
@@ -60,6 +63,10 @@ class Acts
 	std::string rotate(unsigned at);
 	std::string tidy();
 	std::string erase(unsigned at);
+	std::string reseal();
+	std::string sealed_anew(bool *whole);
+	unsigned old_keys();
+	std::string wait_tidied(int *status);
 	std::string destroy_keys(unsigned at);
 	void may_be_zero(unsigned at);
 	std::string ended(const char *what, int ret);

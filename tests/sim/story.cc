@@ -26,6 +26,7 @@ Story::world_conf(uint64_t seed, Kind kind)
 		uint32_t unit;
 	} shapes[] = {{3, 1, 16384}, {2, 1, 32768}, {3, 1, 16384}, {3, 2, 16384},
 		      {3, 1, 16384}, {2, 2, 32768}, {3, 1, 16384}, {3, 3, 16384}};
+	const bool sealed = kind == SEALED || kind == RESEALED;
 	uint64_t r = seed;
 	WorldConf c;
 
@@ -38,11 +39,11 @@ Story::world_conf(uint64_t seed, Kind kind)
 	c.write_through = seed % 11 == 0;
 	c.checkpoint_bytes = 200000 + power_draw(&r) % 1500000;
 	c.row_age = (1 + power_draw(&r) % 50) * 1000000ull;
-	c.packs = kind == PACKED || (kind == SEALED && seed % 2 == 0);
+	c.packs = kind == PACKED || (sealed && seed % 2 == 0);
 	c.checkpoint_bytes /= c.packs ? 2 : 1;
 	c.spare = kind == GROWN;
-	c.lively = kind == VOLUMES || kind == SEALED;
-	c.domains = kind == SEALED ? 1 + (seed % 4 < 2) : 0;
+	c.lively = kind == VOLUMES || sealed;
+	c.domains = sealed ? 1 + (seed % 4 < 2) : 0;
 	c.together = kind == VOLUMES ? 8 : 0;
 	return c;
 }
@@ -54,7 +55,7 @@ Story::Story(uint64_t s, unsigned n, Kind k)
 	if (kind == LYING)
 		w.lie(w.conf.parity, 1u << (seed / 8 % 2 == 0 ? POWER_LIE_LOST : POWER_LIE_FLIPPED));
 	if (w.conf.lively)
-		acts = std::make_unique<Acts>(w, host, s * 131 + 3);
+		acts = std::make_unique<Acts>(w, host, s * 131 + 3, k == RESEALED);
 }
 
 Story::~Story()
@@ -114,7 +115,7 @@ Story::live(unsigned life, unsigned lives)
 	more = 0;
 	stale = false;
 	power_watch(w.ps, watched, this);
-	bad = work((kind == PACKED || kind == SEALED ? 180 : 100) + (unsigned)(rnd() % 60),
+	bad = work((kind == PACKED || w.conf.domains > 0 ? 180 : 100) + (unsigned)(rnd() % 60),
 		   kind != LYING && (life == 0 || rnd() % 2 == 0));
 	power_watch(w.ps, nullptr, nullptr);
 	if (!bad.empty())
@@ -223,7 +224,7 @@ Story::wait_grown()
 std::string
 Story::do_act()
 {
-	allowed++;
+	allowed += kind == RESEALED ? 2 : 1;
 	more++;
 	return acts->next();
 }
@@ -348,7 +349,7 @@ Story::finish()
 	if (bad.empty())
 		w.stop();
 	if (acts != nullptr)
-		totals.acts = acts->done, totals.forgotten = acts->forgotten;
+		totals.acts = acts->done, totals.forgotten = acts->forgotten, totals.resealed = acts->resealed;
 	totals.trims = host.figures.trims;
 	totals.flushes = host.figures.flushes;
 	totals.fuas = host.figures.fuas;
@@ -407,7 +408,10 @@ Story::watched(void *arg, uint64_t nth)
 	s->stale = stale;
 	if (s->away || stale || s->w.group().missing > 0)
 		s->frail = nth + 40;
-	if (s->w.st == nullptr || s->images.size() >= s->allowed)
+	/* Sealing anew does not take long here. */
+	unsigned allowed = s->allowed + (s->acts != nullptr && s->acts->now() == RESEAL ? 3 : 0);
+
+	if (s->w.st == nullptr || s->images.size() >= allowed)
 		return;
 	/* Where the store is as it never was with this seed, more often; and while a drive is rebuilt. */
 	bool fresh = s->met.insert(s->state()).second || stale || (s->acts != nullptr && s->acts->now() != NO_ACT);

@@ -19,11 +19,12 @@ namespace sim
 /* What happens beside the host's work. */
 enum Kind {
 	ORDINARY,
-	VOLUMES, /* volumes come, go, and become smaller and larger */
-	PACKED,	 /* chunks are compressed */
-	GROWN,	 /* the group gets a drive more */
-	SEALED,	 /* and sealed; keys are changed and erased, volumes come and go */
-	LYING,	 /* as many drives as there is parity lie about writes */
+	VOLUMES,  /* volumes come, go, and become smaller and larger */
+	PACKED,	  /* chunks are compressed */
+	GROWN,	  /* the group gets a drive more */
+	SEALED,	  /* and sealed; keys are changed and erased, volumes come and go */
+	RESEALED, /* and what older keys have sealed is sealed anew */
+	LYING,	  /* as many drives as there is parity lie about writes */
 };
 
 struct Image {

@@ -45,6 +45,7 @@ Totals::add(const Totals &t)
 	grown += t.grown;
 	in_growth += t.in_growth;
 	forgotten += t.forgotten;
+	resealed += t.resealed;
 	lies += t.lies;
 	caught += t.caught;
 	acts_add(acts, t.acts);
@@ -73,6 +74,8 @@ Totals::print(const char *head) const
 		printf("%s: grown %lu, power went in growth %lu\n", head, grown, in_growth);
 	if (forgotten > 0)
 		printf("%s: %lu keys and openings forgotten\n", head, forgotten);
+	if (resealed > 0)
+		printf("%s: %lu chunks sealed anew\n", head, resealed);
 	if (lies > 0)
 		printf("%s: %lu lies, %lu readings of what was wrong by them\n", head, lies, caught);
 	if (acts != ActCounts{}) {
