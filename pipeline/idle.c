@@ -36,7 +36,8 @@ idle_look(uint64_t look, uint64_t gap, uint64_t most)
 struct armed {
 	struct pollfd fds[FDS_MAX]; /* the first wakes the lcore */
 	unsigned int n, visited;
-	struct strake_poller *sleeper; /* the first who can sleep for all, or NULL */
+	struct strake_poller *sleeper; /* who can sleep for all */
+	unsigned int sleepers;	       /* how many could: two do not wake each other */
 	bool blind;		       /* somebody has no descriptor */
 	bool ready;		       /* somebody has work already */
 };
@@ -55,8 +56,10 @@ arm_all(struct lcore *lc, struct armed *a)
 		}
 		if (p->fd >= 0 && a->n < FDS_MAX) {
 			a->fds[a->n++] = (struct pollfd){.fd = p->fd, .events = POLLIN};
-			if (p->sleep != NULL && a->sleeper == NULL)
+			if (p->sleep != NULL) {
 				a->sleeper = p;
+				a->sleepers++;
+			}
 		} else if (p->fd != -2) {
 			a->blind = true;
 		}
@@ -85,7 +88,7 @@ sleep_until(struct lcore *lc, struct armed *a, uint64_t ns)
 		.tv_nsec = (long)(ns % STRAKE_NS_PER_SEC),
 	};
 	struct strake_sleep s = {.fds = a->fds, .n = a->n, .epoch = lc->epoch, .ns = ns};
-	int ret = a->sleeper != NULL ? a->sleeper->sleep(a->sleeper, &s) : -EOPNOTSUPP;
+	int ret = a->sleepers == 1 ? a->sleeper->sleep(a->sleeper, &s) : -EOPNOTSUPP;
 
 	if (ret >= 0)
 		return ret > 0;
@@ -104,6 +107,7 @@ idle_sleep(struct lcore *lc)
 	a.n = 1;
 	a.visited = 0;
 	a.sleeper = NULL;
+	a.sleepers = 0;
 	a.blind = a.ready = false;
 	__atomic_store_n(&lc->asleep, true, __ATOMIC_RELAXED);
 	/* Partner: strake_lcore_wake(). */

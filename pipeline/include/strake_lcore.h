@@ -142,8 +142,9 @@ struct strake_poller {
 	 * After waking (on = false): stop that, drain the fd. Optional. */
 	bool (*arm)(struct strake_poller *p, bool on);
 	/** Sleep in place of the loop, where that saves a system call: until one of them is readable or the time is
-	 * over. One poller of an lcore does it, the first that can. @return 1: the first of them is readable, 0: or
-	 * not, -errno: did not sleep, and the loop does. Optional. */
+	 * over. Only where no other poller of the lcore could: what an io_uring completes does not wake who sleeps in
+	 * another. @return 1: the first of them is readable, 0: or not, -errno: did not sleep, and the loop does.
+	 * Optional. */
 	int (*sleep)(struct strake_poller *p, const struct strake_sleep *s);
 	/** Waited on while asleep; -1: this poller has none, so the sleep is at most 150 µs; -2: needs no wake-up (its
 	 * work is begun by others on this lcore). May change to one of those and back; read when arming. */
