@@ -311,10 +311,13 @@ Acts::tidy()
 {
 	int ret = 0;
 
+	/* It may be free by the time that the answer comes. */
+	const bool before = torn(w);
+
 	act = TIDY;
 	std::string bad = wait_tidied(&ret);
 
-	if (!bad.empty() || (ret == -EIO && torn(w)))
+	if (!bad.empty() || (ret == -EIO && (before || torn(w))))
 		return bad;
 	return ended("tidying keys", ret);
 }
@@ -371,7 +374,7 @@ Acts::sealed_anew(bool *whole)
 std::string
 Acts::reseal()
 {
-	bool whole = false;
+	bool whole = false, before = torn(w);
 	std::string bad;
 	int ret = 0;
 
@@ -393,7 +396,7 @@ Acts::reseal()
 	if (bad.empty() && whole && ret == 0 && old_keys() > 0)
 		bad = std::to_string(old_keys()) + " keys are in use that nothing should have";
 	act = RESEAL;
-	if (!bad.empty() || (ret == -EIO && torn(w)))
+	if (!bad.empty() || (ret == -EIO && (before || torn(w))))
 		return bad;
 	return ended("sealing anew", ret);
 }
