@@ -2,7 +2,8 @@
  * Copyright (c) 2026 The Strake authors
  */
 
-/* Random reads of one drive on one lcore, past everything else, and what they cost: to be held against fio.
+/* Random reads of one drive on one lcore, past everything else, and what they cost: to be held against fio. `write=1`
+ * writes, `in_order=1` goes from one end to the other.
  *
  *     drive-load kind=KIND [bytes=4096] [depth=1] [seconds=2] [rate=IOPS] [KEY=VALUE]...
  *
@@ -20,6 +21,7 @@
 
 #include <rte_common.h>
 #include <rte_cycles.h>
+#include <rte_debug.h>
 #include <rte_eal.h>
 #include <rte_memory.h>
 
@@ -30,15 +32,16 @@
 #define PAIRS_MAX 16
 #define WORD_MAX  256
 
-enum word { BYTES, DEPTH, SECONDS, RATE, OFFSET, SPAN, SPIN, SPIN_US, CPU, WORDS };
+enum word { BYTES, DEPTH, SECONDS, RATE, OFFSET, SPAN, SPIN, SPIN_US, CPU, WRITE, IN_ORDER, WORDS };
 
 static struct {
 	const char *name;
 	uint64_t value;
 } words[WORDS] = {
-	[BYTES] = {"bytes", 4096}, [DEPTH] = {"depth", 1}, [SECONDS] = {"seconds", 2}, [RATE] = {"rate", 0},
-	[OFFSET] = {"offset", 0}, /* of the part that is read */
-	[SPAN] = {"span", 0},	   [SPIN] = {"spin", 0},   [SPIN_US] = {"spin_us", 0}, [CPU] = {"cpu", 0},
+	[BYTES] = {"bytes", 4096}, [DEPTH] = {"depth", 1},   [SECONDS] = {"seconds", 2},
+	[RATE] = {"rate", 0},	   [OFFSET] = {"offset", 0}, /* of the part that is read */
+	[SPAN] = {"span", 0},	   [SPIN] = {"spin", 0},     [SPIN_US] = {"spin_us", 0},
+	[CPU] = {"cpu", 0},	   [WRITE] = {"write", 0},   [IN_ORDER] = {"in_order", 0},
 };
 
 static struct load {
@@ -57,10 +60,15 @@ static void
 begin(struct strake_io *io)
 {
 	uint32_t len = (uint32_t)words[BYTES].value;
+	struct strake_buf *written = words[WRITE].value != 0 ? io->bufs : NULL;
+	uint64_t at;
 
 	load.seed = load.seed * 6364136223846793005ULL + 1442695040888963407ULL;
-	*io = (struct strake_io){.op = STRAKE_IO_READ, .len = len, .done = io->done};
-	io->off = words[OFFSET].value + (load.seed >> 20) % (words[SPAN].value / len) * len;
+	at = words[IN_ORDER].value != 0 ? load.begun : load.seed >> 20;
+	*io = (struct strake_io){.op = STRAKE_IO_READ, .len = len, .done = io->done, .bufs = written};
+	if (written != NULL)
+		io->op = STRAKE_IO_WRITE;
+	io->off = words[OFFSET].value + at % (words[SPAN].value / len) * len;
 	load.begun++;
 	strake_drive_submit(load.drive, &io, 1);
 }
@@ -70,7 +78,8 @@ done(struct strake_io *io)
 {
 	load.done++;
 	load.errors += io->status != 0;
-	strake_buf_put_list(io->bufs);
+	if (words[WRITE].value == 0)
+		strake_buf_put_list(io->bufs);
 	if (!load.over && words[RATE].value == 0) {
 		begin(io);
 		return;
@@ -137,6 +146,11 @@ start(struct strake_io *ios)
 	strake_timer_arm(&load.end, load.began_at + words[SECONDS].value * STRAKE_NS_PER_SEC);
 	for (uint64_t i = 0; i < words[DEPTH].value; i++) {
 		ios[i].done = done;
+		if (words[WRITE].value != 0) {
+			ios[i].bufs = strake_buf_page((uint32_t)words[BYTES].value);
+			RTE_VERIFY(ios[i].bufs != NULL);
+			memset(ios[i].bufs->addr, (int)(i + 1), words[BYTES].value);
+		}
 		ios[i].link = load.free;
 		load.free = &ios[i];
 		if (period == 0)
@@ -260,6 +274,8 @@ main(int argc, char **argv)
 	start(ios);
 	strake_lcore_run();
 	report(cpu_seconds() - before);
+	for (uint64_t i = 0; words[WRITE].value != 0 && i < words[DEPTH].value; i++)
+		strake_buf_put(ios[i].bufs);
 	strake_drive_lcore_fini(load.drive);
 	strake_drive_close(load.drive);
 	free(ios);

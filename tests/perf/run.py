@@ -61,6 +61,8 @@ TARGETS = {
     ("uring", "128 KiB sequential write, depth 16"): ("ratio", 0.95),
     ("uring-alone", "4 KiB random read, depth 32"): ("ratio", 0.95),
     ("uring-alone", "4 KiB random read, depth 1"): ("ratio", 0.95),
+    ("uring-alone", "128 KiB sequential read, depth 16"): ("ratio", 0.95),
+    ("uring-alone", "128 KiB sequential write, depth 16"): ("ratio", 0.95),
     ("idle", "4 KiB random read, depth 32, 1000 more connections"): ("more", 1.01),
     ("wake", "one 4 KiB read every 20 ms, kernel sockets, idle: adaptive"): ("woken", 200.0),
     ("wake", "one 4 KiB read every 20 ms, veth, idle: adaptive"): ("woken", 200.0),
@@ -73,7 +75,7 @@ LOADS = {
     # 128 KiB is the longest command there is
     "uring": [("randread", "4K", 128), ("randread", "4K", 32), ("randread", "4K", 1), ("read", "128K", 16),
               ("write", "128K", 16)],
-    "uring-alone": [("randread", "4K", 32), ("randread", "4K", 1)],
+    "uring-alone": [("randread", "4K", 32), ("randread", "4K", 1), ("read", "128K", 16), ("write", "128K", 16)],
 }
 WORDS = {"randread": "random read", "randwrite": "random write", "read": "sequential read",
          "write": "sequential write"}
@@ -233,11 +235,11 @@ def written(path):
              "--iodepth=16", "--ioengine=io_uring", "--direct=1", "--output-format=json")
 
 
-def alone_load(o, path, bs, depth):
+def alone_load(o, path, pattern, bs, depth):
     """The drive without the rest of the appliance, on the part of the file that fio reads."""
     got = measured(f"{o.build}/tests/perf/drive-load", "kind=uring", f"path={path}", f"bytes={int(bs[:-1]) << 10}",
                    f"depth={depth}", f"seconds={max(1, round(o.time))}", f"offset={256 << 20}", f"span={1 << 30}",
-                   f"cpu={o.data_cpu}", "spin=1")
+                   f"cpu={o.data_cpu}", "spin=1", f"write={int('write' in pattern)}", f"in_order={int('rand' not in pattern)}")
     return {"iops": got["iops"], "bps": got["iops"] * (int(bs[:-1]) << 10)}
 
 
@@ -250,7 +252,7 @@ def uring_alone(o, folder, notes):
             ours, theirs = [], []
             for _ in range(o.runs):
                 theirs.append(fio(o, path, pattern, bs, depth))
-                ours.append(alone_load(o, path, bs, depth))
+                ours.append(alone_load(o, path, pattern, bs, depth))
             base = statistics.median(t["iops"] for t in theirs)
             name = load_name(pattern, bs, depth)
             rows.append(medians("uring-alone", name, ours, ratio=statistics.median(u["iops"] for u in ours) / base))
