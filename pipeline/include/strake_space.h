@@ -36,8 +36,11 @@ enum strake_space_op {
 	STRAKE_SPACE_FLUSH,  /**< rows and intents done before this began are durable on every drive in use */
 	STRAKE_SPACE_INTENT, /**< write intent blocks [off, off + len) durably on m + 1 drives */
 	STRAKE_SPACE_INTENT_READ, /**< read them back, from the copy `attempt` (0 .. m) */
-	STRAKE_SPACE_REPAIR,	  /**< [off, off + len) of `seg` was wrong as read plainly and right as read with
-				   * `attempt`: write it again where it was wrong, count the drives it lay on */
+	/** [off, off + len) of `seg` was wrong as read plainly and right as read with `attempt`, which gave bufs: write
+	 * it again where it was wrong, count the drives it lay on. What lies there may change at any time, so nothing
+	 * is written if the attempt gives something else by now: -EBADMSG. With attempt 0 the window is whole rows, of
+	 * which bufs is the data as it should be: that, and its parity, is written where a drive has something else. */
+	STRAKE_SPACE_REPAIR,
 };
 
 /** One piece of work. */
@@ -51,8 +54,8 @@ struct strake_space_io {
 	uint32_t seg, row;
 	uint64_t off;
 	uint32_t len;
-	struct strake_buf *bufs; /**< written: the caller's, kept until done. READ: a list of exactly len bytes at done,
-				    the caller's to put. */
+	struct strake_buf *bufs; /**< written, or repaired: the caller's, kept until done. READ: a list of exactly len
+				    bytes at done, the caller's to put. */
 	int32_t status;		 /**< 0, -EIO (more than m columns cannot be read or written), -ERANGE, -ENOMEM */
 	void (*done)(struct strake_space_io *io);
 	void *arg;
@@ -89,7 +92,10 @@ struct strake_space {
 	/** Set by the store: is the segment in use (rebuild and scrub ask), and how many of its rows are written?
 	 * Owner lcore. */
 	bool (*used)(void *store, uint32_t seg, uint32_t *rows);
-	/** Set by the store: scrub read row `row` of `seg`; check what lies there. Optional. */
+	/** Set by the store with that: columns of row `row` of `seg` disagree, as rebuild sees. Which of them is wrong
+	 * only checksums tell: have it repaired, if that is possible; done(arg) is called when it has been looked at,
+	 * maybe from inside. Owner lcore. */
+	void (*check)(void *store, uint32_t seg, uint32_t row, void (*done)(void *arg), void *arg);
 	void *store;
 };
 

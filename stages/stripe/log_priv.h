@@ -154,6 +154,8 @@ struct lgroup_walk {
 	bool intents; /**< at the intents, from seg on all is done */
 	uint32_t intent_off, intent_len;
 	uint32_t bad, role, avoid, from; /**< segments that cannot be had; roles of the row */
+	uint32_t doubts;		 /**< how often the store was asked about the row */
+	uint64_t doubtful;		 /**< rows of which it knew no better */
 	uint64_t rate, bytes, due;
 	struct lgroup_op op;
 	struct strake_timer timer;

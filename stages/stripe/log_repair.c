@@ -9,8 +9,10 @@
  *
  * Whoever asks has checked the bytes of its window, and nothing else. Those that were rebuilt vouch for all columns at
  * their offsets in the unit: had another been wrong there, they would not have been right. So what is written is just
- * that: elsewhere another column may be wrong too, and would become the truth. Without an attempt the whole window is
- * vouched for.
+ * that: elsewhere another column may be wrong too, and would become the truth. And a column that was right then may be
+ * wrong by now, as a write to elsewhere may have come to lie there: so what is rebuilt must be what was checked.
+ *
+ * Without an attempt the data of whole rows is given, and all follows from that.
  */
 
 #include <string.h>
@@ -105,9 +107,36 @@ derive(struct log_group *g, uint32_t role, uint32_t from, struct strake_buf **li
 	return 0;
 }
 
-/* What every role should be. */
+/* Are the bytes of the window still those that were checked? */
+static bool
+as_checked(const struct lgroup_op *op)
+{
+	const struct log_group *g = op->g;
+	uint32_t role = g->o.repair.role - 1, lo = g->o.repair.lo, len = g->o.repair.hi - lo;
+	uint64_t at = (uint64_t)g->o.repair.row * g->space.row_bytes + role * g->space.unit + lo;
+
+	return strake_buf_compare(g->o.repair.truth[role], lo - g->o.repair.off, op->sio->bufs,
+				  (uint32_t)(at - op->sio->off), len) == 0;
+}
+
+/* The data is what was given. */
 static int
-truths(struct lgroup_op *op)
+given(struct lgroup_op *op)
+{
+	struct log_group *g = op->g;
+	uint32_t off = (uint32_t)((uint64_t)g->o.repair.row * g->space.row_bytes - op->sio->off);
+
+	for (uint32_t role = 0; role < g->s.data; role++) {
+		g->o.repair.truth[role] = strake_buf_window(op->sio->bufs, off + role * g->space.unit, g->space.unit);
+		if (g->o.repair.truth[role] == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* It is what the attempt gives. */
+static int
+attempted(struct lgroup_op *op)
 {
 	struct log_group *g = op->g;
 	uint32_t k = g->s.data, width = g->o.geo.width, from = 0;
@@ -128,8 +157,19 @@ truths(struct lgroup_op *op)
 		else
 			ret = derive(g, role, from, have);
 	}
+	return ret == 0 && !as_checked(op) ? -EBADMSG : ret;
+}
+
+/* What every role should be. */
+static int
+truths(struct lgroup_op *op)
+{
+	struct log_group *g = op->g;
+	uint32_t k = g->s.data, width = g->o.geo.width;
+	int ret = op->out_mask == 0 ? given(op) : attempted(op);
+
 	for (uint32_t role = k; role < width && ret == 0; role++)
-		ret = derive(g, role, (1u << k) - 1, truth);
+		ret = derive(g, role, (1u << k) - 1, g->o.repair.truth);
 	return ret;
 }
 
@@ -214,8 +254,8 @@ stretch_set(struct log_group *g, uint32_t lo, uint32_t hi)
 	g->o.repair.len = ((hi + block - 1) & ~(block - 1)) - g->o.repair.off;
 }
 
-/* The next stretch of the row of which [lo, hi) is in the window. Without an attempt the row is one: its part within
- * one unit, else whole units. @return false: there is none. */
+/* The next stretch of the row of which [lo, hi) is in the window. Without an attempt the row is one.
+ * @return false: there is none. */
 static bool
 stretch_next(struct lgroup_op *op, uint32_t lo, uint32_t hi)
 {
@@ -223,10 +263,7 @@ stretch_next(struct lgroup_op *op, uint32_t lo, uint32_t hi)
 	uint32_t unit = g->space.unit, k = g->s.data;
 
 	if (op->out_mask == 0 && g->o.repair.role == 0) {
-		if (lo / unit == (hi - 1) / unit)
-			stretch_set(g, lo % unit, (hi - 1) % unit + 1);
-		else
-			stretch_set(g, 0, unit);
+		stretch_set(g, 0, unit);
 		g->o.repair.role = k;
 		return true;
 	}
@@ -278,7 +315,9 @@ lgroup_repair(struct lgroup_op *op)
 	uint64_t bytes = strake_space_seg_bytes(&g->space);
 
 	if (sio->seg >= g->space.segments || sio->len == 0 || sio->off >= bytes || sio->len > bytes - sio->off ||
-	    !lgroup_parity_attempt(&g->o.parity, sio->attempt, &op->out_mask)) {
+	    strake_buf_list_len(sio->bufs) < sio->len ||
+	    !lgroup_parity_attempt(&g->o.parity, sio->attempt, &op->out_mask) ||
+	    (op->out_mask == 0 && (sio->off % g->space.row_bytes != 0 || sio->len % g->space.row_bytes != 0))) {
 		lgroup_end(op, -ERANGE);
 		return;
 	}

@@ -6,7 +6,9 @@
  * Filling columns in the background, on the owner lcore, a row at a time.
  *
  * Rebuild: a stale member is written by every new row; what lies in older rows of segments in use is made from k other
- * columns and written to it. A segment is read from it again as soon as it is `fresh`; after a short absence most are
+ * columns and written to it. If there are more than k they must agree: a drive that has something else than was written
+ * to it would be copied otherwise, and then it takes one loss less. Where they do not, the store has the row repaired
+ * first, by its checksums. A segment is read from it again as soon as it is `fresh`; after a short absence most are
  * from the start. Then come the intents, if it
  * keeps them, and a flush; main is told, and when that is durable it is in sync.
  *
@@ -17,12 +19,15 @@
  * to be freed need not be copied: the free waits for the row under way. Intents wait for the piece under way.
  */
 
+#include <inttypes.h>
+
 #include "log_priv.h"
 
 #define RETRY_NS     STRAKE_NS_PER_MS
 #define AGAIN_NS     (60 * STRAKE_NS_PER_SEC) /* what could not be read anywhere is tried again */
 #define STEP	     4096u		      /* segments looked at in one go */
 #define INTENT_PIECE 65536u
+#define DOUBTS	     2
 
 static void walk_step(struct log_group *g);
 
@@ -162,6 +167,10 @@ finish(struct log_group *g)
 {
 	struct lgroup_walk *w = &g->o.walk;
 
+	if (w->doubtful > 0)
+		LOG_GROUP_LOG(WARNING, "group %s: %" PRIu64 " rows were rebuilt though their columns disagree\n",
+			      g->s.name, w->doubtful);
+	w->doubtful = 0;
 	if (w->bad > 0) {
 		LOG_GROUP_LOG(ERR, "group %s: %u segments cannot be rebuilt for now: too few columns can be read\n",
 			      g->s.name, w->bad);
@@ -295,7 +304,47 @@ row_wrote(struct lgroup_op *op)
 	}
 	w->row++;
 	w->avoid = 0;
+	w->doubts = 0;
 	go_on(g, g->space.unit);
+}
+
+/* Do the columns beyond the k that are rebuilt from agree with these? */
+static bool
+row_agrees(struct log_group *g, const struct lgroup_op *op, struct strake_buf **in)
+{
+	struct lgroup_walk *w = &g->o.walk;
+
+	for (uint32_t i = g->s.data; i < op->pieces; i++) {
+		lgroup_parity_rebuild(&g->o.parity, w->from, op->of[i], in, g->space.unit, w->page->addr);
+		if (!lgroup_same(in[i], w->page, g->space.unit))
+			return false;
+	}
+	return true;
+}
+
+/* The store has looked at the row. It may have to write it first: later it can do more. */
+static void
+checked(void *arg)
+{
+	struct log_group *g = arg;
+
+	if (g->o.here)
+		again(g, RETRY_NS << g->o.walk.doubts);
+}
+
+/* @return true: the store is asked. */
+static bool
+row_doubt(struct log_group *g)
+{
+	struct lgroup_walk *w = &g->o.walk;
+
+	if (g->space.check == NULL || w->doubts == DOUBTS) {
+		w->doubtful++;
+		return false;
+	}
+	w->doubts++;
+	g->space.check(g->space.store, w->seg, w->row, checked, g);
+	return true;
 }
 
 static void
@@ -305,14 +354,17 @@ row_got(struct lgroup_op *op)
 	struct lgroup_walk *w = &g->o.walk;
 	struct strake_buf *in[LOG_ROLES_MAX];
 	uint32_t n = op->pieces, bad = 0, column;
+	bool as_is = n == 1 && op->of[0] == w->role, agrees = true;
 
 	for (uint32_t i = 0; i < n; i++) {
 		in[i] = op->io[i].status == 0 ? op->io[i].bufs : NULL;
 		bad |= op->io[i].status != 0 ? 1u << op->of[i] : 0;
 	}
-	if (bad == 0 && n == 1 && op->of[0] == w->role)
+	if (bad == 0 && as_is)
 		strake_buf_copy_out(in[0], 0, w->page->addr, g->space.unit);
 	else if (bad == 0)
+		agrees = row_agrees(g, op, in);
+	if (bad == 0 && !as_is)
 		lgroup_parity_rebuild(&g->o.parity, w->from, w->role, in, g->space.unit, w->page->addr);
 	for (uint32_t i = 0; i < n; i++)
 		strake_buf_put_list(in[i]);
@@ -325,6 +377,8 @@ row_got(struct lgroup_op *op)
 		walk_stop(g);
 		return;
 	}
+	if (!agrees && row_doubt(g))
+		return;
 	column = w->kind == WALK_MOVE ? w->mv.to << 26 | w->mv.to_slot
 				      : lgroup_geometry_column(&g->o.geo, w->seg, w->pos);
 	op->failed = 0;
@@ -332,8 +386,8 @@ row_got(struct lgroup_op *op)
 	lgroup_go(op, row_wrote);
 }
 
-/* The row's bytes of the column: as they lie, if it moves and can be read; else from k others. @return false: no way.
- */
+/* The row's bytes of the column: as they lie, if it moves and can be read; else from k others, and what else there is
+ * is read to see whether it agrees. @return false: no way. */
 static bool
 row_read(struct log_group *g)
 {
@@ -346,13 +400,13 @@ row_read(struct log_group *g)
 	w->from = 0;
 	as_is = w->kind == WALK_MOVE && !(w->avoid >> w->role & 1) && lgroup_readable(g, w->mv.from, w->seg);
 	want = as_is ? 1 : g->s.data;
-	for (uint32_t role = 0; role < width && op->ios < want; role++) {
+	for (uint32_t role = 0; role < width; role++) {
 		uint32_t column = lgroup_role_column(g, w->seg, w->row, role), member = lgroup_column_member(column);
 
 		if ((role == w->role) != as_is || w->avoid >> role & 1 || !lgroup_readable(g, member, w->seg))
 			continue;
 		op->of[op->ios] = role;
-		w->from |= 1u << role;
+		w->from |= op->ios < want ? 1u << role : 0;
 		lgroup_io(op, member, STRAKE_IO_READ, lgroup_place(g, column, w->row, 0), g->space.unit, NULL, 0);
 	}
 	op->pieces = op->ios;
@@ -388,6 +442,7 @@ segment_next(struct log_group *g)
 			w->rows = RTE_MIN(w->rows, sp->rows);
 			w->row = 0;
 			w->avoid = 0;
+			w->doubts = 0;
 			w->copying = true;
 			return true;
 		}
@@ -483,6 +538,7 @@ move_begin(struct log_group *g)
 	w->rows = RTE_MAX(w->rows, g->o.rows[w->seg]);
 	w->rows = RTE_MIN(w->rows, sp->rows);
 	w->avoid = 0;
+	w->doubts = 0;
 	w->bad = 0;
 	w->intents = false;
 	w->copying = true;

@@ -507,6 +507,8 @@ bool store_repack_leave(struct store *st, struct store_vol *v);
 int store_mend_init(struct store *st);
 void store_mend_fini(struct store *st);
 uint32_t store_mend_poll(struct store *st);
+/** The same for rebuild; strake_space.check. */
+void store_mend_check(void *store, uint32_t seg, uint32_t row, void (*done)(void *arg), void *arg);
 
 /** Play the log after the superblock's checkpoint. Owner lcore; done is called when it is over. */
 int store_replay_begin(struct store *st, const struct log_super *super);

@@ -294,7 +294,6 @@ give_place(struct store_replay *r, struct replay_item *it)
 	int ret;
 
 	if (stays(r, it)) {
-		store_settle_not(r, h.seg);
 		it->place = it->was;
 		return 0;
 	}

@@ -3,14 +3,12 @@
  */
 
 /*
- * A row that disagrees with its parity, found by scrub: only the chunks' checksums tell which side is right. All chunks
- * that touch the row are read; what was wrong of them is written again by that, and then all are read again, since a
- * drive may lose that, too, or spoil what lies beside. Once all of them are right as they lie, and only then, parity
- * that still differs is made from it: with one that is not, this would take away the way to it.
+ * A row that disagrees with its parity, found by scrub or rebuild: only the chunks' checksums tell which side is right.
+ * All chunks that touch the row are read, in any way that is right, and the row is written as they have it, with its
+ * parity, where a drive has something else (store_truth.h). With a chunk that cannot be had this would take away the
+ * way to it: then the row stays as it is.
  *
- * One row at a time. Open segments are left alone. Of one that was open when power went only rows whose data is right
- * as it lies get new parity: writing one chunk again could take away what another is rebuilt from. Collection sees to
- * it.
+ * One row at a time. Of an open segment only what is written is looked at.
  */
 
 #include <errno.h>
@@ -18,26 +16,25 @@
 
 #include <rte_common.h>
 
-#include "store_walk.h"
+#include "store_truth.h"
 
 #define ROWS_MAX 256
 #define TRIES	 4
 
-enum mend_state { MEND_IDLE, MEND_WALK, MEND_READ, MEND_AGAIN, MEND_PARITY };
+enum mend_state { MEND_IDLE, MEND_READ, MEND_WRITE };
+
+struct mend_row {
+	uint32_t seg, row;
+	void (*done)(void *arg); /* NULL: nobody waits */
+	void *arg;
+};
 
 struct store_mend {
-	struct {
-		uint32_t seg, row;
-	} queue[ROWS_MAX];
+	struct mend_row queue[ROWS_MAX]; /* the first is being looked at unless all is idle */
 	uint32_t first, n;
 	uint8_t state;
-	uint8_t tries; /* to have all right as it lies */
-	bool again;    /* something was not, and is written again */
-	bool beyond;   /* help: something of the row cannot be had */
-	uint32_t seg, row;
-	struct store_walk walk;
-	struct store_read read;
-	struct log_head head; /* of the chunk being read */
+	uint8_t tries; /* to write it */
+	struct store_truth truth;
 	struct strake_space_io io;
 };
 
@@ -51,156 +48,140 @@ store_mend_init(struct store *st)
 void
 store_mend_fini(struct store *st)
 {
-	if (st->mend != NULL)
-		store_walk_fini(&st->mend->walk);
-	free(st->mend);
+	struct store_mend *m = st->mend;
+
 	st->mend = NULL;
+	if (m == NULL)
+		return;
+	store_truth_fini(&m->truth);
+	for (; m->n > 0; m->n--, m->first = (m->first + 1) % ROWS_MAX) {
+		if (m->queue[m->first].done != NULL)
+			m->queue[m->first].done(m->queue[m->first].arg);
+	}
+	free(m);
 }
 
 void
-store_mend(void *arg, uint32_t seg, uint32_t row)
+store_mend_check(void *arg, uint32_t seg, uint32_t row, void (*done)(void *arg), void *done_arg)
 {
 	struct store *st = arg;
 	struct store_mend *m = st->mend;
 
 	/* The next scrub finds again what has no place now. */
-	if (m == NULL || m->n == ROWS_MAX || st->replay != NULL)
-		return;
-	m->queue[(m->first + m->n++) % ROWS_MAX].seg = seg;
-	m->queue[(m->first + m->n - 1) % ROWS_MAX].row = row;
+	if (m != NULL && m->n < ROWS_MAX && st->replay == NULL)
+		m->queue[(m->first + m->n++) % ROWS_MAX] = (struct mend_row){seg, row, done, done_arg};
+	else if (done != NULL)
+		done(done_arg);
+}
+
+void
+store_mend(void *arg, uint32_t seg, uint32_t row)
+{
+	store_mend_check(arg, seg, row, NULL, NULL);
+}
+
+/* The first is over. */
+static void
+over(struct store_mend *m)
+{
+	struct mend_row r = m->queue[m->first];
+
+	m->first = (m->first + 1) % ROWS_MAX;
+	m->n--;
+	m->state = MEND_IDLE;
+	if (r.done != NULL)
+		r.done(r.arg);
 }
 
 static void
 rest(struct store *st)
 {
-	st->seg[st->mend->seg].readers--;
-	st->mend->state = MEND_IDLE;
+	st->seg[st->mend->truth.walk.seg].readers--;
+	over(st->mend);
 }
 
-static void
-walk_begin(struct store *st)
+/* Is the row, and what its last chunk goes on in, on the drives? If that is being filled it is given up, for whoever
+ * asks again. */
+static bool
+written(struct store *st, uint32_t seg, uint32_t row)
 {
-	struct store_mend *m = st->mend;
-	const struct store_seg *s = &st->seg[m->seg];
+	uint32_t rb = store_row_bytes(st);
 
-	m->again = false;
-	m->tries++;
-	m->state = MEND_WALK;
-	store_walk_begin(&m->walk, st, m->seg, s->d.gen, 0, s->rows * store_row_bytes(st));
+	for (unsigned int s = 0; s < LOG_STREAMS; s++) {
+		if (st->out[s].seg == seg && st->out[s].row != NULL && st->out[s].row->row == row + 1)
+			store_row_close(st, s);
+	}
+	return !store_row_has(st, seg, row * rb, RTE_MIN(2u, st->seg[seg].rows - row) * rb);
 }
 
 static void
 begin(struct store *st)
 {
 	struct store_mend *m = st->mend;
-	struct store_seg *s;
+	uint32_t seg = m->queue[m->first].seg, row = m->queue[m->first].row;
+	struct store_seg *s = &st->seg[seg];
 
-	m->seg = m->queue[m->first].seg;
-	m->row = m->queue[m->first].row;
-	m->first = (m->first + 1) % ROWS_MAX;
-	m->n--;
-	s = &st->seg[m->seg];
-	if (m->seg >= st->n_seg || m->row >= s->rows ||
-	    (s->d.state != STORE_SEG_CLOSED && s->d.state != STORE_SEG_BAD && s->d.state != STORE_SEG_SUSPECT))
+	if (seg >= st->n_seg || row >= s->rows || s->d.state == STORE_SEG_FREE || s->d.state == STORE_SEG_DRAINED ||
+	    !written(st, seg, row)) {
+		over(m);
 		return;
+	}
 	s->readers++;
-	m->beyond = false;
 	m->tries = 0;
-	walk_begin(st);
+	m->state = MEND_READ;
+	store_truth_begin(&m->truth, st, seg, 0, row, s->rows, false);
 }
 
-static void
-chunk_read(struct store_read *r, struct strake_buf *buf, int status)
-{
-	struct store_mend *m = r->arg;
-
-	strake_buf_put_list(buf);
-	m->again = m->again || r->io.attempt > 0;
-	m->beyond = m->beyond || status < 0 || (r->st->seg[m->seg].d.state == STORE_SEG_SUSPECT && r->io.attempt > 0);
-	m->state = MEND_WALK;
-	store_walk_next(&m->walk, &m->head);
-	m->walk.win_len = 0; /* it may have been written again */
-}
+static void wrote(struct strake_space_io *io);
 
 static void
-parity_made(struct strake_space_io *io)
-{
-	struct store *st = io->arg;
-
-	st->io_under_way--;
-	rest(st);
-}
-
-static void
-parity(struct store *st)
+row_write(struct store *st)
 {
 	struct store_mend *m = st->mend;
 
-	m->state = MEND_PARITY;
-	m->io = (struct strake_space_io){
-		.op = STRAKE_SPACE_REPAIR,
-		.seg = m->seg,
-		.off = (uint64_t)m->row * store_row_bytes(st),
-		.len = store_row_bytes(st),
-		.done = parity_made,
-		.arg = st,
-	};
+	m->state = MEND_WRITE;
+	m->tries++;
+	m->io = (struct strake_space_io){.done = wrote, .arg = st};
+	store_truth_write(&m->truth, &m->io);
 	st->io_under_way++;
 	strake_space_submit(st->sp, &m->io);
 }
 
-static uint32_t
-walk_step(struct store *st)
+static void
+wrote(struct strake_space_io *io)
 {
-	struct store_mend *m = st->mend;
-	uint32_t from = m->row * store_row_bytes(st), end = from + store_row_bytes(st);
-	const uint8_t *at;
-	struct log_head h;
-	int ret = store_walk_chunk(&m->walk, &h, &at);
+	struct store *st = io->arg;
 
-	if (ret == -EAGAIN)
-		return 0;
-	if (ret <= 0 || h.off >= end) {
-		if (ret < 0 || m->beyond || m->walk.lost > 0 || (m->again && m->tries == TRIES))
-			rest(st);
-		else if (m->again)
-			m->state = MEND_AGAIN;
-		else
-			parity(st);
-		return 1;
+	st->io_under_way--;
+	if (io->status < 0 && st->mend->tries < TRIES) {
+		row_write(st);
+		return;
 	}
-	if (h.off + h.bytes <= from) {
-		store_walk_next(&m->walk, &h);
-		return 1;
-	}
-	m->state = MEND_READ;
-	m->head = h;
-	m->read.st = st;
-	m->read.io.attempt = 0;
-	m->read.place = log_direct(h.seg, h.off, h.bytes, 0);
-	m->read.done = chunk_read;
-	m->read.arg = m;
-	store_chunk_read(&m->read);
-	return 1;
+	st->stats.repaired += io->status == 0 && st->mend->truth.by_parity;
+	rest(st);
 }
 
 uint32_t
 store_mend_poll(struct store *st)
 {
 	struct store_mend *m = st->mend;
+	int ret;
 
-	if ((m->state == MEND_WALK || m->state == MEND_AGAIN) && (st->failed != 0 || st->closing)) {
-		if (!m->walk.reading)
-			rest(st);
-		return 0;
+	if (m->state == MEND_IDLE && m->n > 0) {
+		if (st->failed == 0 && !st->closing)
+			begin(st);
+		else
+			over(m);
+		return 1;
 	}
-	/* What is being written again is not to be read, nor parity made of it, before that is done. */
-	if (m->state == MEND_AGAIN && st->repairs_busy == 0)
-		walk_begin(st);
-	if (m->state == MEND_WALK)
-		return walk_step(st);
-	if (m->state != MEND_IDLE || m->n == 0 || st->failed != 0 || st->closing)
+	if (m->state != MEND_READ)
 		return 0;
-	begin(st);
+	ret = store_truth_row(&m->truth);
+	if (ret == -EAGAIN)
+		return 0;
+	if (ret == 1 && st->failed == 0 && !st->closing && !store_truth_odd(&m->truth))
+		row_write(st);
+	else
+		rest(st);
 	return 1;
 }

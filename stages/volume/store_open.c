@@ -18,6 +18,7 @@
 RTE_LOG_REGISTER(store_log, strake.store, INFO)
 
 #define STORES_MAX 64
+#define OPEN_TRIES 8
 /* What a restart has to read at most, about twice: the log since a checkpoint began, and pages of the map. More would
  * save next to nothing: with so many pages few are written twice between two checkpoints. */
 #define REPLAY_BYTES (1ull << 30)
@@ -266,6 +267,7 @@ owner_down(struct store *st, void *arg)
 {
 	(void)arg;
 	st->sp->used = NULL;
+	st->sp->check = NULL;
 	store_turn_stop(st);
 	store_rows_fini(st);
 	store_replay_fini(st);
@@ -376,13 +378,14 @@ owner_open(struct store *st, void *arg)
 	(void)arg;
 	st->sp->store = st;
 	st->sp->used = seg_used;
+	st->sp->check = store_mend_check;
 	st->open = true;
 	store_look(st);
 	return 0;
 }
 
-int
-store_open(struct store **out, const struct store_conf *conf, char *err, size_t errlen)
+static int
+open_once(struct store **out, const struct store_conf *conf, char *err, size_t errlen)
 {
 	struct log_super super = {.n_table = 0};
 	uint64_t target = 0;
@@ -444,6 +447,17 @@ err_make:
 err_text:
 	if (err[0] == '\0')
 		snprintf(err, errlen, "store \"%s\": recovery failed: %s", conf->name, strerror(-ret));
+	return ret;
+}
+
+int
+store_open(struct store **out, const struct store_conf *conf, char *err, size_t errlen)
+{
+	int ret = -ESTALE;
+
+	/* Something that recovery had found is not there any more: as if it had been cut short (store_settle.c). */
+	for (unsigned int i = 0; i < OPEN_TRIES && ret == -ESTALE; i++)
+		ret = open_once(out, conf, err, errlen);
 	return ret;
 }
 

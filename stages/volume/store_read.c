@@ -43,15 +43,18 @@ repair_done(struct strake_space_io *io)
 	struct store *st = io->arg;
 
 	st->io_under_way--;
+	strake_buf_put(io->bufs);
 	st->seg[io->seg].readers--;
 	st->repairs_busy &= ~(1u << (io - st->repair));
 }
 
+/* The chunk is in @p buf, which its reader may change: what is to be written is a copy. */
 static void
-repair(struct store_read *r)
+repair(struct store_read *r, const struct strake_buf *buf)
 {
 	struct store *st = r->st;
 	struct strake_space_io *io;
+	struct strake_buf *copy;
 
 	/* Rows torn by a power cut: mending one chunk of them could take away what another is rebuilt from. They are
 	 * collected soon. */
@@ -61,6 +64,10 @@ repair(struct store_read *r)
 	for (unsigned int i = 0; i < STORE_REPAIRS; i++) {
 		if (st->repairs_busy & 1u << i)
 			continue;
+		copy = strake_buf_page(r->io.len);
+		if (copy == NULL)
+			return;
+		memcpy(copy->addr, buf->addr, r->io.len);
 		st->repairs_busy |= 1u << i;
 		io = &st->repair[i];
 		*io = (struct strake_space_io){
@@ -69,6 +76,7 @@ repair(struct store_read *r)
 			.seg = r->io.seg,
 			.off = r->io.off,
 			.len = r->io.len,
+			.bufs = copy,
 			.done = repair_done,
 			.arg = st,
 		};
@@ -132,7 +140,7 @@ newest_found(struct store_read *r)
 	r->io.attempt = r->found;
 	r->io.len = r->head.bytes;
 	if (r->found > 0)
-		repair(r);
+		repair(r, buf);
 	finish(r, buf, 0);
 }
 
@@ -246,7 +254,7 @@ read_done(struct strake_space_io *io)
 		return;
 	}
 	if (unlikely(io->attempt > 0))
-		repair(r);
+		repair(r, buf);
 	finish(r, buf, 0);
 }
 

@@ -11,8 +11,8 @@
  *     intents  chunks whose rows never came to be written
  *     free     listed segments that hold nothing are deallocated
  *     apply    everything in lsn order; a record whose premises were lost with power is dropped
- *     settle   what was written anew is made durable; then the rows that were scanned get the parity of what lies in
- *              them, since power may have torn it
+ *     settle   what was written anew is made durable; then the rows that were scanned are written as what counts in
+ *              them has it, with its parity, since power may have torn it
  *
  * It writes nothing that counts until the checkpoint that ends it, so it may be cut short and begun again. There is no
  * checkpoint before: all pages that it changes stay in memory. The map sees to it that they fit (map.h), and grows if
@@ -109,10 +109,10 @@ store_replay_fini(struct store *st)
 	}
 	free(r->item);
 	free(r->moved);
-	free(r->home);
 	free(r->ring);
 	for (unsigned int i = 0; i < REPLAY_SCANS; i++)
 		store_walk_fini(&r->scan[i].walk);
+	store_truth_fini(&r->truth);
 	free(r);
 	st->replay = NULL;
 }
@@ -242,31 +242,11 @@ same_chunk(struct store_replay *r, const struct replay_item *kept, const struct 
 		store_replay_moved(r, it, kept->was);
 }
 
-/* A copy may be kept instead: what lies behind the chunk is found by it all the same. */
-static int
-list_homes(struct store_replay *r)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->n_items; i++)
-		n += r->item[i].home;
-	r->home = calloc(n + 1, sizeof(*r->home));
-	if (r->home == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < r->n_items; i++) {
-		if (r->item[i].home)
-			r->home[r->n_home++] = r->item[i].was;
-	}
-	return 0;
-}
-
 int
 store_replay_sort(struct store_replay *r)
 {
 	size_t n = 0, moved = r->n_images;
 
-	if (list_homes(r) < 0)
-		return -ENOMEM;
 	if (r->n_items > 0)
 		qsort(r->item, r->n_items, sizeof(*r->item), by_lsn);
 	for (size_t i = 1; i < r->n_items; i++)

@@ -11,7 +11,7 @@
  * store_settle.c gives the rows that were scanned their parity.
  */
 
-#include "store_walk.h"
+#include "store_truth.h"
 
 #define REPLAY_SCANS 4	/* segments scanned at once */
 #define REPLAY_FREES 16 /* deallocated at once */
@@ -45,14 +45,15 @@ struct replay_scan {
 	uint32_t at; /* which of those to scan */
 	bool busy;
 	bool counts; /* it holds chunks that count */
-	bool lean;   /* some of them are right by parity only, and stay where they are */
-	uint32_t row, rows;
+	uint32_t row, rows, chunks;
 };
 
-/* Rows [row, rows) of a segment get the parity of what lies there. */
+/* Rows [row, rows) of a segment get the parity of what counts in them. */
 struct replay_rows {
 	uint32_t seg, row, rows;
-	bool mended; /* something of them was written again where it lay */
+	uint32_t pos;	 /* a chunk begins there */
+	uint32_t chunks; /* from there on */
+	bool torn;	 /* there is something that is neither a chunk nor zeroes */
 };
 
 /* Has a page of the map read that will be wanted soon. */
@@ -83,9 +84,6 @@ struct store_replay {
 	struct replay_block *arena;
 	struct replay_moved *moved; /* hash by `was` */
 	size_t moved_mask;
-	/* Where chunks lie that are right by parity only, whether these are applied or a copy of them. */
-	uint64_t *home;
-	size_t n_home;
 	struct strake_space_io free_io[REPLAY_FREES];
 	uint32_t frees; /* bitmap of those under way */
 	/* Intents. */
@@ -101,10 +99,9 @@ struct store_replay {
 	struct replay_rows settle[LOG_SUPER_NEXT + LOG_STREAMS];
 	uint32_t n_settle, settle_at;
 	struct store_barrier barrier;
-	bool durable; /* what was written anew */
-	bool checked; /* and what lies beside that which was written again where it lay */
-	bool mended;  /* no flush came since that */
-	uint8_t tries;
+	bool durable;  /* what was written anew */
+	bool settling; /* rows of a segment */
+	struct store_truth truth;
 	uint64_t t_begin;
 };
 
@@ -131,8 +128,7 @@ uint32_t store_apply_items(struct store_replay *r);
 /** REPLAY_SETTLE (store_settle.c). */
 uint32_t store_settle_rows(struct store_replay *r);
 
-/** Rows that will get their parity; and those of a segment that may not. */
-void store_settle_add(struct store_replay *r, uint32_t seg, uint32_t row, uint32_t rows);
-void store_settle_not(struct store_replay *r, uint32_t seg);
+/** Rows that will get their parity. */
+void store_settle_add(struct store_replay *r, const struct replay_rows *rows);
 
 #endif /* STORE_REPLAY_H */

@@ -127,16 +127,15 @@ chunk_found(struct store_replay *r, struct replay_scan *s, const struct log_head
 		return 1;
 	}
 	s->counts = true;
+	s->chunks++;
 	seg_found(r, h);
 	if (meta) {
 		r->serial_max = RTE_MAX(r->serial_max, h->seal.serial);
 		return 0;
 	}
 	s->rows = (h->off + h->bytes - 1) / store_row_bytes(r->st) + 1;
-	if (h->lsn <= r->super->lsn) {
-		s->lean = s->lean || s->walk.attempt > 0;
+	if (h->lsn <= r->super->lsn)
 		return 0;
-	}
 	/* Right by parity only, as power or a drive left it: one loss more would take it. It is written anew. */
 	if (s->walk.attempt > 0 && r->image_bytes + h->bytes <= IMAGES_MAX) {
 		r->image_bytes += h->bytes;
@@ -145,7 +144,6 @@ chunk_found(struct store_replay *r, struct replay_scan *s, const struct log_head
 		r->item[r->n_items - 1].home = true;
 		return 0;
 	}
-	s->lean = s->lean || s->walk.attempt > 0;
 	return store_replay_add(r, h, log_direct(h->seg, h->off, h->bytes, 0),
 				h->kind == LOG_RECORDS ? at + h->head_bytes : NULL);
 }
@@ -163,7 +161,8 @@ scan_begin(struct store_replay *r, struct replay_scan *s)
 	s->walk.stop_blank = true;
 	/* The row in which the checkpoint began is durable since, and holds chunks that are not looked at here. */
 	s->row = s->rows = (r->scan_off[s->at] + store_row_bytes(st) - 1) / store_row_bytes(st);
-	s->counts = s->lean = false;
+	s->chunks = 0;
+	s->counts = false;
 	s->busy = true;
 }
 
@@ -182,8 +181,9 @@ seg_scanned(struct store_replay *r, struct replay_scan *s)
 		st->n_free++;
 	}
 	s->busy = false;
-	if (s->counts && !s->lean && st->sp->parity > 0)
-		store_settle_add(r, s->walk.seg, s->row, s->rows);
+	if (s->counts && st->sp->parity > 0)
+		store_settle_add(r, &(struct replay_rows){s->walk.seg, s->row, s->rows, r->scan_off[s->at], s->chunks,
+							  s->walk.lost > 0});
 }
 
 static uint32_t

@@ -4,34 +4,29 @@
 
 /*
  * Recovery's end: power may have left data and parity of the rows that were scanned as of different times. What counts
- * of the data is right as it lies, or was written anew, so the parity follows it: after what was written anew is
- * durable, since this takes away the way to what it was made from, and before anything is told that the rows are
- * durable.
+ * of the data is right as it lies, or right by parity; each row is written as that has it (store_truth.h), where a
+ * drive has something else: after what was written anew is durable, since this takes away the way to what it was made
+ * from, and before anything is told that the rows are durable.
  *
- * Before that, what was written anew is also written again where it lay, as parity has it. Recovery may be cut short
- * after this and before its checkpoint, and the next one finds only the copy otherwise: records that share the chunk
- * speak of the place where it lay. Rows of a drive that will not take it stay as they are.
+ * So what is right by parity only is written where it lies, too. Recovery may be cut short after this and before its
+ * checkpoint, and the next one finds only the copy otherwise: records that share the chunk speak of the place where it
+ * lay. Rows of a drive that will not take it are right by parity still.
+ *
+ * Until then power may have left a row no parity, and a write that goes astray may come to lie in it after it was
+ * scanned. What was found and is lost by that was not flushed, but what it replaced was: recovery begins anew, without
+ * it.
  */
+
+#include <errno.h>
 
 #include <rte_common.h>
 
 #include "store_replay.h"
 
-#define TRIES 4
-
 void
-store_settle_add(struct store_replay *r, uint32_t seg, uint32_t row, uint32_t rows)
+store_settle_add(struct store_replay *r, const struct replay_rows *rows)
 {
-	r->settle[r->n_settle++] = (struct replay_rows){seg, row, rows, false};
-}
-
-void
-store_settle_not(struct store_replay *r, uint32_t seg)
-{
-	for (uint32_t i = 0; i < r->n_settle; i++) {
-		if (r->settle[i].seg == seg)
-			r->settle[i].rows = 0;
-	}
+	r->settle[r->n_settle++] = *rows;
 }
 
 static void
@@ -43,138 +38,6 @@ durable(struct store_barrier *b, int status)
 	r->durable = true;
 	if (status < 0)
 		store_replay_end(r, status);
-}
-
-static void
-settled(struct strake_space_io *io)
-{
-	struct store_replay *r = io->arg;
-
-	r->st->io_under_way--;
-	r->waiting = false;
-}
-
-/* One at a time. */
-static void
-submit(struct store_replay *r, struct strake_space_io io)
-{
-	r->io = io;
-	r->io.arg = r;
-	r->waiting = true;
-	r->st->io_under_way++;
-	strake_space_submit(r->st->sp, &r->io);
-}
-
-/* --- where it lay ------------------------------------------------------------------------------------------------ */
-
-/* Rows of a segment that will get parity, or NULL. */
-static struct replay_rows *
-rows_of(struct store_replay *r, uint32_t seg)
-{
-	for (uint32_t i = 0; i < r->n_settle; i++) {
-		if (r->settle[i].seg == seg && r->settle[i].row < r->settle[i].rows)
-			return &r->settle[i];
-	}
-	return NULL;
-}
-
-static void
-again(struct store_replay *r, const struct strake_space_io *io)
-{
-	rows_of(r, io->seg)->mended = true;
-	r->tries++;
-	r->mended = true;
-	submit(r, (struct strake_space_io){
-			  .op = STRAKE_SPACE_REPAIR,
-			  .attempt = io->attempt,
-			  .seg = io->seg,
-			  .off = io->off,
-			  .len = io->len,
-			  .done = settled,
-		  });
-}
-
-/* What was written again is read again: a drive that lost it once may do so twice. */
-static void
-chunk_read(struct store_read *rd, struct strake_buf *buf, int status)
-{
-	struct store_replay *r = rd->arg;
-	bool wrong = status < 0 || rd->io.attempt > 0;
-
-	strake_buf_put_list(buf);
-	r->waiting = false;
-	if (wrong && status == 0 && !r->checked && r->tries < TRIES) {
-		again(r, &rd->io);
-		return;
-	}
-	if (wrong)
-		store_settle_not(r, log_entry_seg(rd->place));
-	r->at++;
-	r->tries = 0;
-}
-
-/* Where the chunk lies that is to be looked at at r->at, or 0. At first those that are right by parity only; then also
- * what lies as it was found, in segments where something was written again: that may have gone wrong beside it. */
-static uint64_t
-concerns(struct store_replay *r)
-{
-	const struct replay_item *it = r->at < r->n_home ? NULL : &r->item[r->at - r->n_home];
-	uint64_t was = it == NULL ? r->home[r->at] : it->head == NULL ? it->was : 0;
-	const struct replay_rows *rows = was != 0 ? rows_of(r, log_entry_seg(was)) : NULL;
-
-	return rows != NULL && (!r->checked || rows->mended) ? was : 0;
-}
-
-/* @return false: all is right as it lies, or its rows will stay. */
-static bool
-chunk_step(struct store_replay *r)
-{
-	size_t end = r->n_home + (r->checked ? r->n_items : 0);
-	uint64_t was = 0;
-
-	while (r->at < end && (was = concerns(r)) == 0)
-		r->at++;
-	if (r->at == end && (r->checked || !r->mended))
-		return false;
-	if (r->at == end) {
-		r->checked = true;
-		r->at = 0;
-		return true;
-	}
-	r->read.st = r->st;
-	r->read.place = was;
-	r->read.done = chunk_read;
-	r->read.arg = r;
-	r->waiting = true;
-	store_chunk_read(&r->read);
-	return true;
-}
-
-static void
-flushed(struct strake_space_io *io)
-{
-	struct store_replay *r = io->arg;
-
-	r->st->io_under_way--;
-	r->waiting = r->mended = false;
-	if (io->status < 0)
-		store_replay_end(r, io->status);
-}
-
-/* --- parity ------------------------------------------------------------------------------------------------------ */
-
-static void
-row_settle(struct store_replay *r, const struct replay_rows *s, uint32_t row)
-{
-	uint32_t len = store_row_bytes(r->st);
-
-	submit(r, (struct strake_space_io){
-			  .op = STRAKE_SPACE_REPAIR,
-			  .seg = s->seg,
-			  .off = (uint64_t)row * len,
-			  .len = len,
-			  .done = settled,
-		  });
 }
 
 static void
@@ -190,6 +53,45 @@ over(struct store_replay *r)
 	store_replay_end(r, 0);
 }
 
+static void
+settled(struct strake_space_io *io)
+{
+	struct store_replay *r = io->arg;
+
+	r->st->io_under_way--;
+	r->waiting = false;
+	store_truth_next(&r->truth);
+}
+
+/* The next row. @return whether anything was done. */
+static uint32_t
+row_settle(struct store_replay *r)
+{
+	struct store *st = r->st;
+	int ret = store_truth_row(&r->truth);
+
+	if (ret == -EAGAIN)
+		return 0;
+	if (ret == 0) {
+		if (r->truth.chunks < r->settle[r->settle_at].chunks)
+			store_replay_end(r, -ESTALE);
+		r->settling = false;
+		r->settle_at++;
+		return 1;
+	}
+	/* What cannot be read just now had better stay as it is. */
+	if (ret < 0 || (!r->truth.as_is && store_truth_odd(&r->truth))) {
+		store_truth_next(&r->truth);
+		return 1;
+	}
+	r->io = (struct strake_space_io){.done = settled, .arg = r};
+	store_truth_write(&r->truth, &r->io);
+	r->waiting = true;
+	st->io_under_way++;
+	strake_space_submit(st->sp, &r->io);
+	return 1;
+}
+
 uint32_t
 store_settle_rows(struct store_replay *r)
 {
@@ -200,26 +102,22 @@ store_settle_rows(struct store_replay *r)
 		r->barrier.arg = r;
 		r->waiting = true;
 		r->settle_at = 0;
-		r->at = 0;
 		r->st->intents_done = r->st->intent_seq; /* none is under way */
 		store_sync(r->st, &r->barrier, STORE_HOST_STREAMS, false);
 		return 1;
 	}
-	if (chunk_step(r))
-		return 1;
-	if (r->mended) {
-		submit(r, (struct strake_space_io){.op = STRAKE_SPACE_FLUSH, .done = flushed});
-		return 1;
-	}
-	while (r->settle_at < r->n_settle) {
-		struct replay_rows *s = &r->settle[r->settle_at];
-
-		if (s->row < s->rows) {
-			row_settle(r, s, s->row++);
-			return 1;
-		}
+	while (!r->settling && r->settle_at < r->n_settle &&
+	       r->settle[r->settle_at].row >= r->settle[r->settle_at].rows)
 		r->settle_at++;
+	if (r->settle_at == r->n_settle) {
+		over(r);
+		return 1;
 	}
-	over(r);
-	return 1;
+	if (!r->settling) {
+		const struct replay_rows *s = &r->settle[r->settle_at];
+
+		r->settling = true;
+		store_truth_begin(&r->truth, r->st, s->seg, s->pos, s->row, s->rows, s->torn);
+	}
+	return row_settle(r);
 }

@@ -292,8 +292,8 @@ FakeSpace::perform_read(strake_space_io *io)
 	return give(io, bytes);
 }
 
-/* The bytes of the row's units that a repair vouches for on account of that column: the part of the window in it if it
- * is left out; without an attempt, of all. @return false: none. */
+/* The bytes of the row's units that a repair vouches for on account of that column: the part of the window in it, if
+ * that is left out. @return false: none. */
 bool
 FakeSpace::stretch(const strake_space_io *io, uint32_t mask, uint64_t row, uint32_t column, uint32_t *lo,
 		   uint32_t *hi) const
@@ -301,32 +301,59 @@ FakeSpace::stretch(const strake_space_io *io, uint32_t mask, uint64_t row, uint3
 	uint64_t base = row * sp.row_bytes + (uint64_t)column * sp.unit;
 	uint64_t from = RTE_MAX(io->off, base), to = RTE_MIN(io->off + io->len, base + sp.unit);
 
-	if (from >= to || (mask != 0 && !(mask >> column & 1)))
+	if (from >= to || !(mask >> column & 1))
 		return false;
 	*lo = (uint32_t)(from - base);
 	*hi = (uint32_t)(to - base);
 	return true;
 }
 
+/* What a row should be, and of which bytes of its units that is known: of all, if its data was given. */
+int
+FakeSpace::repaired(const strake_space_io *io, uint32_t mask, uint64_t row, std::vector<std::vector<uint8_t>> &cols,
+		    std::vector<uint8_t> &vouched) const
+{
+	const auto given = payload_of(io->bufs, io->len);
+	uint64_t base = row * sp.row_bytes;
+	uint32_t lo, hi;
+
+	if (mask == 0) {
+		auto from = given.begin() + (long)(base - io->off);
+
+		cols = row_columns(std::vector<uint8_t>(from, from + sp.row_bytes));
+		vouched.assign(sp.unit, 1);
+		return 0;
+	}
+	if (!row_read(io->seg, (uint32_t)row, mask, cols))
+		return -EIO;
+	cols = row_columns(joined(cols));
+	vouched.assign(sp.unit, 0);
+	for (uint32_t c = 0; c < sp.data; c++) {
+		if (!stretch(io, mask, row, c, &lo, &hi))
+			continue;
+		std::fill(vouched.begin() + lo, vouched.begin() + hi, 1);
+		if (memcmp(&cols[c][lo], &given[base + (uint64_t)c * sp.unit + lo - io->off], hi - lo) != 0)
+			return -EBADMSG;
+	}
+	return 0;
+}
+
 int
 FakeSpace::perform_repair(strake_space_io *io)
 {
-	uint32_t mask, lo, hi;
+	uint32_t mask;
 
-	if (!left_out(io->attempt, &mask))
+	if (!left_out(io->attempt, &mask) ||
+	    (mask == 0 && (io->off % sp.row_bytes != 0 || io->len % sp.row_bytes != 0)))
 		return -ERANGE;
 	for (uint64_t row = io->off / sp.row_bytes; row * sp.row_bytes < io->off + io->len; row++) {
 		uint64_t at = place(io->seg, (uint32_t)row);
 		std::vector<std::vector<uint8_t>> cols;
-		std::vector<uint8_t> vouched(sp.unit);
+		std::vector<uint8_t> vouched;
+		int ret = repaired(io, mask, row, cols, vouched);
 
-		if (!row_read(io->seg, (uint32_t)row, mask, cols))
-			return -EIO;
-		cols = row_columns(joined(cols));
-		for (uint32_t c = 0; c < sp.data; c++) {
-			if (stretch(io, mask, row, c, &lo, &hi))
-				std::fill(vouched.begin() + lo, vouched.begin() + hi, 1);
-		}
+		if (ret < 0)
+			return ret;
 		for (uint32_t c = 0; c < width(); c++) {
 			std::vector<uint8_t> was = bytes_of(columns[c], at, sp.unit);
 			bool bad = lost.erase({at / sp.unit, c}) > 0;

@@ -191,6 +191,8 @@ class FakeSpace
 	int perform_read(strake_space_io *io);
 	int perform_repair(strake_space_io *io);
 	bool is_lost(const strake_space_io *io, uint32_t column);
+	int repaired(const strake_space_io *io, uint32_t mask, uint64_t row, std::vector<std::vector<uint8_t>> &cols,
+		     std::vector<uint8_t> &vouched) const;
 	bool stretch(const strake_space_io *io, uint32_t mask, uint64_t row, uint32_t column, uint32_t *lo,
 		     uint32_t *hi) const;
 	int fault_of(const strake_space_io *io);

@@ -53,7 +53,7 @@ Story::Story(uint64_t s, unsigned n, Kind k)
 {
 	totals.seeds = 1;
 	if (kind == LYING)
-		w.lie(w.conf.parity, 1u << (seed / 8 % 2 == 0 ? POWER_LIE_LOST : POWER_LIE_FLIPPED));
+		w.lie(w.conf.parity, 1u << ((seed / 8 + 1) % POWER_LIES));
 	if (w.conf.lively)
 		acts = std::make_unique<Acts>(w, host, s * 131 + 3, k == RESEALED);
 }

@@ -109,8 +109,8 @@ struct store_usage {
 	int failed; /**< 0, or why nothing can be written */
 };
 void store_usage(const struct store *st, struct store_usage *out);
-/** Scrub found a row that disagrees with its parity (log_group_scrub_watch): read the chunks in it, which writes again
- * what is wrong of them, then make the parity anew if none is beyond help. Owner lcore; @p store is the store. */
+/** Scrub found a row that disagrees with its parity (log_group_scrub_watch): read the chunks in it, and write the row
+ * and its parity again where a drive has something else, if none is beyond help. Owner lcore; @p store is the store. */
 void store_mend(void *store, uint32_t seg, uint32_t row);
 /** With which keys the store's chunks were sealed: those that may still be needed, and perhaps some more. */
 struct store_seals {

@@ -126,7 +126,9 @@ TEST_F(Space, WrongColumnIsRightWithSomeAttemptAndIsRepaired)
 		ASSERT_LT(attempt, 100);
 		Io repair(STRAKE_SPACE_REPAIR, 0, 0, (uint32_t)a.size(), attempt);
 
+		repair.io.bufs = payload(a, 0, nullptr);
 		EXPECT_EQ(0, run(repair));
+		strake_buf_put_list(repair.io.bufs);
 		EXPECT_EQ(m, fs->figures().repaired);
 		EXPECT_EQ(a, read(0, 0, (uint32_t)a.size()));
 		read(0, 0, 64, 1000, -ERANGE);

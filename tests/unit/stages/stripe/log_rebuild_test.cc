@@ -558,7 +558,7 @@ TEST_F(LogRebuild, ScrubFindsRowsThatDisagree)
 	while (attempt < 5 && read(seg, off, sp->row_bytes, 0, attempt) != data_of(seg, 1))
 		attempt++;
 	ASSERT_LT(attempt, 5);
-	ASSERT_EQ(0, simple(STRAKE_SPACE_REPAIR, seg, off, sp->row_bytes, attempt));
+	ASSERT_EQ(0, repair(seg, off, data_of(seg, 1), attempt));
 	ASSERT_EQ(0, log_group_scrub_start(g, 0));
 	turns(2);
 	until([&] { return status().scrub_total == 0; });

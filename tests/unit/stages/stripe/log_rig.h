@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -412,6 +413,19 @@ class LogRig : public testing::Test
 		LogIo io(op, seg, off, len, attempt);
 
 		return run(io);
+	}
+
+	/* What was checked there, as the attempt gave it. */
+	int
+	repair(uint32_t seg, uint64_t off, const bytes &data, uint16_t attempt)
+	{
+		LogIo io(STRAKE_SPACE_REPAIR, seg, off, (uint32_t)data.size(), attempt);
+		int ret;
+
+		io.io.bufs = payload(data, 1536);
+		ret = run(io);
+		strake_buf_put_list(io.io.bufs);
+		return ret;
 	}
 
 	int

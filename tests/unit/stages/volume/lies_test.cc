@@ -231,6 +231,122 @@ TEST(Lies, ParityIsMadeOfWhatWasRepairedOnly)
 	rig.down(false);
 }
 
+/* What recovery found right as it lies is wrong when it comes to make parity of it: a write to elsewhere came to lie
+ * there. */
+TEST(Lies, WhatComesToLieInARowBesideRecoveryIsNotMadeItsParity)
+{
+	StoreRig rig({});
+	std::vector<uint32_t> rows;
+	bool scanned = false;
+
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	write_one_by_one(rig, kBlocks, 1000);
+	ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
+	for (uint32_t seg = 0; seg < rig.conf.segments; seg++)
+		rows.push_back(rig.fs->rows_written(seg));
+	die(rig);
+	/* Listed segments are freed when all was scanned. */
+	rig.fs->loses = [&](const strake_space_io *io, uint32_t) {
+		if (io->op != STRAKE_SPACE_FREE || scanned)
+			return false;
+		scanned = true;
+		for (uint32_t seg = 0; seg < rig.conf.segments; seg++) {
+			for (uint32_t row = 0; row < rows[seg]; row++)
+				rig.fs->wrong(seg, row, 1, 0, rig.conf.unit);
+		}
+		return false;
+	};
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	rig.fs->loses = nullptr;
+	EXPECT_TRUE(scanned);
+	expect(rig, kBlocks, 1000);
+	for (uint32_t gone = 0; gone < 4; gone++) {
+		rig.fs->unreadable(UINT32_MAX, 0, gone);
+		expect(rig, kBlocks, 1000);
+		rig.fs->readable();
+	}
+	rig.down(false);
+}
+
+/* The same where power left the row no parity: what was found is lost, and was not flushed. What it replaced was. */
+TEST(Lies, WhatIsLostBesideRecoveryIsAsIfItHadNeverBeenFound)
+{
+	FakeSpaceConf c;
+	bool scanned = false;
+	bytes out;
+
+	c.volatile_cache = false;
+	StoreRig rig(c);
+
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	write_one_by_one(rig, 10, 1000);
+	ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
+	for (unsigned stream = 0; stream < LOG_STREAMS; stream++)
+		store_row_close(rig.st, stream);
+	rig.fs->loses = [](const strake_space_io *io, uint32_t column) {
+		return io->op == STRAKE_SPACE_ROW && column == 3;
+	};
+	ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 5, 1, StoreRig::blocks(1, 77)));
+	uint64_t place = place_of(rig, 5);
+	uint32_t seg = log_entry_seg(place), in = log_entry_off(place) % (3 * c.unit);
+
+	for (unsigned stream = 0; stream < LOG_STREAMS; stream++)
+		store_row_close(rig.st, stream);
+	for (int i = 0; i < 100; i++)
+		rig.turn();
+	EXPECT_GT(rig.fs->figures().lost, 0u);
+	die(rig);
+	rig.fs->loses = [&](const strake_space_io *io, uint32_t) {
+		if (io->op == STRAKE_SPACE_FREE && !scanned)
+			rig.fs->wrong(seg, log_entry_off(place) / (3 * c.unit), in / c.unit, in % c.unit, 512);
+		scanned = scanned || io->op == STRAKE_SPACE_FREE;
+		return false;
+	};
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	EXPECT_TRUE(scanned);
+	ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 5, 1, {}, &out));
+	EXPECT_EQ(1005u, StoreRig::stamp_of(out.data()));
+	rig.fs->loses = nullptr;
+	rig.down(false);
+}
+
+/* Rebuild asks about rows of segments that are still written, too. */
+TEST(Lies, RowsOfAnOpenSegmentAreMended)
+{
+	StoreRig rig({});
+	unsigned done = 0;
+
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	write_one_by_one(rig, 24, 1000);
+	uint64_t place = place_of(rig, 0);
+	uint32_t seg = log_entry_seg(place), n = rig.st->seg[seg].rows;
+
+	ASSERT_EQ(STORE_SEG_OPEN, rig.st->seg[seg].d.state);
+	ASSERT_GE(n, 2u);
+	for (uint32_t row = 0; row < n; row++)
+		rig.fs->wrong(seg, row, 1, 0, rig.conf.unit);
+	/* What the last chunk goes on in is in memory the first time. */
+	for (unsigned time = 0; time < 2; time++) {
+		for (uint32_t row = 0; row < n; row++)
+			rig.st->sp->check(
+				rig.st->sp->store, seg, row, [](void *arg) { ++*(unsigned *)arg; }, &done);
+		for (int i = 0; i < 2000; i++)
+			rig.turn();
+		EXPECT_EQ((time + 1) * n, done);
+	}
+	EXPECT_EQ(0u, rig.st->seg[seg].readers);
+	for (uint32_t gone = 0; gone < 4; gone++) {
+		rig.fs->unreadable(UINT32_MAX, 0, gone);
+		expect(rig, 24, 1000);
+		rig.fs->readable();
+	}
+	/* One who waits is told when the store goes away. */
+	rig.st->sp->check(
+		rig.st->sp->store, seg, 0, [](void *arg) { ++*(unsigned *)arg; }, &done);
+	rig.down(false);
+	EXPECT_EQ(2 * n + 1, done);
+}
+
 /* Behind the last chunk of a row there is nothing. What a drive has there all the same, or what parity says of it, is
  * to cost no chunk the loss of another drive. */
 TEST(Lies, ARowIsMendedBehindItsLastChunk)

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The Strake authors
+ */
+
+/* Rebuild beside a drive that has something else than was written to it. */
+
+#include "log_rig.h"
+
+namespace
+{
+
+class LogDoubt : public LogRig
+{
+      protected:
+	void
+	lose(unsigned i)
+	{
+		ASSERT_EQ(0, log_group_member_fail(g, i));
+		until([&] { return member(i).state == LOG_MEMBER_MISSING; });
+		turns(5);
+	}
+	int
+	give(unsigned i, unsigned disk)
+	{
+		char text[300] = "";
+		int ret = log_group_member_return(g, i, plug(disk), text, sizeof(text));
+
+		err = text;
+		return ret;
+	}
+	void
+	in_sync()
+	{
+		until([&] { return status().stale == 0; });
+		turns(5);
+	}
+	/* In the store's place: it cannot do anything the first time, then has the row written as it should be. */
+	struct Checker {
+		LogDoubt *t;
+		std::set<std::pair<uint32_t, uint32_t>> rows;
+		unsigned asked;
+		std::vector<std::unique_ptr<LogIo>> ios;
+	};
+	static inline Checker checker;
+
+	static void
+	check(void *, uint32_t s, uint32_t r, void (*done)(void *arg), void *arg)
+	{
+		LogDoubt *t = checker.t;
+		uint32_t len = t->sp->row_bytes;
+
+		checker.asked++;
+		checker.rows.insert({s, r});
+		if (checker.asked % 2 == 0) {
+			checker.ios.emplace_back(new LogIo(STRAKE_SPACE_REPAIR, s, (uint64_t)r * len, len));
+			checker.ios.back()->io.bufs = payload(t->data_of(s, r));
+			strake_space_submit(t->sp, &checker.ios.back()->io);
+		}
+		done(arg);
+	}
+};
+
+/* A drive has something else than was written to it while another is rebuilt: the store says which, and has it
+ * repaired; so the new one does not get the same again. */
+TEST_F(LogDoubt, AsksTheStoreWhereColumnsDisagree)
+{
+	bytes bad = pattern(512, 9);
+
+	checker.rows.clear();
+	checker.ios.clear();
+	checker.asked = 0;
+	checker.t = this;
+	conf.parity = 2;
+	all_up(5);
+	make_disks(1);
+	conf.n_drives = 5;
+	fill(6);
+	uint64_t base = lgroup_super_data_off(sp->intent_bytes);
+
+	power_disk_poke(disks[2], base + 1024, bad.data(), bad.size());
+	power_disk_poke(disks[3], base + 5 * sp->rows * sp->unit + sp->unit, bad.data(), bad.size());
+	lose(1);
+	sp->check = check;
+	ASSERT_EQ(0, give(1, 5)) << err;
+	in_sync();
+	EXPECT_EQ(2u, checker.rows.size());
+	EXPECT_EQ(4u, checker.asked);
+	for (auto &io : checker.ios)
+		strake_buf_put_list(io->io.bufs);
+	sp->check = nullptr;
+	for (auto two : {std::vector<unsigned>{0, 2}, {2, 4}, {3, 5}, {0, 4}})
+		expect_right_without(two, 6);
+}
+
+/* If it never knows better the drive is rebuilt all the same: what is wrong on one drive is so on two then. */
+TEST_F(LogDoubt, GoesOnWhereTheStoreKnowsNoBetter)
+{
+	bytes bad = pattern(512, 9);
+	static unsigned asked;
+
+	asked = 0;
+	conf.parity = 2;
+	all_up(5);
+	make_disks(1);
+	conf.n_drives = 5;
+	fill(2);
+	power_disk_poke(disks[2], lgroup_super_data_off(sp->intent_bytes) + 1024, bad.data(), bad.size());
+	lose(1);
+	sp->check = [](void *, uint32_t, uint32_t, void (*done)(void *arg), void *arg) {
+		asked++;
+		done(arg);
+	};
+	ASSERT_EQ(0, give(1, 5)) << err;
+	in_sync();
+	EXPECT_GT(asked, 1u);
+	expect_right_without({5, 2}, 2);
+}
+
+} // namespace
