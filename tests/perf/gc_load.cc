@@ -29,7 +29,7 @@ extern "C" {
 namespace
 {
 
-constexpr uint32_t kRow = 65536, kRows = 8, kBlock = 4096;
+constexpr uint32_t kRow = 65536, kRows = 8, kBlock = 4096, kColumns = 5;
 uint32_t segments = 4096;
 constexpr uint64_t kOpNs = 10000, kNsPerKib = 1000, kTurnNs = 5000; /* of the drives together: 1 GB/s */
 
@@ -51,9 +51,9 @@ class MemorySpace
 		sp.ops = &ops;
 		sp.name = "gc-load";
 		memset(sp.uuid, 7, sizeof(sp.uuid));
-		sp.data = 4;
-		sp.parity = 1;
-		sp.unit = kRow / 4;
+		sp.data = kColumns - 1;
+		sp.parity = 1; /* which agrees: each way of a read gives what was written */
+		sp.unit = kRow / (kColumns - 1);
 		sp.rows = kRows;
 		sp.row_bytes = kRow;
 		sp.segments = segments;
@@ -145,7 +145,7 @@ class MemorySpace
 		} else if (io->op == STRAKE_SPACE_FREE) {
 			for (uint32_t r = 0; r < kRows; r++)
 				rows[first + r].reset();
-		} else if (io->op == STRAKE_SPACE_READ && io->attempt > 0) {
+		} else if (io->op == STRAKE_SPACE_READ && io->attempt > kColumns) {
 			io->status = -ERANGE;
 		} else if (io->op == STRAKE_SPACE_READ || io->op == STRAKE_SPACE_INTENT_READ) {
 			io->bufs = strake_buf_page(io->len);
