@@ -149,7 +149,9 @@ store_truth_row(struct store_truth *t)
 {
 	uint32_t end = (t->row + 1) * store_row_bytes(t->st);
 
-	if (t->reading)
+	/* The walk may be reading behind the row already: whoever asks may begin it elsewhere, or let go of the
+	 * segment. */
+	if (t->reading || t->walk.reading)
 		return -EAGAIN;
 	if (t->status < 0)
 		return t->status;

@@ -231,6 +231,44 @@ TEST(Lies, ParityIsMadeOfWhatWasRepairedOnly)
 	rig.down(false);
 }
 
+/* Behind the last chunk of a row there is nothing, and the walk reads on in the next row. That is over before the
+ * segment is let go of, or another row is looked at. */
+TEST(Lies, NothingIsReadAnyMoreWhenARowHasBeenMended)
+{
+	FakeSpaceConf c;
+
+	c.delay_turns = 8;
+	StoreRig rig(c);
+
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	/* Two rows before it, so that it ends in another window than it begins in. */
+	for (uint32_t i = 0; i < 2; i++) {
+		for (unsigned stream = 0; stream < LOG_STREAMS; stream++)
+			store_row_close(rig.st, stream);
+		ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 400 + i, 1, StoreRig::blocks(1, 40 + i)));
+	}
+	uint64_t place = row_of_three(rig);
+	uint32_t seg = log_entry_seg(place), row = log_entry_off(place) / (3 * rig.conf.unit);
+
+	ASSERT_EQ(2u, row);
+	for (int round = 0; round < 20; round++) {
+		for (int i = 0; i < 200; i++)
+			rig.turn();
+		ASSERT_EQ(0u, rig.st->io_under_way);
+		rig.fs->wrong(seg, row, 3, 0, 4000);
+		store_mend(rig.st, seg, row);
+		rig.turn();
+		ASSERT_EQ(1u, rig.st->seg[seg].readers);
+		for (int i = 0; i < 2000 && rig.st->seg[seg].readers > 0; i++)
+			rig.turn();
+		ASSERT_EQ(0u, rig.st->seg[seg].readers);
+		ASSERT_EQ(0u, rig.st->io_under_way) << "round " << round;
+	}
+	EXPECT_GE(rig.fs->figures().repaired, 20u);
+	expect(rig, 3, 700);
+	rig.down(false);
+}
+
 /* What recovery found right as it lies is wrong when it comes to make parity of it: a write to elsewhere came to lie
  * there. */
 TEST(Lies, WhatComesToLieInARowBesideRecoveryIsNotMadeItsParity)
