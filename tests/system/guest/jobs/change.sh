@@ -121,6 +121,9 @@ reservations()
 	fails nvme resv-acquire "$B" -n 1 --crkey=2 --rtype=1 --racqa=0
 	for end in restart kill; do
 		outside $end
+		# Who was killed has not said goodbye: a host learns of it by the next thing it asks.
+		read_by "$A" || :
+		read_by "$B" || :
 		wait_for 60 '[ "$(cat /sys/class/nvme/${A#/dev/}/state)$(cat /sys/class/nvme/${B#/dev/}/state)" = livelive ]'
 		sleep 1
 		fails write_by "$B"
