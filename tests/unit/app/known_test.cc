@@ -6,6 +6,7 @@
 
 #include "store_rig.h"
 #include "tests/unit/stages/crypto/crypto_fixture.h"
+#include "tests/unit/stages/crypto/fake_notes.h"
 
 extern "C" {
 #include "conf_key.h"
@@ -26,23 +27,8 @@ class Known : public testing::TestWithParam<bool>
 	std::unique_ptr<StoreRig> rig;
 	strake_stage *dedup = nullptr, *seal = nullptr;
 	struct known *known = nullptr;
-	bytes table;
+	FakeNotes table;
 
-	static int
-	read(void *arg, void *data, uint32_t *len)
-	{
-		bytes &t = ((Known *)arg)->table;
-
-		*len = (uint32_t)t.size();
-		std::copy(t.begin(), t.end(), (uint8_t *)data);
-		return 0;
-	}
-	static int
-	write(void *arg, const void *data, uint32_t len)
-	{
-		((Known *)arg)->table.assign((const uint8_t *)data, (const uint8_t *)data + len);
-		return 0;
-	}
 	strake_stage *
 	stage(const char *kind, std::vector<const char *> pairs)
 	{
@@ -59,7 +45,7 @@ class Known : public testing::TestWithParam<bool>
 	void
 	make_stages()
 	{
-		gcm_notes notes = {read, write, this, 61440, {5}};
+		gcm_notes notes = table.ops();
 		char err[300] = "";
 
 		dedup = stage("dedup", {"index_memory", "512KiB"});

@@ -15,6 +15,7 @@
 #include <rte_memory.h>
 
 #include "tests/unit/stages/crypto/crypto_fixture.h"
+#include "tests/unit/stages/crypto/fake_notes.h"
 
 extern "C" {
 #include "conf.h"
@@ -206,7 +207,7 @@ class World
 
       private:
 	TempFile file;
-	bytes keys;
+	FakeNotes keys;
 
 	static World *&
 	self()
@@ -222,22 +223,6 @@ class World
 		self()->turn(1);
 		return self()->now;
 	}
-	static int
-	note_read(void *arg, void *data, uint32_t *len)
-	{
-		const bytes &k = ((World *)arg)->keys;
-
-		*len = (uint32_t)k.size();
-		std::copy(k.begin(), k.end(), (uint8_t *)data);
-		return 0;
-	}
-	static int
-	note_write(void *arg, const void *data, uint32_t len)
-	{
-		((World *)arg)->keys.assign((const uint8_t *)data, (const uint8_t *)data + len);
-		return 0;
-	}
-
 	void
 	drives_up()
 	{
@@ -291,7 +276,7 @@ class World
 	void
 	volume_up(const Placement &p)
 	{
-		gcm_notes notes = {note_read, note_write, this, 61440, {1}};
+		gcm_notes notes = keys.ops();
 		log_conf conf = {};
 		char err[300] = "";
 

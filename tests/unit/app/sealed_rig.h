@@ -9,6 +9,7 @@
 
 #include "store_rig.h"
 #include "tests/unit/stages/crypto/crypto_fixture.h"
+#include "tests/unit/stages/crypto/fake_notes.h"
 
 extern "C" {
 #include "conf_key.h"
@@ -24,28 +25,12 @@ class SealedRig : public testing::Test
 	std::unique_ptr<TempFile> file;
 	std::unique_ptr<StoreRig> rig;
 	strake_stage *seal = nullptr;
-	std::vector<uint8_t> table;
-
-	static int
-	read(void *arg, void *data, uint32_t *len)
-	{
-		auto &t = ((SealedRig *)arg)->table;
-
-		*len = (uint32_t)t.size();
-		std::copy(t.begin(), t.end(), (uint8_t *)data);
-		return 0;
-	}
-	static int
-	write(void *arg, const void *data, uint32_t len)
-	{
-		((SealedRig *)arg)->table.assign((const uint8_t *)data, (const uint8_t *)data + len);
-		return 0;
-	}
+	FakeNotes table;
 
 	int
 	open_keys(char *err, size_t len)
 	{
-		gcm_notes notes = {read, write, this, 61440, {5}};
+		gcm_notes notes = table.ops();
 
 		return gcm_open(seal, &notes, err, len);
 	}

@@ -211,6 +211,13 @@ class NvmeReturn : public NvmeDrive
 		EXPECT_EQ(-ENODEV, read(d, 0, 4096, out));
 	}
 
+	/* Of the lcores it is ready on. */
+	virtual void
+	turn_all()
+	{
+		turn();
+	}
+
 	/* The last word on it, as soon as it has these in it. */
 	std::string
 	told(const char *words)
@@ -223,7 +230,7 @@ class NvmeReturn : public NvmeDrive
 			unsigned int have = nvme_watch_events(drive()->watch, all, &n);
 
 			last = have > 0 ? all[have - 1].text : "";
-			turn(); /* the thread beside it asks this lcore */
+			turn_all(); /* the thread beside it asks them */
 			usleep(1000);
 		}
 		return last;
@@ -321,25 +328,14 @@ class NvmeReturnToTwo : public NvmeReturn
 		NvmeReturn::TearDown();
 	}
 
-	/* As told(), while both run. */
-	std::string
-	told_both(const char *words)
+	/* Of both. */
+	void
+	turn_all() override
 	{
-		nvme_event all[NVME_EVENTS];
-		std::string last;
-		uint64_t n;
-
-		for (int i = 0; i < 10000 && last.find(words) == std::string::npos; i++) {
-			unsigned int have = nvme_watch_events(drive()->watch, all, &n);
-
-			last = have > 0 ? all[have - 1].text : "";
-			turn();
-			strake_lcore_enter(1);
-			strake_lcore_turn(now);
-			strake_lcore_enter(0);
-			usleep(1000);
-		}
-		return last;
+		turn();
+		strake_lcore_enter(1);
+		strake_lcore_turn(now);
+		strake_lcore_enter(0);
 	}
 };
 
@@ -350,12 +346,12 @@ TEST_F(NvmeReturnToTwo, IsNotBackBeforeTheSecondLcoreHasItToo)
 	vanish();
 	fake_nvme_adopting(f, 1, -EMFILE, 1);
 	plug();
-	EXPECT_EQ("is not back: ng5n1: Too many open files", told_both("ng5n1: Too"));
+	EXPECT_EQ("is not back: ng5n1: Too many open files", told("ng5n1: Too"));
 	EXPECT_EQ(1, fake_nvme_adopted(f, 0)) << "the first had it already";
 	EXPECT_EQ(0, fake_nvme_adopted(f, 1));
 	EXPECT_EQ(0u, d->returns);
 	EXPECT_EQ(-1, drive()->dev->fd) << "the descriptor of before";
-	EXPECT_EQ("is back, as ng5n1 in slot 0000:05:00.0", told_both("is back, as"));
+	EXPECT_EQ("is back, as ng5n1 in slot 0000:05:00.0", told("is back, as"));
 	EXPECT_EQ(2, fake_nvme_adopted(f, 0)) << "asked again, for the descriptor that is used";
 	EXPECT_EQ(1, fake_nvme_adopted(f, 1));
 	EXPECT_EQ(1u, d->returns);

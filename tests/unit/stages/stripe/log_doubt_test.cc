@@ -12,28 +12,6 @@ namespace
 class LogDoubt : public LogRig
 {
       protected:
-	void
-	lose(unsigned i)
-	{
-		ASSERT_EQ(0, log_group_member_fail(g, i));
-		until([&] { return member(i).state == LOG_MEMBER_MISSING; });
-		turns(5);
-	}
-	int
-	give(unsigned i, unsigned disk)
-	{
-		char text[300] = "";
-		int ret = log_group_member_return(g, i, plug(disk), text, sizeof(text));
-
-		err = text;
-		return ret;
-	}
-	void
-	in_sync()
-	{
-		until([&] { return status().stale == 0; });
-		turns(5);
-	}
 	/* In the store's place: it cannot do anything the first time, then has the row written as it should be. */
 	struct Checker {
 		LogDoubt *t;

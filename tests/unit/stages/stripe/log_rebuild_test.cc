@@ -22,22 +22,6 @@ class LogRebuild : public LogRig
 	/* By segment: what its rows were made of. */
 	typedef std::map<uint32_t, std::vector<uint64_t>> Rows;
 
-	void
-	lose(unsigned i)
-	{
-		ASSERT_EQ(0, log_group_member_fail(g, i));
-		until([&] { return member(i).state == LOG_MEMBER_MISSING; });
-		turns(5);
-	}
-	int
-	give(unsigned i, unsigned disk)
-	{
-		char text[300] = "";
-		int ret = log_group_member_return(g, i, plug(disk), text, sizeof(text));
-
-		err = text;
-		return ret;
-	}
 	std::string
 	words()
 	{
@@ -45,12 +29,6 @@ class LogRebuild : public LogRig
 		char text[160];
 
 		return log_group_words(&s, text, sizeof(text));
-	}
-	void
-	in_sync()
-	{
-		until([&] { return status().stale == 0; });
-		turns(5);
 	}
 	/* As expect_right_without() two, of other rows than fill()'s. */
 	void

@@ -491,6 +491,30 @@ class LogRig : public testing::Test
 					<< "segment " << s << " row " << r;
 	}
 
+	/* A drive is taken from its member; another one, or the same, comes in its place; all is rebuilt. */
+	void
+	lose(unsigned i)
+	{
+		ASSERT_EQ(0, log_group_member_fail(g, i));
+		until([&] { return member(i).state == LOG_MEMBER_MISSING; });
+		turns(5);
+	}
+	int
+	give(unsigned i, unsigned disk)
+	{
+		char text[300] = "";
+		int ret = log_group_member_return(g, i, plug(disk), text, sizeof(text));
+
+		err = text;
+		return ret;
+	}
+	void
+	in_sync()
+	{
+		until([&] { return status().stale == 0; });
+		turns(5);
+	}
+
 	/* Everything is right although nothing can be read from these. */
 	void
 	expect_right_without(const std::vector<unsigned> &gone, uint32_t n)
