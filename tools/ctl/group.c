@@ -16,13 +16,9 @@
 static int
 show(const struct opts *o, const char *name)
 {
-	char query[512], missing[512];
 	json_t *v;
-	int ret;
+	int ret = look_info(o, "group", name, &v);
 
-	snprintf(query, sizeof(query), "/strake/group/info,%s", name);
-	snprintf(missing, sizeof(missing), "there is no group '%s'", name);
-	ret = look_ask(o, query, NULL, missing, &v);
 	if (ret != CLI_OK)
 		return ret;
 	look_reseal(o, v, name);

@@ -155,13 +155,24 @@ show_all(const struct opts *o, const char *kind)
 	return look_show(o, v);
 }
 
+int
+look_info(const struct opts *o, const char *kind, const char *name, json_t **out)
+{
+	char query[512], missing[512];
+
+	snprintf(query, sizeof(query), "/strake/%s/info,%s", kind, name);
+	snprintf(missing, sizeof(missing), "there is no %s '%s'", kind, name);
+	return look_ask(o, query, NULL, missing, out);
+}
+
 /* KIND [list | show NAME] */
 int
 look_list_or_show(const struct opts *o, const char *kind, int argc, char **argv)
 {
 	static const char *const words[] = {"list", "show"};
-	char query[512], missing[512];
-	int what;
+	char query[512];
+	json_t *v;
+	int what, ret;
 
 	snprintf(query, sizeof(query), "%s command", kind);
 	what = argc == 0 ? 0 : cli_choose(query, argv[0], words, 2);
@@ -172,9 +183,8 @@ look_list_or_show(const struct opts *o, const char *kind, int argc, char **argv)
 		return argc > 1 ? cli_fail(CLI_USAGE, "%s list takes no name", kind) : show_all(o, kind);
 	if (argc != 2)
 		return cli_fail(CLI_USAGE, "%s show needs a name", kind);
-	snprintf(query, sizeof(query), "/strake/%s/info,%s", kind, argv[1]);
-	snprintf(missing, sizeof(missing), "there is no %s '%s'", kind, argv[1]);
-	return look_query(o, query, missing);
+	ret = look_info(o, kind, argv[1], &v);
+	return ret != CLI_OK ? ret : look_show(o, v);
 }
 
 /* How far sealing anew has come, into what is shown of a group, its store or a volume. */
@@ -205,14 +215,12 @@ look_reseal(const struct opts *o, json_t *into, const char *group)
 int
 look_space(const struct opts *o, const char *kind, const char *name)
 {
-	char query[512], missing[512];
+	char query[512];
 	json_t *v, *st = NULL, *group = NULL;
 	const char *store;
 	int ret;
 
-	snprintf(query, sizeof(query), "/strake/%s/info,%s", kind, name);
-	snprintf(missing, sizeof(missing), "there is no %s '%s'", kind, name);
-	ret = look_ask(o, query, NULL, missing, &v);
+	ret = look_info(o, kind, name, &v);
 	if (ret != CLI_OK)
 		return ret;
 	store = json_string_value(json_object_get(v, strcmp(kind, "store") == 0 ? "name" : "store"));

@@ -38,6 +38,8 @@ int look_show(const struct opts *o, json_t *value);
 /** Ask one path, or with @p kind all of that kind. @p missing: what an empty answer means. */
 int look_ask(const struct opts *o, const char *query, const char *kind, const char *missing, json_t **v);
 int look_query(const struct opts *o, const char *query, const char *missing);
+/** What there is to know of one thing of a kind, which the caller puts or shows. @return as look_ask(). */
+int look_info(const struct opts *o, const char *kind, const char *name, json_t **out);
 /** KIND [list | show NAME] */
 int look_list_or_show(const struct opts *o, const char *kind, int argc, char **argv);
 /** Add to @p into how far sealing anew has come in a log group that has keys; NULL: nothing. */
