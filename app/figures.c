@@ -448,13 +448,15 @@ figures_up(struct appliance *a)
 		{"/strake/trace", trace, "Newest steps of traced requests."},
 	};
 
+	int ret;
+
 	app = a;
 	started = strake_clock_ns();
 	for (unsigned int i = 0; i < RTE_DIM(cmds); i++) {
-		int ret = strake_tel_register(cmds[i].cmd, cmds[i].fn, cmds[i].help);
-
+		ret = strake_tel_register(cmds[i].cmd, cmds[i].fn, cmds[i].help);
 		if (ret < 0)
 			return ret;
 	}
-	return figures_stores_up() < 0 ? -ENOMEM : figures_keys_up(a);
+	ret = figures_stores_up();
+	return ret < 0 ? ret : figures_keys_up(a);
 }
