@@ -29,6 +29,7 @@ struct keys_tidy {
 	unsigned int rotations; /* when it began */
 	unsigned int forgotten;
 	int status;
+	bool forgetting, ended; /* main takes turns while it forgets; ended: by one of those */
 	struct gcm_domain domain[DOMAINS_MAX];
 };
 
@@ -83,9 +84,20 @@ look(struct strake_timer *timer, uint64_t now)
 		strake_timer_arm(timer, now + LOOK_EVERY);
 		return;
 	}
+	t->forgetting = true;
 	if (t->status == 0)
 		t->status = forget(t, s);
+	t->forgetting = false;
+	if (t->status == -EBUSY && !t->ended) { /* a change of keys is on its way to the drives */
+		t->status = -EINPROGRESS;
+		strake_timer_arm(timer, now + LOOK_EVERY);
+		return;
+	}
 	store_seals_end(t->st);
+	if (t->ended) {
+		free(t);
+		return;
+	}
 	if (t->status < 0)
 		rte_log(RTE_LOG_WARNING, keys_log, "%s: keys that are not needed any more are kept: %s\n",
 			t->seal->name, strerror(-t->status));
@@ -128,6 +140,9 @@ keys_tidy_end(struct keys_tidy *t)
 	if (t == NULL)
 		return;
 	strake_timer_cancel(&t->timer);
+	t->ended = true;
+	if (t->forgetting)
+		return;
 	if (t->status == -EINPROGRESS)
 		store_seals_end(t->st);
 	free(t);

@@ -24,6 +24,7 @@ struct keyring {
 	struct gcm_notes notes;
 	int (*random)(void *to, size_t len);
 	uint16_t opening;
+	bool writing;		   /* a note is under way, for which main takes turns: nothing else changes meanwhile */
 	struct keytable now, next; /* next: a change until it is durable */
 	uint8_t image[KEYTABLE_BYTES_MAX];
 };
@@ -129,6 +130,7 @@ commit(struct keyring *kr, unsigned int copies)
 	uint32_t bytes = keytable_bytes(kr->next.n_keys, kr->next.n_openings);
 	int ret = bytes <= kr->notes.room ? 0 : -ENOSPC;
 
+	kr->writing = true;
 	for (unsigned int i = 0; ret == 0 && i < copies; i++) {
 		kr->next.seq++;
 		keytable_encode(&kr->next, kr->image);
@@ -136,12 +138,16 @@ commit(struct keyring *kr, unsigned int copies)
 		if (ret == 0)
 			kr->now = kr->next;
 	}
+	kr->writing = false;
 	return ret;
 }
 
+/* @return NULL: another change is being written. */
 static struct keytable *
 change(struct keyring *kr)
 {
+	if (kr->writing)
+		return NULL;
 	kr->next = kr->now;
 	return &kr->next;
 }
@@ -151,13 +157,16 @@ static int
 new_key(struct keyring *kr, uint32_t domain)
 {
 	struct keytable *t = change(kr);
-	const struct keytable_key *last = newest(t, domain);
-	uint8_t *data = crypto_secret_alloc(KEYRING_KEY_BYTES);
+	const struct keytable_key *last = newest(&kr->now, domain);
 	struct keytable_key k = {.domain = domain, .state = KEYTABLE_LIVE};
-	int ret = -ENOMEM;
+	uint8_t *data;
+	int ret;
 
+	if (t == NULL)
+		return -EBUSY;
+	data = crypto_secret_alloc(KEYRING_KEY_BYTES);
 	if (data == NULL)
-		return ret;
+		return -ENOMEM;
 	if (last != NULL && last->epoch == UINT16_MAX)
 		ret = -EOVERFLOW;
 	else
@@ -377,8 +386,10 @@ int
 keyring_erase(struct keyring *kr, uint32_t domain)
 {
 	struct keytable *t = change(kr);
-	const struct keytable_key *last = newest(t, domain);
+	const struct keytable_key *last = newest(&kr->now, domain);
 
+	if (t == NULL)
+		return -EBUSY;
 	if (last == NULL)
 		return -ENOKEY;
 	sift(t, not_older, domain, last->epoch);
@@ -413,10 +424,14 @@ int
 keyring_oldest(struct keyring *kr, uint32_t domain, uint16_t oldest)
 {
 	struct keytable *t = change(kr);
-	const struct keytable_key *last = newest(t, domain);
-	uint32_t gone = last != NULL ? sift(t, not_older, domain, RTE_MIN(oldest, last->epoch)) : 0;
-	int ret = gone > 0 ? commit(kr, 2) : 0;
+	const struct keytable_key *last = newest(&kr->now, domain);
+	uint32_t gone;
+	int ret;
 
+	if (t == NULL)
+		return -EBUSY;
+	gone = last != NULL ? sift(t, not_older, domain, RTE_MIN(oldest, last->epoch)) : 0;
+	ret = gone > 0 ? commit(kr, 2) : 0;
 	return ret < 0 ? ret : (int)gone;
 }
 
@@ -427,6 +442,8 @@ keyring_openings(struct keyring *kr, bool (*used)(void *arg, uint16_t opening), 
 	uint32_t left = 0, gone;
 	int ret;
 
+	if (t == NULL)
+		return -EBUSY;
 	for (uint32_t i = 0; i < t->n_openings; i++)
 		if (t->opening[i].number == kr->opening || used(arg, t->opening[i].number))
 			t->opening[left++] = t->opening[i];

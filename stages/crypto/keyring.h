@@ -10,7 +10,7 @@
  * The keys of a group: made at random for each (domain, epoch), wrapped by a key-encryption key, kept in a note.
  *
  * Main lcore only. What changes is durable before a function returns 0; when it cannot be made durable nothing has
- * changed. A data key is never used itself: each opening of the group has a random salt, and chunks are sealed by
+ * changed. Main takes turns until then: whoever wants to change something else meanwhile gets -EBUSY. A data key is never used itself: each opening of the group has a random salt, and chunks are sealed by
  * HKDF-SHA256(data key, salt of the opening). So a nonce may be a counter from 0 in each opening, whatever older image
  * the drives were restored from, and whoever else opened a copy of them.
  *

@@ -8,7 +8,7 @@
 /**
  * @file
  * Keys of the `seal` stage (AES-256-GCM for log volumes): who owns a group gives it a place to keep them, and says when
- * they change. Main lcore.
+ * they change. Main lcore. A change that comes while another is being made durable ends with -EBUSY.
  *
  * A stage without open keys fails writes with -EROFS and reads with -EBADMSG, as it does for a domain that has no key
  * or was erased. Open before the first chunk, close after the last.

@@ -153,6 +153,56 @@ TEST_F(Keys, AChangeMeanwhileKeepsAllKeys)
 	expect(0, 8, 1);
 }
 
+/* Forgetting begins in a turn that main takes while it writes down another change: that one counts, and forgetting
+ * waits. */
+TEST_F(Keys, ForgettingWaitsForAChangeThatIsBeingWritten)
+{
+	char err[300];
+	unsigned int n;
+	keys_tidy *t = nullptr;
+
+	gcm_close(seal);
+	ASSERT_EQ(0, open_keys(err, sizeof(err))) << err;
+	put(0, 8, 1);
+	table.meanwhile = [&] {
+		t = keys_tidy_begin(rig->st, seal, 1);
+		for (int i = 0; i < 20000; i++)
+			rig->turn();
+		EXPECT_EQ(-EINPROGRESS, keys_tidy_status(t, &n));
+	};
+	ASSERT_EQ(2, gcm_domain_rotate(seal, kDomain));
+	for (int i = 0; i < 500000 && keys_tidy_status(t, &n) == -EINPROGRESS; i++)
+		rig->turn();
+	EXPECT_EQ(0, keys_tidy_status(t, &n));
+	EXPECT_EQ(1u, n) << "the first opening, from before the volume had blocks";
+	keys_tidy_end(t);
+	EXPECT_EQ(2u, old_and_new());
+	EXPECT_EQ(2, gcm_epoch(seal, kDomain));
+	expect(0, 8, 1);
+}
+
+/* It is ended by a command that comes in a turn of its own. */
+TEST_F(Keys, EndsInAMomentWhenItIsForgetting)
+{
+	char err[300];
+	bool ended = false;
+
+	gcm_close(seal);
+	ASSERT_EQ(0, open_keys(err, sizeof(err))) << err;
+	keys_tidy *t = keys_tidy_begin(rig->st, seal, 1);
+
+	ASSERT_NE(nullptr, t);
+	table.meanwhile = [&] {
+		keys_tidy_end(t);
+		ended = true;
+	};
+	for (int i = 0; i < 500000 && !ended; i++)
+		rig->turn();
+	ASSERT_TRUE(ended);
+	EXPECT_EQ(1u, gcm_openings(seal));
+	EXPECT_EQ(0, tidy()) << "another can begin";
+}
+
 /* What the store cannot read may be sealed with any key. */
 TEST_F(Keys, AStoreThatCannotBeReadKeepsAll)
 {

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
+#include <utility>
 #include <vector>
 
 extern "C" {
@@ -22,6 +24,7 @@ struct FakeNotes {
 	unsigned int writes = 0;
 	uint32_t room = 1 << 20;
 	uint8_t uuid = 0x31;
+	std::function<void()> meanwhile; /* what main does in the turns that it takes while the next one is written */
 
 	static int
 	read(void *arg, void *data, uint32_t *len)
@@ -40,6 +43,10 @@ struct FakeNotes {
 	{
 		FakeNotes *n = (FakeNotes *)arg;
 
+		std::function<void()> turn = std::exchange(n->meanwhile, nullptr);
+
+		if (turn)
+			turn();
 		if (n->fail_write != 0)
 			return n->fail_write;
 		n->newest ^= 1;

@@ -246,6 +246,36 @@ TEST_F(Keyring, KeysThatNobodyHasOpenAreErasedWithoutTheKeyThatWrapsThem)
 	EXPECT_EQ(-EBADMSG, keyring_erase_unopened(&ops, 6));
 }
 
+/* A note takes turns of main until it is durable, and a timer may come in one: it must not write what was before. */
+TEST_F(Keyring, NothingElseIsChangedWhileAChangeIsBeingWritten)
+{
+	unsigned int asked = 0;
+	auto nothing = [](void *, uint16_t) { return false; };
+
+	ASSERT_EQ(0, open());
+	ASSERT_EQ(0, open());
+	ASSERT_EQ(0, keyring_add(kr, 5));
+	ASSERT_EQ(2, keyring_rotate(kr, 5));
+	ASSERT_EQ(0, keyring_add(kr, 6));
+	notes.meanwhile = [&] {
+		EXPECT_EQ(-EBUSY, keyring_openings(kr, nothing, nullptr));
+		EXPECT_EQ(-EBUSY, keyring_oldest(kr, 5, 2));
+		EXPECT_EQ(-EBUSY, keyring_rotate(kr, 6));
+		EXPECT_EQ(-EBUSY, keyring_add(kr, 7));
+		EXPECT_EQ(-EBUSY, keyring_erase(kr, 6));
+		EXPECT_EQ(0, keyring_add(kr, 6)) << "it has one";
+		asked++;
+	};
+	ASSERT_EQ(0, keyring_erase(kr, 5));
+	EXPECT_EQ(1u, asked);
+	EXPECT_EQ("", key(5, 1, 2));
+	ASSERT_EQ(0, open());
+	EXPECT_EQ("", key(5, 2, 2));
+	EXPECT_EQ(1, keyring_epoch(kr, 6));
+	EXPECT_EQ(0, keyring_epoch(kr, 7));
+	EXPECT_EQ(2, keyring_openings(kr, nothing, nullptr)) << "afterwards it can be";
+}
+
 TEST_F(Keyring, OldEpochsAndOpeningsAreDroppedWhenNobodyUsesThem)
 {
 	ASSERT_EQ(0, open());
