@@ -11,6 +11,7 @@
 #include "log_group.h"
 #include "nvmf.h"
 #include "offline.h"
+#include "overlay.h"
 #include "plan.h"
 #include "reseal.h"
 #include "scrub.h"
@@ -125,11 +126,11 @@ is_first(const struct conf *conf, unsigned int i)
 	return true;
 }
 
-int
-admin_key_rotate(struct appliance *a, const struct ctl_request *r, json_t *answer)
+/* The log group that is named, whose keys are open. @return as find(). */
+static int
+find_open(const struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
-	int g = find(a, r, answer), ret = 0;
-	json_int_t n = 0;
+	int g = find(a, r, answer);
 
 	if (g < 0)
 		return g;
@@ -137,6 +138,17 @@ admin_key_rotate(struct appliance *a, const struct ctl_request *r, json_t *answe
 		return ctl_refuse(answer, -ENOKEY, "%s", a->seals_why[g]);
 	if (a->seals[g] == NULL)
 		return ctl_refuse(answer, -EINVAL, "no volume of group \"%s\" is sealed", a->conf->groups[g].name);
+	return g;
+}
+
+int
+admin_key_rotate(struct appliance *a, const struct ctl_request *r, json_t *answer)
+{
+	int g = find_open(a, r, answer), ret = 0;
+	json_int_t n = 0;
+
+	if (g < 0)
+		return g;
 	for (unsigned int i = 0; i < a->conf->n_volumes && ret >= 0; i++) {
 		const struct conf_volume *v = &a->conf->volumes[i];
 
@@ -174,6 +186,56 @@ admin_key_reseal(struct appliance *a, const struct ctl_request *r, json_t *answe
 	if (rate != 0) /* for `config save` */
 		((struct conf_group *)(uintptr_t)&a->conf->groups[g])->reseal_rate = rate;
 	reseal_go_on((unsigned int)g, rate);
+	return 0;
+}
+
+/* Wrapped by the key that @p values name. What comes first says why on failure. */
+static int
+rewrap(struct appliance *a, unsigned int g, const struct conf_values *values, const struct kek_place *now,
+       const struct kek_place *before, char *err, size_t errlen)
+{
+	int ret = gcm_key_check(values, err, errlen);
+
+	if (ret < 0)
+		return ret;
+	ret = overlay_kek_moved(&a->conf->groups[g], now, before);
+	if (ret < 0)
+		snprintf(err, errlen, "%s: %s", a->conf->appliance.state, strerror(-ret));
+	else
+		ret = gcm_rewrap(a->seals[g], values, err, errlen);
+	/* The same key elsewhere. */
+	if (ret == -EALREADY && !kek_same(now, before))
+		ret = 0;
+	return ret < 0 ? ret : kek_move(a->conf, &a->conf->groups[g], now, err, errlen);
+}
+
+int
+admin_key_rewrap(struct appliance *a, const struct ctl_request *r, json_t *answer)
+{
+	int g = find_open(a, r, answer), ret;
+	const char *file = ctl_value(r, "key_file"), *ring = ctl_value(r, "keyring");
+	const struct conf_stage *seal;
+	struct kek_place before, now;
+	struct conf_values *values;
+	char err[BOOT_ERR_MAX];
+
+	if (g < 0)
+		return g;
+	if (file != NULL && ring != NULL)
+		return ctl_refuse(answer, -EINVAL, "the new key is in a file or in the keyring, not in both");
+	seal = conf_volume_stage(plan_keys_first(a->conf, (unsigned int)g), "seal");
+	kek_place(seal, &before);
+	now = before;
+	if (file != NULL || ring != NULL) {
+		now.keyring = ring != NULL;
+		snprintf(now.name, sizeof(now.name), "%s", ring != NULL ? ring : file);
+	}
+	values = kek_values(seal->values, &now, err, sizeof(err));
+	ret = values != NULL ? rewrap(a, (unsigned int)g, values, &now, &before, err, sizeof(err)) : -EINVAL;
+	conf_values_free(values);
+	if (ret < 0)
+		return ctl_refuse(answer, ret, "%s %s: %s", kek_word(&now), now.name, err);
+	json_object_set_new(answer, kek_word(&now), json_string(now.name));
 	return 0;
 }
 

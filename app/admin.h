@@ -22,6 +22,9 @@ int admin_grow(struct appliance *a, const struct ctl_request *r, json_t *answer)
 int admin_key_rotate(struct appliance *a, const struct ctl_request *r, json_t *answer);
 /** key reseal name=GROUP [rate=BYTES] | key rest name=GROUP: go on with that, so fast; pause. */
 int admin_key_reseal(struct appliance *a, const struct ctl_request *r, json_t *answer);
+/** key rewrap name=GROUP [key_file=PATH | keyring=NAME]: wrap its keys anew by the key that is there; without a place,
+ * by the one that came to where the last was. */
+int admin_key_rewrap(struct appliance *a, const struct ctl_request *r, json_t *answer);
 /** key erase volume=NAME: crypto-erase of the volume's domain. Its volumes are emptied, its keys destroyed; a new key
  * is made for what is written later. Refused while a host has one of them. */
 int admin_key_erase(struct appliance *a, const struct ctl_request *r, json_t *answer);

@@ -183,6 +183,7 @@ static const struct {
 	{"key load", offline_load},
 	{"key reseal", admin_key_reseal},
 	{"key rest", admin_key_reseal},
+	{"key rewrap", admin_key_rewrap},
 	{"slab move", do_slab_move},
 	{"config save", do_config_save},
 	{"namespace add", change_namespace_add},

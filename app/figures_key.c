@@ -11,6 +11,7 @@
 
 #include "figures.h"
 #include "gcm.h"
+#include "kek.h"
 #include "plan.h"
 #include "reseal.h"
 #include "strake_telemetry.h"
@@ -47,13 +48,16 @@ info_on_main(const char *params, struct rte_tel_data *d)
 	const struct conf_group *group = conf_group_find(app->conf, params);
 	unsigned int g = group != NULL ? (unsigned int)(group - app->conf->groups) : 0;
 	struct reseal_status s;
+	struct kek_place kek;
 
 	if (group == NULL || !has_keys(g))
 		return -ENOENT;
 	reseal_get(g, &s);
+	kek_place(conf_volume_stage(plan_keys_first(app->conf, g), "seal"), &kek);
 	rte_tel_data_start_dict(d);
 	rte_tel_data_add_dict_string(d, "name", group->name);
 	rte_tel_data_add_dict_string(d, "state", app->seals_off[g] != NULL ? app->seals_off[g] : "open");
+	rte_tel_data_add_dict_string(d, kek_word(&kek), kek.name);
 	rte_tel_data_add_dict_u64(d, "domains", s.domains);
 	rte_tel_data_add_dict_u64(d, "openings", app->seals[g] != NULL ? gcm_openings(app->seals[g]) : 0);
 	rte_tel_data_add_dict_u64(d, "old_keys", s.old_keys);

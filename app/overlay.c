@@ -24,7 +24,8 @@
  *  "deleted":    {NAME: {"group", "uuid", "keys": number of the domain whose keys go too, or absent,
  *                        "named": whether the file had it when it was last read}},
  *  "sizes":      {NAME: {"size", "file": what the file said then}},
- *  "namespaces": [{"subsystem", "nsid", "volume", "added": true or false}]}
+ *  "namespaces": [{"subsystem", "nsid", "volume", "added": true or false}],
+ *  "keys":       {GROUP: [{"key_file": where} or {"keyring": which}, ...]}, the newest place first}
  */
 static json_t *kept;
 static char *folder;
@@ -176,6 +177,39 @@ overlay_namespace(const char *nqn, unsigned int nsid, const char *volume, bool a
 	json_array_append_new(list, json_pack("{ss si ss sb}", "subsystem", nqn, "nsid", (int)nsid, "volume", volume,
 					      "added", added));
 	return commit(before);
+}
+
+static json_t *
+kek_print(const struct kek_place *p)
+{
+	return json_pack("{ss}", kek_word(p), p->name);
+}
+
+int
+overlay_kek_moved(const struct conf_group *g, const struct kek_place *now, const struct kek_place *before)
+{
+	json_t *was = begin(), *list = json_array();
+
+	if (was == NULL) {
+		json_decref(list);
+		return -ENOMEM;
+	}
+	json_array_append_new(list, kek_print(now));
+	json_array_append_new(list, kek_print(before));
+	json_object_set_new(part("keys"), g->name, list);
+	return commit(was);
+}
+
+int
+overlay_kek(const struct conf_group *g, unsigned int i, struct kek_place *out)
+{
+	json_t *p = json_array_get(json_object_get(part("keys"), g->name), i);
+
+	if (p == NULL)
+		return -ENOENT;
+	out->keyring = json_object_get(p, "keyring") != NULL;
+	snprintf(out->name, sizeof(out->name), "%s", text_of(p, kek_word(out)));
+	return 0;
 }
 
 bool
@@ -372,12 +406,51 @@ lay_namespaces(struct conf *conf)
 	}
 }
 
+/* What the file says counts last: its key may be the right one after all, as with an older state folder. */
+static void
+lay_file_kek(const struct conf *conf, const struct conf_volume *v)
+{
+	json_t *list = json_object_get(part("keys"), v->group->name);
+	struct kek_place said, known;
+
+	kek_place(conf_volume_stage(v, "seal"), &said);
+	for (unsigned int i = 0; overlay_kek(v->group, i, &known) == 0; i++) {
+		if (kek_same(&said, &known))
+			return;
+	}
+	overlay_kek(v->group, 0, &known);
+	warn(conf, v->line,
+	     "volume \"%s\": its keys were wrapped anew by that of %s %s (`strakectl key rewrap`), and the file was "
+	     "changed since: both are tried",
+	     v->name, kek_word(&known), known.name);
+	json_array_append_new(list, kek_print(&said));
+}
+
+static void
+lay_keks(struct conf *conf)
+{
+	struct kek_place place;
+	char why[256];
+
+	for (unsigned int i = 0; i < conf->n_volumes; i++) {
+		const struct conf_volume *v = &conf->volumes[i];
+
+		if (v->line != 0 && conf_volume_stage(v, "seal") != NULL && overlay_kek(v->group, 0, &place) == 0)
+			lay_file_kek(conf, v);
+	}
+	for (unsigned int g = 0; g < conf->n_groups; g++) {
+		if (overlay_kek(&conf->groups[g], 0, &place) == 0 &&
+		    kek_move(conf, &conf->groups[g], &place, why, sizeof(why)) < 0)
+			warn(conf, conf->groups[g].line, "group \"%s\": %s", conf->groups[g].name, why);
+	}
+}
+
 /* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static int
 take(const char *text, char *err, size_t errlen)
 {
-	static const char *const objects[] = {"volumes", "deleted", "sizes"};
+	static const char *const objects[] = {"volumes", "deleted", "sizes", "keys"};
 	json_error_t wrong = {.text = "it is of another version"};
 
 	kept = text != NULL ? json_loads(text, 0, &wrong) : json_pack("{si}", "version", VERSION);
@@ -422,6 +495,7 @@ overlay_load(struct conf *conf, char *err, size_t errlen)
 	lay_volumes(conf);
 	lay_sizes(conf);
 	lay_namespaces(conf);
+	lay_keks(conf);
 	return 0;
 }
 

@@ -11,10 +11,10 @@
  * file at the next start.
  *
  * Which volumes there are and what they hold, stores and groups know from their drives. This says what is to be served,
- * and how: volumes made while the appliance ran, those deleted that the file still names, sizes and namespaces. Each is
- * kept as a difference to the file, so that the file can go on being edited. Where both have a word about the same
- * thing, what was done last counts if that can be told, else the file; and it is said on stderr. A name that was
- * deleted is not served again because the file has it.
+ * and how: volumes made while the appliance ran, those deleted that the file still names, sizes and namespaces, and
+ * where the keys are that wrap those of groups. Each is kept as a difference to the file, so that the file can go on
+ * being edited. Where both have a word about the same thing, what was done last counts if that can be told, else the
+ * file; and it is said on stderr. A name that was deleted is not served again because the file has it.
  *
  * Main only. Changes are durable when they return 0, and have not happened when they return -errno.
  */
@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "conf.h"
+#include "kek.h"
 
 /** Read what is kept, and make @p conf what it says. Before anything is built.
  * @return 0; -errno with one line in @p err: there is something, and it cannot be read. */
@@ -43,6 +44,12 @@ int overlay_volume_resized(const struct conf_volume *v, uint64_t bytes);
 bool overlay_resized(const char *volume);
 /** It is a namespace from now on, or not any more. */
 int overlay_namespace(const char *nqn, unsigned int nsid, const char *volume, bool added);
+
+/** The group's keys are about to be wrapped by the key that is at @p now. The one at @p before may be it still. */
+int overlay_kek_moved(const struct conf_group *g, const struct kek_place *now, const struct kek_place *before);
+/** The i-th place where the key that wraps a group's keys may be; the first is what its volumes say.
+ * @return 0, -ENOENT. */
+int overlay_kek(const struct conf_group *g, unsigned int i, struct kek_place *out);
 
 struct overlay_gone {
 	const char *name, *group;

@@ -18,6 +18,7 @@
 
 #include "gcm.h"
 #include "keys.h"
+#include "overlay.h"
 #include "log_group.h"
 #include "plan.h"
 #include "store_log.h"
@@ -80,12 +81,12 @@ whose(const struct conf_stage *s, char *out, size_t len)
 }
 
 /**
- * Make the stage and open the keys.
+ * Make the stage and open the keys, by the key that the configuration names.
  * @param off out: in a word or two why keys stay closed, if it is only that.
  * @return 0; -errno with "FILE:LINE: why" in a->err, and nothing is left of the stage.
  */
 static int
-seal_open(struct appliance *a, const struct conf_volume *v, const char **off)
+seal_try(struct appliance *a, const struct conf_volume *v, const char **off)
 {
 	const struct conf_stage *s = conf_volume_stage(v, "seal");
 	size_t g = (size_t)(v->group - a->conf->groups);
@@ -112,6 +113,36 @@ seal_open(struct appliance *a, const struct conf_volume *v, const char **off)
 	else
 		snprintf(a->err, sizeof(a->err), "%s:%u: group \"%s\": %s%s", a->conf->file, s->line, v->group->name,
 			 from, why);
+	return ret;
+}
+
+/* The same, also by the key that was there before `key rewrap`, if that was cut short. */
+static int
+seal_open(struct appliance *a, const struct conf_volume *v, const char **off)
+{
+	struct kek_place first, place;
+	char why[sizeof(a->err) - 64];
+	int ret = seal_try(a, v, off);
+
+	if (ret == 0 || *off == NULL || overlay_kek(v->group, 1, &place) < 0)
+		return ret;
+	kek_place(conf_volume_stage(v, "seal"), &first);
+	snprintf(why, sizeof(why), "%.*s", (int)sizeof(why) - 1, a->err);
+	for (unsigned int i = 0; overlay_kek(v->group, i, &place) == 0; i++) {
+		const char *other;
+
+		if (kek_same(&place, &first) || kek_move(a->conf, v->group, &place, a->err, sizeof(a->err)) < 0 ||
+		    seal_try(a, v, &other) < 0)
+			continue;
+		rte_log(RTE_LOG_NOTICE, plan_keys_log,
+			"group %s: its keys are wrapped by that of %s %s still: `key rewrap` was cut short\n",
+			v->group->name, kek_word(&place), place.name);
+		a->err[0] = '\0';
+		*off = NULL;
+		return 0;
+	}
+	kek_move(a->conf, v->group, &first, a->err, sizeof(a->err));
+	snprintf(a->err, sizeof(a->err), "%s; nor is it where it was before `key rewrap`", why);
 	return ret;
 }
 

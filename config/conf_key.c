@@ -153,7 +153,7 @@ conf_values_with(const struct conf_values *v, const char *key, const char *text,
 
 	for (unsigned int i = 0; i < v->n; i++) {
 		if (strcmp(v->keys[i].name, key) == 0) {
-			good = values_set(new, i, text, NULL, why, sizeof(why));
+			good = text == NULL || values_set(new, i, text, NULL, why, sizeof(why));
 			continue;
 		}
 		new->v[i] = v->v[i];

@@ -49,7 +49,8 @@ struct conf_values;
 /** Build values from key/value pairs as one would write them, ended by a NULL key: for tests and for callers without
  * a file. @return NULL and one line in @p err when a value is wrong. */
 struct conf_values *conf_values_make(const struct conf_key *keys, const char *const *pairs, char *err, size_t errlen);
-/** The same values but for one key. @return NULL and one line in @p err when its text is wrong. */
+/** The same values but for one key; @p text NULL: without it. @return NULL and one line in @p err when its text is
+ * wrong. */
 struct conf_values *conf_values_with(const struct conf_values *v, const char *key, const char *text, char *err,
 				     size_t errlen);
 void conf_values_free(struct conf_values *v);

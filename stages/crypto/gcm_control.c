@@ -9,8 +9,10 @@
 
 #include <openssl/crypto.h>
 
+#include "conf_key.h"
 #include "gcm_soft.h"
 #include "gcm_stage.h"
+#include "key.h"
 #include "secret.h"
 
 /* --- keys on their way to an lcore ---------------------------------------------------------------------------------
@@ -92,6 +94,49 @@ static void
 changed(struct gcm *g)
 {
 	__atomic_store_n(&g->generation, g->generation + 1, __ATOMIC_RELEASE);
+}
+
+int
+gcm_kek_load(uint8_t **kek, const struct conf_values *conf, char *err, size_t errlen)
+{
+	const char *file = conf_str(conf, "key_file"), *ring = conf_str(conf, "keyring");
+
+	if ((file == NULL) == (ring == NULL)) {
+		snprintf(err, errlen, "give either key_file or keyring");
+		return -EINVAL;
+	}
+	return file != NULL ? crypto_key_file(kek, file, KEYRING_KEY_BYTES, err, errlen)
+			    : crypto_key_keyring(kek, ring, KEYRING_KEY_BYTES, err, errlen);
+}
+
+int
+gcm_key_check(const struct conf_values *conf, char *err, size_t errlen)
+{
+	uint8_t *kek = NULL;
+	int ret = gcm_kek_load(&kek, conf, err, errlen);
+
+	crypto_secret_free(kek);
+	return ret;
+}
+
+int
+gcm_rewrap(struct strake_stage *st, const struct conf_values *conf, char *err, size_t errlen)
+{
+	struct gcm *g = st->priv;
+	uint8_t *kek = NULL;
+	int ret = gcm_kek_load(&kek, conf, err, errlen);
+
+	if (ret < 0)
+		return ret;
+	ret = g->keyring != NULL ? keyring_rewrap(g->keyring, kek) : -ENOKEY;
+	crypto_secret_free(kek);
+	if (ret < 0)
+		snprintf(err, errlen, "%s",
+			 ret == -EALREADY  ? "it is the key that wraps the group's keys already"
+			 : ret == -EBADMSG ? "a key of the group's table does not unwrap: it is damaged"
+			 : ret == -EBUSY   ? "the table of keys is being written: try again"
+					   : strerror(-ret));
+	return ret;
 }
 
 int

@@ -13,7 +13,6 @@
 
 #include "gcm_soft.h"
 #include "gcm_stage.h"
-#include "key.h"
 #include "secret.h"
 
 /*
@@ -55,29 +54,6 @@ static const struct conf_key seal_keys[] = {
 };
 
 static int
-load_kek(struct gcm *g, const struct conf_values *conf, char *err, size_t errlen)
-{
-	const char *file = conf_str(conf, "key_file"), *ring = conf_str(conf, "keyring");
-
-	if ((file == NULL) == (ring == NULL)) {
-		snprintf(err, errlen, "give either key_file or keyring");
-		return -EINVAL;
-	}
-	return file != NULL ? crypto_key_file(&g->kek, file, KEYRING_KEY_BYTES, err, errlen)
-			    : crypto_key_keyring(&g->kek, ring, KEYRING_KEY_BYTES, err, errlen);
-}
-
-int
-gcm_key_check(const struct conf_values *conf, char *err, size_t errlen)
-{
-	struct gcm g = {.kek = NULL};
-	int ret = load_kek(&g, conf, err, errlen);
-
-	crypto_secret_free(g.kek);
-	return ret;
-}
-
-static int
 seal_create(struct strake_stage *st, const struct conf_values *conf, char *err, size_t errlen)
 {
 	struct gcm *g = rte_zmalloc("gcm", sizeof(*g), RTE_CACHE_LINE_SIZE);
@@ -88,7 +64,7 @@ seal_create(struct strake_stage *st, const struct conf_values *conf, char *err, 
 		return -ENOMEM;
 	}
 	g->generation = 1;
-	ret = load_kek(g, conf, err, errlen);
+	ret = gcm_kek_load(&g->kek, conf, err, errlen);
 	if (ret == 0)
 		ret = gcm_device_open(&g->device, conf_str(conf, "device"), (uint16_t)conf_u64(conf, "queue"),
 				      GCM_SLOTS * strake_lcore_count(), err, errlen);

@@ -69,6 +69,9 @@ void gcm_stats(const struct strake_stage *st, struct gcm_stats *sum);
 /* --- gcm_control.c -------------------------------------------------------------------------------------------------
  */
 
+/** Read the key-encryption key that @p conf names. @return 0, and it is the caller's to free; -errno and one line. */
+int gcm_kek_load(uint8_t **kek, const struct conf_values *conf, char *err, size_t errlen);
+
 /** Ask main for a key, if this lcore does not wait for one already. */
 void gcm_ask(struct strake_stage *st, struct gcm_lcore *lc, const struct gcm_want *want);
 

@@ -20,7 +20,7 @@
 #include "secret.h"
 
 struct keyring {
-	const uint8_t *kek;
+	uint8_t *kek;
 	struct gcm_notes notes;
 	int (*random)(void *to, size_t len);
 	uint16_t opening;
@@ -71,16 +71,17 @@ info_of(char *out, const char *what, uint32_t domain, uint16_t epoch, uint16_t o
 }
 
 static int
-kek_check(const struct keyring *kr, uint8_t out[16])
+kek_check(const struct keyring *kr, const uint8_t *kek, uint8_t out[16])
 {
 	static const char info[] = "strake check 1";
 
-	return hkdf(kr->kek, kr->notes.uuid, sizeof(kr->notes.uuid), info, sizeof(info) - 1, out, 16);
+	return hkdf(kek, kr->notes.uuid, sizeof(kr->notes.uuid), info, sizeof(info) - 1, out, 16);
 }
 
 /* AES key wrap under a key of the entry's own: entries cannot stand in for one another. */
 static int
-wrap(const struct keyring *kr, const struct keytable_key *k, bool encrypt, const uint8_t *in, int inlen, uint8_t *out)
+wrap(const struct keyring *kr, const uint8_t *kek, const struct keytable_key *k, bool encrypt, const uint8_t *in,
+     int inlen, uint8_t *out)
 {
 	EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, "AES-256-WRAP", NULL);
 	uint8_t *wrapping = crypto_secret_alloc(KEYRING_KEY_BYTES);
@@ -90,7 +91,7 @@ wrap(const struct keyring *kr, const struct keytable_key *k, bool encrypt, const
 
 	if (cipher == NULL || wrapping == NULL)
 		goto out;
-	ret = hkdf(kr->kek, kr->notes.uuid, sizeof(kr->notes.uuid), info,
+	ret = hkdf(kek, kr->notes.uuid, sizeof(kr->notes.uuid), info,
 		   info_of(info, "wrap", k->domain, k->epoch, 0) - sizeof(uint16_t), wrapping, KEYRING_KEY_BYTES);
 	if (ret < 0)
 		goto out;
@@ -175,7 +176,7 @@ new_key(struct keyring *kr, uint32_t domain)
 	if (ret == 0)
 		ret = kr->random(data, KEYRING_KEY_BYTES);
 	if (ret == 0)
-		ret = wrap(kr, &k, true, data, KEYRING_KEY_BYTES, k.wrapped);
+		ret = wrap(kr, kr->kek, &k, true, data, KEYRING_KEY_BYTES, k.wrapped);
 	crypto_secret_free(data);
 	if (ret < 0)
 		return ret;
@@ -238,7 +239,7 @@ static int
 load(struct keyring *kr, char *err, size_t errlen)
 {
 	uint8_t check[16];
-	int ret = kek_check(kr, check);
+	int ret = kek_check(kr, kr->kek, check);
 
 	if (ret < 0) {
 		snprintf(err, errlen, "the key cannot be proven: %s", strerror(-ret));
@@ -281,8 +282,8 @@ new_opening(struct keyring *kr, char *err, size_t errlen)
 }
 
 int
-keyring_open(struct keyring **out, const uint8_t *kek, const struct gcm_notes *notes,
-	     int (*random)(void *to, size_t len), char *err, size_t errlen)
+keyring_open(struct keyring **out, uint8_t *kek, const struct gcm_notes *notes, int (*random)(void *to, size_t len),
+	     char *err, size_t errlen)
 {
 	struct keyring *kr = calloc(1, sizeof(*kr));
 	int ret;
@@ -383,6 +384,41 @@ keyring_domains(const struct keyring *kr, struct gcm_domain *out, unsigned int m
 }
 
 int
+keyring_rewrap(struct keyring *kr, const uint8_t *kek)
+{
+	struct keytable *t = change(kr);
+	uint8_t *data;
+	int ret;
+
+	if (t == NULL)
+		return -EBUSY;
+	data = crypto_secret_alloc(KEYTABLE_WRAPPED);
+	if (data == NULL)
+		return -ENOMEM;
+	ret = kek_check(kr, kek, t->check);
+	if (ret == 0 && CRYPTO_memcmp(t->check, kr->now.check, sizeof(t->check)) == 0)
+		ret = -EALREADY;
+	for (uint32_t i = 0; ret == 0 && i < t->n_keys; i++) {
+		struct keytable_key *k = &t->key[i];
+
+		if (k->state != KEYTABLE_LIVE)
+			continue;
+		ret = wrap(kr, kr->kek, k, false, k->wrapped, KEYTABLE_WRAPPED, data);
+		if (ret == 0)
+			ret = wrap(kr, kek, k, true, data, KEYRING_KEY_BYTES, k->wrapped);
+	}
+	crypto_secret_free(data);
+	if (ret == 0)
+		ret = commit(kr, 1);
+	if (ret < 0)
+		return ret;
+	memcpy(kr->kek, kek, KEYRING_KEY_BYTES);
+	/* So that the other copy is not for the old key. Should it fail, the next opening writes that. */
+	commit(kr, 1);
+	return 0;
+}
+
+int
 keyring_erase(struct keyring *kr, uint32_t domain)
 {
 	struct keytable *t = change(kr);
@@ -480,7 +516,7 @@ keyring_subkey(const struct keyring *kr, uint32_t domain, uint16_t epoch, uint16
 	data = crypto_secret_alloc(KEYTABLE_WRAPPED);
 	if (data == NULL)
 		return -ENOMEM;
-	ret = wrap(kr, k, false, k->wrapped, KEYTABLE_WRAPPED, data);
+	ret = wrap(kr, kr->kek, k, false, k->wrapped, KEYTABLE_WRAPPED, data);
 	if (ret == 0)
 		ret = hkdf(data, salt, KEYTABLE_SALT, info, info_of(info, "seal", domain, epoch, opening), out,
 			   KEYRING_KEY_BYTES);

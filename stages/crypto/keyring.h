@@ -10,9 +10,10 @@
  * The keys of a group: made at random for each (domain, epoch), wrapped by a key-encryption key, kept in a note.
  *
  * Main lcore only. What changes is durable before a function returns 0; when it cannot be made durable nothing has
- * changed. Main takes turns until then: whoever wants to change something else meanwhile gets -EBUSY. A data key is never used itself: each opening of the group has a random salt, and chunks are sealed by
- * HKDF-SHA256(data key, salt of the opening). So a nonce may be a counter from 0 in each opening, whatever older image
- * the drives were restored from, and whoever else opened a copy of them.
+ * changed. Main takes turns until then: whoever wants to change something else meanwhile gets -EBUSY. A data key is
+ * never used itself: each opening of the group has a random salt, and chunks are sealed by HKDF-SHA256(data key, salt
+ * of the opening). So a nonce may be a counter from 0 in each opening, whatever older image the drives were restored
+ * from, and whoever else opened a copy of them.
  *
  *     wrapping key = HKDF-SHA256(key-encryption key, salt: the group's UUID, info: "strake wrap 1", domain, epoch)
  *     wrapped key  = AES key wrap (RFC 3394) of the data key under it
@@ -38,13 +39,13 @@ struct keyring;
 
 /**
  * Open: read the table (or begin one), prove the key-encryption key, write the salt of this opening.
- * @param kek KEYRING_KEY_BYTES in secret memory; kept by reference.
+ * @param kek KEYRING_KEY_BYTES in secret memory; kept by reference, and another after keyring_rewrap().
  * @param random fills from the kernel's random, or a test's. @return 0 or -errno.
  * @return 0; or -errno with one line in @p err, and nothing was written: -EACCES the key is another's, -EBADMSG the
  * table is damaged, -EPROTO of a version not known, -ENOSPC it is full, -EXDEV of another group, or what the note said.
  */
-int keyring_open(struct keyring **out, const uint8_t *kek, const struct gcm_notes *notes,
-		 int (*random)(void *to, size_t len), char *err, size_t errlen);
+int keyring_open(struct keyring **out, uint8_t *kek, const struct gcm_notes *notes, int (*random)(void *to, size_t len),
+		 char *err, size_t errlen);
 void keyring_close(struct keyring *kr);
 
 /** The epoch that domain @p domain writes with, or 0: it has no key. */
@@ -57,6 +58,10 @@ int keyring_add(struct keyring *kr, uint32_t domain);
 int keyring_rotate(struct keyring *kr, uint32_t domain);
 /** As gcm_domains(). */
 unsigned int keyring_domains(const struct keyring *kr, struct gcm_domain *out, unsigned int max);
+/** Wrap all keys anew: from then on @p kek opens the table, and the key-encryption key before does not. It is one
+ * writing, so that with power lost one of the two opens it. Keys and what they seal stay the same.
+ * @return 0; -errno and the key before counts: -EALREADY it is the same, -EBADMSG a key does not unwrap, the note's. */
+int keyring_rewrap(struct keyring *kr, const uint8_t *kek);
 /** Destroy all keys of a domain, in both copies of the note; again after a failure. @return 0, -ENOKEY, the note's. */
 int keyring_erase(struct keyring *kr, uint32_t domain);
 /** The same of a table that nobody has open, for which no key-encryption key is needed. @return 0, also if there is no

@@ -5,10 +5,11 @@
 import os
 import subprocess
 import sys
+import time
 
 from harness import NQN, STRAKECTL, check, main, until
 from test_fsck import COLUMN, COLUMNS, DATA, chunks, flip, parity_of, small
-from test_log import ALL, conf, prepared
+from test_log import ALL, KEY, conf, prepared
 
 
 def ctl(b, *args, expect=0):
@@ -142,6 +143,84 @@ def case_all_is_sealed_anew_over_kill_and_restart(b):
         check(keys(a)["old_keys"] == 0 and keys(a)["reseal"] == "none", f"{keys(a)}")
     check("no group" in ctl(b, "key", "reseal", "g9", expect=1), "a group that there is not")
     a.stop()
+
+
+def case_keys_are_wrapped_anew_by_another_key(b):
+    other = f"  - {{name: v1, group: g0, size: 64MiB, stages: {ALL.replace('dedup', 'dedup: {domain: other}')}}}"
+    a = prepared(b, conf(b, volume="64MiB", more=other)).start()
+    c = b.client()
+    for ns in ("1", "2"):
+        c.run("verify", "--ns", ns, "--length", "4M", "--seed", ns)
+    for name in ("open.key", "new.key"):
+        b.write(name, os.urandom(32), 0o644 if name == "open.key" else 0o600)
+    old, new = f"{b.folder}/v.key", f"{b.folder}/new.key"
+    for words, why in ((["--key-file", f"{b.folder}/no.key"], "No such file"), (["--keyring", "strake-no-such"], "strake-no-such"),
+                       (["--key-file", f"{b.folder}/open.key"], "open.key"), ([], "already"),
+                       (["--key-file", new, "--keyring", "x"], "not in both")):
+        said = ctl(b, "key", "rewrap", "g0", *words, expect=1)
+        check(why in said, f"{words}: {said}")
+        check(keys(a)["key_file"] == old, f"{keys(a)}")
+    # A host sees nothing of it, and no chunk is written for it.
+    load = c.begin("bench", "--pattern", "randrw", "--verify", "--offset", "8M", "--size", "8M", "--time", "2s")
+    check(a.ctl("key", "rewrap", "g0", "--key-file", new)["key_file"] == new, "where it is")
+    check(load.wait(60) == 0, "the host saw an error")
+    check(keys(a)["key_file"] == new and keys(a)["old_keys"] == 0 and keys(a)["reseal"] == "none", f"{keys(a)}")
+    # The old key is of no use any more, whatever the file says.
+    os.unlink(old)
+    a.ctl("volume", "create", "v2", "--group", "g0", "--size", "64MiB", "--like", "v0", "--subsystem", NQN)
+    a.kill()
+    b.fsck(expect=None)
+    for _ in range(2):
+        a.start()
+        for ns in ("1", "2"):
+            c.run("verify", "--ns", ns, "--length", "4M", "--seed", ns, "--read-only")
+        a.ctl("key", "rotate", "g0")
+        until(lambda: keys(a)["old_keys"] == 0, 120, "the older keys to go")
+        a.stop()
+        b.fsck()
+    # Another key in the same place; and the file, when it is saved, says where.
+    a.start()
+    b.write("new.key", os.urandom(32), 0o600)
+    a.ctl("key", "rewrap", "g0")
+    saved = f"{b.folder}/saved.yaml"
+    a.ctl("config", "save", saved)
+    with open(saved, encoding="utf-8") as f:
+        text = f.read()
+    check(text.count(new) == 3 and old not in text, text)
+    a.stop()
+    b.write("v.key", KEY, 0o600)
+    b.write("new.key", KEY, 0o600)
+    a.start()
+    check({v["state"] for v in a.ctl("volume", "list")} == {"offline: wrong key"}, "an older key opened it")
+    check("before `key rewrap`" in a.log(), "where else it was looked for")
+    a.stop()
+
+
+def case_killed_while_keys_are_wrapped_anew_one_of_the_two_opens_them(b):
+    a = prepared(b, conf(b)).start()
+    c = b.client()
+    c.run("verify", "--length", "4M", "--seed", "1")
+    c.run("flush")
+    now, at = "v.key", set()
+    for i in range(16):
+        name = f"k{i}.key"
+        b.write(name, os.urandom(32), 0o600)
+        p = subprocess.Popen([STRAKECTL, "key", "rewrap", "g0", "--key-file", f"{b.folder}/{name}", "--name", b.name,
+                              "--control", f"{b.folder}/ctl.sock"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.001 * i)
+        a.kill()
+        p.wait(30)
+        a.start()
+        found = os.path.basename(keys(a)["key_file"])
+        check(found in (now, name), f"round {i}: {found}, not {now} or {name}")
+        at.add(found == name)
+        # The other one is not needed any more.
+        os.unlink(f"{b.folder}/{name if found == now else now}")
+        now = found
+        c.run("verify", "--length", "4M", "--seed", "1", "--read-only")
+    print(f"  {sorted(at)}", flush=True)
+    a.stop()
+    b.fsck()
 
 
 def case_an_erased_domain_is_empty_and_the_others_are_not(b):

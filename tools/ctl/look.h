@@ -23,6 +23,7 @@ struct opts {
 	const char *name, *socket, *control;
 	const char *shrink, *at;
 	const char *group, *like, *stages, *domain, *uuid, *subsystem; /* of a volume that is made */
+	const char *key_file, *keyring;
 	uint64_t size;
 	uint32_t lba, nsid;
 	bool json, wide, yes, read_only, reserved, erase_keys;

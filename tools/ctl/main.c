@@ -41,14 +41,49 @@ cmd_store(void *values, int argc, char **argv)
 	return look_list_or_show(values, "store", argc, argv);
 }
 
+/* The appliance has another working directory. */
+static int
+absolute(const char *path, char out[PATH_MAX])
+{
+	if (path[0] == '/')
+		snprintf(out, PATH_MAX, "%s", path);
+	else if (getcwd(out, PATH_MAX) == NULL || strlen(out) + strlen(path) + 2 > PATH_MAX)
+		return cli_fail(CLI_LOCAL, "the working directory: %s", strerror(errno));
+	else
+		sprintf(out + strlen(out), "/%s", path);
+	if (!change_word(out))
+		return cli_fail(CLI_USAGE, "'%s': no spaces or '=' in this path", out);
+	return CLI_OK;
+}
+
+/* The place of the new key, to stand in a line. */
+static int
+put_place(const struct opts *o, char *line, size_t len)
+{
+	size_t used = strlen(line);
+	char path[PATH_MAX];
+	int ret;
+
+	if (o->keyring != NULL && !change_word(o->keyring))
+		return cli_fail(CLI_USAGE, "'%s': no spaces or '=' in this name", o->keyring);
+	if (o->keyring != NULL)
+		used += (size_t)snprintf(line + used, len - used, " keyring=%s", o->keyring);
+	if (o->key_file == NULL)
+		return CLI_OK;
+	ret = absolute(o->key_file, path);
+	if (ret == CLI_OK)
+		snprintf(line + used, len - used, " key_file=%s", path);
+	return ret;
+}
+
 static int
 cmd_key(void *values, int argc, char **argv)
 {
-	enum { LIST, SHOW, ROTATE, RESEAL, REST, LOAD, ERASE, WORDS };
-	static const char *const words[] = {"list", "show", "rotate", "reseal", "rest", "load", "erase"};
+	enum { LIST, SHOW, ROTATE, RESEAL, REST, REWRAP, LOAD, ERASE, WORDS };
+	static const char *const words[] = {"list", "show", "rotate", "reseal", "rest", "rewrap", "load", "erase"};
 	const struct opts *o = values;
 	int what = argc == 0 ? LIST : cli_choose("key command", argv[0], words, WORDS), used;
-	char line[512];
+	char line[PATH_MAX + 512];
 
 	if (what < 0)
 		return -what;
@@ -60,6 +95,12 @@ cmd_key(void *values, int argc, char **argv)
 	used = snprintf(line, sizeof(line), "key %s %s=%s", words[what], what == ERASE ? "volume" : "name", argv[1]);
 	if (what == RESEAL && o->rate != 0)
 		snprintf(line + used, sizeof(line) - (size_t)used, " rate=%llu", (unsigned long long)o->rate);
+	if (what == REWRAP) {
+		int ret = put_place(o, line, sizeof(line));
+
+		if (ret != CLI_OK)
+			return ret;
+	}
 	if (what != ERASE)
 		return change(values, line);
 	return change_sure(values, line,
@@ -197,18 +238,13 @@ static int
 cmd_config(void *values, int argc, char **argv)
 {
 	char path[PATH_MAX], line[PATH_MAX + 32];
+	int ret;
 
 	if (strcmp(argv[0], "save") != 0)
 		return cli_fail(CLI_USAGE, "config has no '%s'; did you mean 'save'?", argv[0]);
-	/* The appliance has another working directory. */
-	if (argv[1][0] == '/')
-		snprintf(path, sizeof(path), "%s", argv[1]);
-	else if (getcwd(path, sizeof(path)) == NULL || strlen(path) + strlen(argv[1]) + 2 > sizeof(path))
-		return cli_fail(CLI_LOCAL, "the working directory: %s", strerror(errno));
-	else
-		sprintf(path + strlen(path), "/%s", argv[1]);
-	if (!change_word(path))
-		return cli_fail(CLI_USAGE, "'%s': no spaces or '=' in this path", path);
+	ret = absolute(argv[1], path);
+	if (ret != CLI_OK)
+		return ret;
 	snprintf(line, sizeof(line), "config save path=%s", path);
 	return change(values, line);
 }
@@ -270,10 +306,12 @@ static const struct cli_opt drive_opts[] = {
 	{NULL}};
 static const struct cli_opt group_opts[] = {
 	{"rate", "BYTES", "scrub: read no more than this in a second (no limit)", CLI_SIZE, AT(rate), 0, 0}, {NULL}};
-static const struct cli_opt key_opts[] = {{"rate", "BYTES",
-					   "reseal: no more than this in a second (64MiB, or the file's reseal_rate)",
-					   CLI_SIZE, AT(rate), 0, 0},
-					  {NULL}};
+static const struct cli_opt key_opts[] = {
+	{"rate", "BYTES", "reseal: no more than this in a second (64MiB, or the file's reseal_rate)", CLI_SIZE,
+	 AT(rate), 0, 0},
+	{"key-file", "PATH", "rewrap: the file with the new key", CLI_STR, AT(key_file), 0, 0},
+	{"keyring", "NAME", "rewrap: the new key in the kernel's keyring", CLI_STR, AT(keyring), 0, 0},
+	{NULL}};
 static const struct cli_opt namespace_opts[] = {
 	{"nsid", "N", "add: namespace id (the lowest that is free)", CLI_U32, AT(nsid), 1, 1024}, {NULL}};
 static const struct cli_opt top_opts[] = {
@@ -295,10 +333,11 @@ static const struct cli_cmd cmds[] = {
 	 "groups of drives and how they are; read a log group against its parity, or stop that; rebuild no faster; "
 	 "make a spare a member more",
 	 group_opts, 0, 3, cmd_group},
-	{"key", "[list | show GROUP | rotate|reseal|rest|load GROUP | erase VOLUME]",
+	{"key", "[list | show GROUP | rotate|reseal|rest|rewrap|load GROUP | erase VOLUME]",
 	 "keys of log groups: new ones, with which all that is there is sealed anew in the background, and then the "
 	 "old "
-	 "ones destroyed; go on with that; pause it; look for the key of a group's offline volumes again; destroy the "
+	 "ones destroyed; go on with that; pause it; wrap them anew by another key-encryption key; look for the key of "
+	 "a group's offline volumes again; destroy the "
 	 "keys of a volume with all it holds",
 	 key_opts, 0, 2, cmd_key},
 	{"store", "[list | show NAME]", "stores of log groups: where their space went", none, 0, 2, cmd_store},

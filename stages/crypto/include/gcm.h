@@ -49,8 +49,13 @@ void gcm_close(struct strake_stage *st);
 int gcm_domain_add(struct strake_stage *st, uint32_t domain);
 /** A new key for what is written from now on. @return the new epoch, or -errno as above. */
 int gcm_domain_rotate(struct strake_stage *st, uint32_t domain);
+/** Wrap all keys of the group anew, by the key-encryption key that @p conf names (key_file or keyring), in one durable
+ * step: the one before is of no use from then on. What is sealed is not touched. @return 0; or -errno with one line in
+ * @p err, and the one before counts: -EALREADY it is the same. */
+int gcm_rewrap(struct strake_stage *st, const struct conf_values *conf, char *err, size_t errlen);
 /** Crypto-erase: nothing written in @p domain until now can be read again, by anybody. gcm_domain_add() begins anew.
- * What flash keeps of overwritten blocks is beyond us: who must rule that out changes the key-encryption key too. */
+ * What flash keeps of overwritten blocks is beyond us: who must rule that out changes the key-encryption key too
+ * (gcm_rewrap()). */
 int gcm_domain_erase(struct strake_stage *st, uint32_t domain);
 /** The same in a table of keys that no stage has open. It takes no key-encryption key. @return 0, also if there is no
  * table or no key of that domain in it; or -errno: -EBADMSG, -EPROTO, -EXDEV what is there is no table of this group,

@@ -267,6 +267,50 @@ TEST_F(Overlay, NamespacesComeAndGo)
 	EXPECT_NE(std::string::npos, said.find("it counts")) << said;
 }
 
+/* Whichever of the places has the key: that of the rewrapping, the one before, and, should the file know better, its.
+ */
+TEST_F(Overlay, TheKeyOfAGroupIsLookedForWhereItMayBe)
+{
+	auto text = [](const std::string &place) {
+		return file("  - {name: v1, group: g0, size: 64MiB, stages: [seal: {" + place + ", queue: 64}]}\n" +
+			    "  - {name: v2, group: g0, size: 64MiB, stages: [seal: {" + place + "}]}\n");
+	};
+	auto places = [&] {
+		struct kek_place p;
+		std::string all;
+
+		for (unsigned i = 0; overlay_kek(&c->groups[0], i, &p) == 0; i++)
+			all += std::string(kek_word(&p)) + " " + p.name + ", ";
+		return all;
+	};
+	auto of = [&](const char *name) {
+		struct kek_place p;
+
+		kek_place(conf_volume_stage(volume(name), "seal"), &p);
+		return std::string(kek_word(&p)) + " " + p.name;
+	};
+	struct kek_place a = {false, "/a"}, b = {true, "b"}, d = {false, "/d"};
+
+	ASSERT_EQ(0, start(text("key_file: /a"))) << err;
+	EXPECT_EQ("", places());
+	ASSERT_EQ(0, overlay_kek_moved(&c->groups[0], &b, &a));
+	EXPECT_EQ("key_file /a", of("v1")) << "that is for who moves it to say";
+	ASSERT_EQ(0, start(text("key_file: /a"))) << err;
+	EXPECT_EQ("", said);
+	EXPECT_EQ("keyring b, key_file /a, ", places());
+	EXPECT_EQ("keyring b", of("v1"));
+	EXPECT_EQ("keyring b", of("v2"));
+	EXPECT_EQ(64u, conf_u64(conf_volume_stage(volume("v1"), "seal")->values, "queue")) << "all else is the file's";
+	ASSERT_EQ(0, start(text("keyring: b"))) << err;
+	EXPECT_EQ("", said) << "as after config save";
+	ASSERT_EQ(0, start(text("key_file: /c"))) << err;
+	EXPECT_NE(std::string::npos, said.find("both are tried")) << said;
+	EXPECT_EQ("keyring b, key_file /a, key_file /c, ", places());
+	EXPECT_EQ("keyring b", of("v2"));
+	ASSERT_EQ(0, overlay_kek_moved(&c->groups[0], &d, &b));
+	EXPECT_EQ("key_file /d, keyring b, ", places()) << "the two that may be";
+}
+
 TEST_F(Overlay, AGroupThatIsNotThereCostsOnlyItsVolumes)
 {
 	ASSERT_EQ(0, start(file())) << err;
@@ -292,7 +336,8 @@ TEST_F(Overlay, WhatCannotBeReadIsRefused)
 	/* What is read but makes no sense costs itself only. */
 	const char odd[] =
 		"{\"version\": 1, \"volumes\": {\"x\": 3, \".y\": {\"group\": \"g0\", \"size\": 4096, \"lba\": "
-		"4096}}, \"deleted\": {\"z\": []}, \"sizes\": [], \"namespaces\": [1, {}]}";
+		"4096}}, \"deleted\": {\"z\": []}, \"sizes\": [], \"namespaces\": [1, {}], \"keys\": {\"g0\": [3, {}], "
+		"\"g9\": 1}}";
 
 	ASSERT_EQ(0, state_write((dir + "/a/b").c_str(), "changes.json", odd, strlen(odd)));
 	EXPECT_EQ(0, start(file())) << err;

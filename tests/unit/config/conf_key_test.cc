@@ -201,6 +201,12 @@ TEST(ConfValues, AreTheSameButForOne)
 	EXPECT_FALSE(conf_has(v, "label"));
 	EXPECT_STREQ("/x", conf_str(old, "path"));
 	conf_values_free(v);
+	v = conf_values_with(old, "path", nullptr, err, sizeof(err));
+	ASSERT_NE(nullptr, v) << err;
+	EXPECT_FALSE(conf_has(v, "path"));
+	EXPECT_EQ(conf_u64(old, "size"), conf_u64(v, "size"));
+	conf_values_free(v);
+	EXPECT_EQ(nullptr, conf_values_with(old, "sise", nullptr, err, sizeof(err)));
 	EXPECT_EQ(nullptr, conf_values_with(old, "sise", "1MiB", err, sizeof(err)));
 	EXPECT_STREQ("sise: unknown key", err);
 	EXPECT_EQ(nullptr, conf_values_with(old, "size", "big", err, sizeof(err)));

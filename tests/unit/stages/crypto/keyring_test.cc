@@ -143,6 +143,94 @@ TEST_F(Keyring, TheWrongKeyWritesNothing)
 	EXPECT_EQ(right, key(5, 1, 1));
 }
 
+/* One writing decides which of the two keys opens the table; whenever power goes, one of them does. */
+TEST_F(Keyring, AllKeysAreWrappedAnewInOneStep)
+{
+	std::unique_ptr<uint8_t, void (*)(void *)> other((uint8_t *)crypto_secret_alloc(32), crypto_secret_free);
+	auto opens = [&](uint8_t with) {
+		memset(kek, with, 32);
+		return open();
+	};
+
+	memset(other.get(), 0x99, 32);
+	ASSERT_EQ(0, open());
+	for (uint32_t d : {5, 6, 7})
+		ASSERT_EQ(0, keyring_add(kr, d));
+	ASSERT_EQ(2, keyring_rotate(kr, 5));
+	ASSERT_EQ(0, keyring_erase(kr, 7));
+	std::string was[] = {key(5, 1, 1), key(5, 2, 1), key(6, 1, 1)};
+	std::vector<uint8_t> before = notes.copy[notes.newest];
+
+	notes.fail_write = -EIO;
+	EXPECT_EQ(-EIO, keyring_rewrap(kr, other.get()));
+	EXPECT_EQ(was[0], key(5, 1, 1)) << "the key before counts";
+	notes.fail_write = 0;
+	FakeNotes old = notes, half;
+	notes.meanwhile = [&] {
+		EXPECT_EQ(was[1], key(5, 2, 1)) << "lcores ask meanwhile";
+		EXPECT_EQ(-EBUSY, keyring_rotate(kr, 5));
+		/* The second copy: the first is there by now. */
+		notes.meanwhile = [&] {
+			half = notes;
+			EXPECT_EQ(was[1], key(5, 2, 1));
+		};
+	};
+	ASSERT_EQ(0, keyring_rewrap(kr, other.get()));
+	EXPECT_EQ(0, memcmp(kek, other.get(), 32)) << "the stage's";
+	EXPECT_EQ(was[0], key(5, 1, 1));
+	for (std::vector<uint8_t> &c : notes.copy)
+		for (int k = 0; k < 4; k++) {
+			auto wrapped = before.begin() + 128 + 64 * k + 8;
+
+			EXPECT_TRUE(std::search(c.begin(), c.end(), wrapped, wrapped + 40) == c.end() ||
+				    before[128 + 64 * k] == 7)
+				<< "key " << k << " as the key before had wrapped it";
+		}
+	EXPECT_EQ(-EALREADY, keyring_rewrap(kr, other.get()));
+	FakeNotes done = notes;
+	for (const FakeNotes &n : {old, half, done}) {
+		notes = n;
+		unsigned int writes = notes.writes;
+		int by_old = opens(0x77);
+		EXPECT_EQ(by_old == 0 ? writes + 1 : writes, notes.writes);
+		notes = n;
+		int by_new = opens(0x99);
+		EXPECT_TRUE((by_old == 0 && by_new == -EACCES) || (by_old == -EACCES && by_new == 0))
+			<< by_old << " and " << by_new;
+		EXPECT_EQ(0, by_new == 0 ? 0 : opens(0x77));
+		EXPECT_EQ(was[0], key(5, 1, 1));
+		EXPECT_EQ(was[1], key(5, 2, 1));
+		EXPECT_EQ(was[2], key(6, 1, 1));
+		EXPECT_EQ(0, keyring_epoch(kr, 7)) << "what was erased stays so";
+	}
+	notes = done;
+	ASSERT_EQ(0, opens(0x99));
+	EXPECT_EQ(2, keyring_epoch(kr, 5));
+	EXPECT_EQ(3, keyring_rotate(kr, 5));
+}
+
+/* A table in which one entry is damaged is not made worse. */
+TEST_F(Keyring, WhatDoesNotUnwrapIsNotWrappedAnew)
+{
+	std::unique_ptr<uint8_t, void (*)(void *)> other((uint8_t *)crypto_secret_alloc(32), crypto_secret_free);
+	std::unique_ptr<keytable> t(new keytable());
+
+	memset(other.get(), 0x99, 32);
+	ASSERT_EQ(0, open());
+	ASSERT_EQ(0, keyring_add(kr, 5));
+	ASSERT_EQ(0, keyring_add(kr, 6));
+	std::string was = key(5, 1, 1);
+	std::vector<uint8_t> &image = notes.copy[notes.newest];
+	ASSERT_EQ(0, keytable_decode(t.get(), image.data(), image.size()));
+	t->key[1].wrapped[0] ^= 1;
+	keytable_encode(t.get(), image.data());
+	ASSERT_EQ(0, open());
+	unsigned int writes = notes.writes;
+	EXPECT_EQ(-EBADMSG, keyring_rewrap(kr, other.get()));
+	EXPECT_EQ(writes, notes.writes);
+	EXPECT_EQ(was, key(5, 1, 1));
+}
+
 TEST_F(Keyring, ATableOfAnotherGroupOrDamagedIsRefused)
 {
 	ASSERT_EQ(0, open());
