@@ -108,7 +108,7 @@ static void
 move_to(struct store_walk *w, uint32_t pos)
 {
 	w->pos = pos;
-	w->sure = w->barred = w->zero = false;
+	w->sure = w->zero = false;
 }
 
 static int
@@ -192,10 +192,8 @@ nothing(struct store_walk *w, const uint8_t *at)
 	if (zero && w->attempt == 0 && !w->scan && !w->sure && w->st->sp->parity > 0)
 		return doubt(w);
 	/* No column makes a chunk of what parity says of zeroes: then it is that which is wrong. */
-	if (zero && w->attempt == 0) {
-		w->lost += w->scan && w->barred;
+	if (zero && w->attempt == 0)
 		return row_over(w);
-	}
 	if (!w->scan)
 		return window_read(w, (uint16_t)(w->attempt + 1));
 	w->lost++;
@@ -218,11 +216,12 @@ first(struct store_walk *w, const struct log_head *h)
 	return window_read(w, (uint16_t)(w->attempt + 1));
 }
 
-/* Every way was tried: the newest chunk is it; or the row is over, if zeroes can be had; or there is one behind. */
+/* Every way was tried: the newest chunk is it; or the row is over, if zeroes can be had; or there is one behind. Ways
+ * that need a drive that is away suppose more to be wrong, with it, than there is parity. */
 static int
 exhausted(struct store_walk *w)
 {
-	if (!w->newer && w->zero && !w->barred) {
+	if (!w->newer && w->zero) {
 		w->status = 0;
 		return row_over(w);
 	}
@@ -239,10 +238,8 @@ no_window(struct store_walk *w)
 	if (w->status == -ERANGE && w->attempt > 0)
 		return exhausted(w);
 	/* This way needs a column that is away just now; another may not. */
-	if (w->status == -EIO && w->attempt > 0) {
-		w->barred = true;
+	if (w->status == -EIO && w->attempt > 0)
 		return window_read(w, (uint16_t)(w->attempt + 1));
-	}
 	return w->status;
 }
 

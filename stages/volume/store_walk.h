@@ -33,9 +33,8 @@ struct store_walk {
 	int status;
 	uint16_t attempt;
 	uint32_t win_off, win_len;
-	bool barred;   /* some way to see what is here needs a drive that is away */
-	bool zero;     /* and in some it is zero */
-	uint32_t lost; /* grains that held neither a chunk nor zeroes, or zeroes for want of a way */
+	bool zero;     /* in some way to see what is here it is */
+	uint32_t lost; /* grains that held neither a chunk nor zeroes */
 	struct strake_buf *win;
 	struct strake_space_io io;
 };

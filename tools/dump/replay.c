@@ -56,9 +56,8 @@ struct window {
 	uint32_t seg, have;
 	uint32_t gen; /* of its chunks; 0: whichever it is, if it is newer than `older` */
 	uint32_t older;
-	bool lost;   /* what lies here is neither a chunk nor zeroes, made in whatever way */
-	bool zero;   /* in some way it is zeroes */
-	bool barred; /* some way needs a drive that is away */
+	bool lost; /* what lies here is neither a chunk nor zeroes, made in whatever way */
+	bool zero; /* in some way it is zeroes */
 };
 
 /* Have all that a chunk at @p off can take. */
@@ -104,11 +103,10 @@ next_way(struct window *w, uint32_t off, uint32_t left, struct log_head *h, uint
 
 	while ((wrong = group_way(w->st->g, w->seg, way)) != 0) {
 		if (group_read(w->st->g, w->seg, off, left, w->other, wrong) < 0)
-			w->barred = true;
-		else if (ours(w, off, h, w->other, left) == NULL)
+			continue; /* with a drive that is away it supposes more to be wrong than there is parity */
+		if (ours(w, off, h, w->other, left) == NULL)
 			return wrong;
-		else
-			w->zero = w->zero || decode_blank(w->other, LOG_GRAIN);
+		w->zero = w->zero || decode_blank(w->other, LOG_GRAIN);
 	}
 	return 0;
 }
@@ -143,7 +141,7 @@ chunk_at(struct window *w, uint32_t off, struct log_head *h, const uint8_t **at)
 	uint32_t left = w->have - off < LOG_CHUNK_MAX ? w->have - off : LOG_CHUNK_MAX, wrong, way = 0;
 	const char *why;
 
-	w->zero = w->barred = false;
+	w->zero = false;
 	if (w->gen == 0)
 		newest_at(w, off, left);
 	why = ours(w, off, h, w->mem + off, left);
@@ -241,7 +239,7 @@ scan(struct replay *r, uint32_t seg, uint32_t from, bool planned, bool listed)
 			found(r, &h, at);
 			from += h.bytes;
 			blank = (from - 1) / rb;
-		} else if (!w.lost && ((w.zero && !w.barred) || decode_blank(w.mem + from, LOG_GRAIN))) {
+		} else if (!w.lost && (w.zero || decode_blank(w.mem + from, LOG_GRAIN))) {
 			from = from / rb * rb + rb;
 		} else {
 			w.lost = true;

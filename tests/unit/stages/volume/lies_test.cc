@@ -408,4 +408,31 @@ TEST(Lies, ARowIsMendedBehindItsLastChunk)
 	}
 }
 
+/* A row that was closed early, one drive away and another that has something else. Behind the last chunk that makes
+ * bytes of what is nothing, and some ways to see so need the drive that is away. */
+TEST(Lies, ARowIsMendedBehindItsLastChunkWithADriveAway)
+{
+	FakeSpaceConf c;
+
+	c.parity = 2;
+	for (uint32_t liar : {0u, 2u, 3u, 4u}) {
+		StoreRig rig(c);
+
+		ASSERT_EQ(0, rig.boot()) << rig.why;
+		uint64_t place = row_of_three(rig);
+		uint32_t seg = log_entry_seg(place), row = log_entry_off(place) / (3 * rig.conf.unit);
+
+		rig.fs->unreadable(UINT32_MAX, 0, 1);
+		rig.fs->wrong(seg, row, liar, 512, c.unit - 512);
+		mend(rig, seg, row);
+		for (uint32_t gone : {0u, 2u, 3u, 4u}) {
+			rig.fs->unreadable(UINT32_MAX, 0, gone);
+			expect(rig, 3, 700);
+			rig.fs->readable();
+			rig.fs->unreadable(UINT32_MAX, 0, 1);
+		}
+		rig.down(false);
+	}
+}
+
 } // namespace
