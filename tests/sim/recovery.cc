@@ -178,8 +178,12 @@ Story::recover(Image &im)
 	power_image_load(w.ps, im.drives);
 	keep(std::to_string(im.nth) + (im.frail ? "-frail" : ""));
 	totals.points++;
+	/* Those who come back after that are to be rebuilt, as many as there is parity, and the others must not lie. */
+	if (kind == LYING && way == TOO_MANY)
+		way = PLAIN;
 	/* Those which lean on parity, or on all drives but one being good. */
-	if ((im.frail || kind == LYING) && (way == DEGRADED || way == DAMAGED || way == UNREADABLE || way == TOO_MANY))
+	if ((im.frail || !loses(seed, kind)) &&
+	    (way == DEGRADED || way == DAMAGED || way == UNREADABLE || way == TOO_MANY))
 		way = PLAIN;
 	switch (way) {
 	case CUT:

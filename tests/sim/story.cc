@@ -18,14 +18,21 @@ namespace sim
 
 /* --- one seed ----------------------------------------------------------------------------------------------------- */
 
+static const struct {
+	unsigned data, parity;
+	uint32_t unit;
+} shapes[] = {{3, 1, 16384}, {2, 1, 32768}, {3, 1, 16384}, {3, 2, 16384},
+	      {3, 1, 16384}, {2, 2, 32768}, {3, 1, 16384}, {3, 3, 16384}};
+
+bool
+Story::loses(uint64_t seed, Kind kind)
+{
+	return kind != LYING || (shapes[seed % 8].parity > 1 && seed / 24 % 2 == 0);
+}
+
 WorldConf
 Story::world_conf(uint64_t seed, Kind kind)
 {
-	static const struct {
-		unsigned data, parity;
-		uint32_t unit;
-	} shapes[] = {{3, 1, 16384}, {2, 1, 32768}, {3, 1, 16384}, {3, 2, 16384},
-		      {3, 1, 16384}, {2, 2, 32768}, {3, 1, 16384}, {3, 3, 16384}};
 	const bool sealed = kind == SEALED || kind == RESEALED;
 	uint64_t r = seed;
 	WorldConf c;
@@ -53,7 +60,7 @@ Story::Story(uint64_t s, unsigned n, Kind k)
 {
 	totals.seeds = 1;
 	if (kind == LYING)
-		w.lie(w.conf.parity, 1u << ((seed / 8 + 1) % POWER_LIES));
+		w.lie(w.conf.parity - loses(s, k), 1u << ((seed / 8 + 1) % POWER_LIES));
 	if (w.conf.lively)
 		acts = std::make_unique<Acts>(w, host, s * 131 + 3, k == RESEALED);
 }
@@ -116,7 +123,7 @@ Story::live(unsigned life, unsigned lives)
 	stale = false;
 	power_watch(w.ps, watched, this);
 	bad = work((kind == PACKED || w.conf.domains > 0 ? 180 : 100) + (unsigned)(rnd() % 60),
-		   kind != LYING && (life == 0 || rnd() % 2 == 0));
+		   loses(seed, kind) && (life == 0 || rnd() % 2 == 0));
 	power_watch(w.ps, nullptr, nullptr);
 	if (!bad.empty())
 		return bad;

@@ -43,6 +43,9 @@ class Story
 	/* @return what went wrong first, or nothing. */
 	std::string run();
 
+	/* In such a story a drive goes away. Beside drives that lie that is one of as many as there is parity. */
+	static bool loses(uint64_t seed, Kind kind);
+
 	Totals totals;
 
       private:
