@@ -407,6 +407,13 @@ fake_nvme_smart(struct fake_nvme *f)
 	return f->smart;
 }
 
+uint8_t *
+fake_nvme_page(struct fake_nvme *f, uint8_t lid)
+{
+	f->has_page[lid] = true;
+	return f->pages[lid];
+}
+
 void
 fake_nvme_kernel(struct fake_nvme *f, uint64_t bytes, const char *serial)
 {

@@ -46,6 +46,8 @@ void fake_nvme_short_identify(struct fake_nvme *f, size_t bytes);
 /** The medium, the SMART log's 512 bytes. */
 uint8_t *fake_nvme_medium(struct fake_nvme *f);
 uint8_t *fake_nvme_smart(struct fake_nvme *f);
+/** From now on it has log page @p lid, 1 to 5 but the SMART log: its 4096 bytes, zeroes at first. */
+uint8_t *fake_nvme_page(struct fake_nvme *f, uint8_t lid);
 
 /** What the kernel is said to know of it; 0: nothing. */
 void fake_nvme_kernel(struct fake_nvme *f, uint64_t bytes, const char *serial);

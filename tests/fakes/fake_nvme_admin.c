@@ -39,6 +39,10 @@ page(struct fake_nvme *f, uint8_t lid, void *data, uint32_t len)
 		f->sanitize_polls -= f->sanitize_polls > 0;
 		return 0;
 	}
+	if (lid < RTE_DIM(f->pages) && f->has_page[lid]) {
+		memcpy(data, f->pages[lid], RTE_MIN(len, FAKE_NVME_PAGE));
+		return 0;
+	}
 	if (lid != 2)
 		return 0x4109; /* Invalid Log Page */
 	memcpy(data, f->smart, RTE_MIN(len, sizeof(f->smart)));

@@ -25,6 +25,8 @@ struct fake_nvme {
 	struct nvme_lane *lane;
 	struct strake_poller poller;
 	uint8_t ctrl[FAKE_NVME_PAGE], ns[FAKE_NVME_PAGE], smart[512];
+	uint8_t pages[6][FAKE_NVME_PAGE]; /* log pages by their number */
+	bool has_page[6];
 	size_t identify_bytes;
 	uint8_t *medium;
 	uint8_t shift;

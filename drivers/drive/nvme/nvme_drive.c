@@ -5,6 +5,7 @@
 #include "nvme_drive.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -250,6 +251,27 @@ add_health(struct nvme_watch *w, const struct nvme_limits *limits, struct rte_te
 }
 
 static void
+add_logs(struct nvme_watch *w, const struct nvme_geom *g, struct rte_tel_data *dict)
+{
+	char text[RTE_TEL_MAX_STRING_LEN];
+	struct nvme_logs l;
+
+	nvme_watch_logs(w, &l);
+	rte_tel_data_add_dict_string(dict, "firmware", l.firmware.known ? l.firmware.revision : g->firmware);
+	if (l.firmware.known)
+		rte_tel_data_add_dict_u64(dict, "firmware_slot", l.firmware.slot);
+	if (l.firmware.next != 0) {
+		snprintf(text, sizeof(text), "%s, of slot %u", l.firmware.coming, l.firmware.next);
+		rte_tel_data_add_dict_string(dict, "firmware_after_reset", text);
+	}
+	if (l.failures.status == 0)
+		return;
+	snprintf(text, sizeof(text), "status 0x%x, LBA %" PRIu64 ", namespace %u", l.failures.status, l.failures.lba,
+		 l.failures.nsid);
+	rte_tel_data_add_dict_string(dict, "error_log_newest", text);
+}
+
+static void
 add_events(struct nvme_watch *w, struct rte_tel_data *dict)
 {
 	struct nvme_event events[NVME_EVENTS];
@@ -304,7 +326,10 @@ nvme_drive_telemetry(struct strake_drive *drive, struct rte_tel_data *dict)
 		return;
 	}
 	rte_tel_data_add_dict_string(dict, "model", g->model);
-	rte_tel_data_add_dict_string(dict, "firmware", g->firmware);
+	if (d->watch != NULL)
+		add_logs(d->watch, g, dict);
+	else
+		rte_tel_data_add_dict_string(dict, "firmware", g->firmware);
 	rte_tel_data_add_dict_string(dict, "out_of_use", end_name[__atomic_load_n(&d->sh.end, __ATOMIC_RELAXED)]);
 	rte_tel_data_add_dict_int(dict, "registered_buffers", d->dev->fixed);
 	rte_tel_data_add_dict_u64(dict, "max_transfer", g->max_xfer);

@@ -16,6 +16,7 @@
 #include <rte_common.h>
 
 #include "nvme_dev.h"
+#include "nvme_logs.h"
 
 #define ID_BYTES 4096
 #define SENTINEL 0xa7
@@ -93,6 +94,8 @@ read_ctrl(struct nvme_geom *g, const struct nvme_id_ctrl *id, const struct nvme_
 		g->crdt[i + 1] = le16toh((&id->crdt1)[i]);
 	g->temp_warn = le16toh(id->wctemp);
 	g->temp_crit = le16toh(id->cctemp);
+	g->error_entries = (uint16_t)(id->elpe + 1);
+	g->tells_commands = (id->lpa & NVME_CTRL_LPA_CMD_EFFECTS) != 0;
 	return 0;
 }
 
@@ -173,6 +176,16 @@ read_command_set(struct nvme_dev *dev, uint8_t *data, char *why, size_t len)
 	return 0;
 }
 
+/* What Identify promises and the log of commands denies is not asked for. */
+static void
+read_commands(struct nvme_geom *g, struct nvme_dev *dev, uint8_t *data)
+{
+	if (!g->tells_commands)
+		return;
+	g->zeroes = g->zeroes && nvme_logs_knows(dev, false, nvme_cmd_write_zeroes, data);
+	g->trim = g->trim && nvme_logs_knows(dev, false, nvme_cmd_dsm, data);
+}
+
 static void
 limits(struct nvme_geom *g, struct nvme_dev *dev, const struct nvme_kernel_view *k, uint8_t *data)
 {
@@ -224,6 +237,7 @@ nvme_geom_ask(struct nvme_geom *g, struct nvme_dev *dev, const struct nvme_kerne
 		ret = read_size(g, data, kernel, why, len);
 	if (ret == 0) {
 		read_wishes(g, data);
+		read_commands(g, dev, data);
 		limits(g, dev, kernel, data);
 		if (g->max_xfer == 0)
 			ret = LIE(why, len, "it takes no transfer of 4096 bytes");

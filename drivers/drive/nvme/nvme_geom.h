@@ -44,6 +44,8 @@ struct nvme_geom {
 	bool thin;		       /**< may run out of space before its capacity */
 	uint16_t crdt[4];	       /**< retry delays by index, 100 ms; [0] is none */
 	uint16_t temp_warn, temp_crit; /**< kelvin; 0: not said */
+	uint16_t error_entries;	       /**< that its error log keeps */
+	bool tells_commands;	       /**< has a log of the commands it knows */
 	uint8_t nguid[16], eui64[8];
 };
 

@@ -18,6 +18,8 @@
 #include <libnvme.h>
 #include <rte_common.h>
 
+#include "nvme_logs.h"
+
 #define ID_BYTES		 4096
 #define LID_SANITIZE		 0x81
 #define FNA_FORMAT		 0x01 /* Format concerns all namespaces (NVMe Base specification 2.0, figure 275) */
@@ -156,17 +158,20 @@ nvme_order_format(struct nvme_drive *d, char *said, size_t len)
 	struct nvme_dev *dev = &d->ways.dev;
 	const struct nvme_id_ctrl *id;
 	const struct nvme_id_ns *ns;
-	uint8_t *page;
+	uint8_t *page, *log;
 	int ret;
 
 	nvme_ways_again(&d->ways);
-	if (posix_memalign((void **)&page, ID_BYTES, ID_BYTES) != 0)
+	if (posix_memalign((void **)&page, ID_BYTES, 2 * (size_t)ID_BYTES) != 0)
 		return SAY(said, len, -ENOMEM, "out of memory");
+	log = page + ID_BYTES;
 	id = (const struct nvme_id_ctrl *)page;
 	ns = (const struct nvme_id_ns *)page;
 	ret = result(dev->ops->identify(dev, NVME_IDENTIFY_CNS_CTRL, 0, page), "Identify", said, len);
 	if (ret == 0 && (le16toh(id->oacs) & NVME_CTRL_OACS_FORMAT) == 0)
 		ret = SAY(said, len, -EOPNOTSUPP, "the drive does not know Format");
+	if (ret == 0 && d->sh.geom.tells_commands && !nvme_logs_knows(dev, true, nvme_admin_format_nvm, log))
+		ret = SAY(said, len, -EOPNOTSUPP, "the drive's log of its commands denies Format");
 	if (ret == 0)
 		ret = alone(dev, (id->fna & (FNA_FORMAT | FNA_ERASE)) != 0, page, said, len);
 	if (ret == 0)

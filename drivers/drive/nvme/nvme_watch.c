@@ -33,6 +33,7 @@ struct nvme_watch {
 	pthread_cond_t wake;
 	bool stop;
 	struct nvme_health health;
+	struct nvme_logs logs;
 	char way[120];			       /* by which it was read last, or why not */
 	bool by_second;			       /* told: it does not answer by the first way */
 	struct nvme_event events[NVME_EVENTS]; /* number n in place n % NVME_EVENTS */
@@ -83,6 +84,22 @@ nvme_watch_events(struct nvme_watch *w, struct nvme_event out[NVME_EVENTS], uint
  */
 
 static void
+look_further(struct nvme_watch *w, uint64_t error_entries)
+{
+	struct nvme_drive *d = w->drive->priv;
+	struct nvme_logs was = w->logs, now = was;
+	char text[128];
+	bool worse;
+
+	nvme_logs_read(&now, &d->ways.dev, error_entries, d->sh.geom.error_entries);
+	pthread_mutex_lock(&w->lock);
+	w->logs = now;
+	pthread_mutex_unlock(&w->lock);
+	for (unsigned int i = 0; nvme_logs_event(&was, &now, i, &worse, text, sizeof(text)); i++)
+		tell(w, worse, "%s", text);
+}
+
+static void
 look(struct nvme_watch *w)
 {
 	struct nvme_drive *d = w->drive->priv;
@@ -112,6 +129,7 @@ look(struct nvme_watch *w)
 	}
 	for (unsigned int i = 0; nvme_health_event(&was, &now, &d->limits, i, &worse, text, sizeof(text)); i++)
 		tell(w, worse, "%s", text);
+	look_further(w, now.error_entries);
 }
 
 /* --- coming back -----------------------------------------------------------------------------------------------------
@@ -380,5 +398,13 @@ nvme_watch_health(struct nvme_watch *w, struct nvme_health *h, char *way, size_t
 	pthread_mutex_lock(&w->lock);
 	*h = w->health;
 	snprintf(way, len, "%s", w->way);
+	pthread_mutex_unlock(&w->lock);
+}
+
+void
+nvme_watch_logs(struct nvme_watch *w, struct nvme_logs *logs)
+{
+	pthread_mutex_lock(&w->lock);
+	*logs = w->logs;
 	pthread_mutex_unlock(&w->lock);
 }

@@ -14,6 +14,7 @@
 
 #include "nvme_drive.h"
 #include "nvme_health.h"
+#include "nvme_logs.h"
 
 struct nvme_watch;
 
@@ -27,6 +28,9 @@ int nvme_watch_order(struct nvme_watch *w, enum strake_drive_task task);
 int nvme_watch_ordered(struct nvme_watch *w, char *said, size_t len);
 /** What it saw last, and by which way, or why it could not look. Any thread. */
 void nvme_watch_health(struct nvme_watch *w, struct nvme_health *h, char *way, size_t len);
+
+/** What the drive's other logs said last. Any thread. */
+void nvme_watch_logs(struct nvme_watch *w, struct nvme_logs *logs);
 
 #define NVME_EVENTS 16
 
