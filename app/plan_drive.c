@@ -86,11 +86,12 @@ arrival_end(struct arrival *ar, struct strake_drive **drive, char *err, size_t e
 /* --- all, at the start -----------------------------------------------------------------------------------------------
  */
 
-/* The drive is not there, or not ours to use just now: no mistake of the configuration, nor want of memory. */
+/* The drive is not there, not ours to use just now, or says of itself what cannot be: no mistake of the configuration,
+ * nor want of memory. */
 static bool
-absent(int err)
+unusable(int err)
 {
-	static const int causes[] = {ENOENT, ENODEV, ENXIO, EIO, EACCES, EPERM, EROFS, EBUSY, ETIMEDOUT};
+	static const int causes[] = {ENOENT, ENODEV, ENXIO, EIO, EACCES, EPERM, EROFS, EBUSY, ETIMEDOUT, EBADMSG};
 
 	for (unsigned int i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
 		if (err == -causes[i])
@@ -150,7 +151,7 @@ drive_up(struct appliance *a, unsigned int i, uint64_t until)
 		return 0;
 	if (a->err[0] == '\0')
 		snprintf(a->err, sizeof(a->err), "drive %s: %s", d->name, strerror(-ret));
-	if (a->drives[i] != NULL || arrivals[i].foreign || !spared(g) || !absent(ret))
+	if (a->drives[i] != NULL || arrivals[i].foreign || !spared(g) || !unusable(ret))
 		return ret;
 	rte_log(RTE_LOG_WARNING, drives_log, "%s; group %s goes on without it if it can\n", a->err, g->name);
 	memcpy(a->drive_why[i], a->err, sizeof(a->drive_why[i]));
