@@ -15,6 +15,7 @@ from guest.machine import Machine, script
 from harness import BUILD, ROOT, STRAKE, STRAKE_IO, STRAKECTL, Skip, check, main, root_only
 
 DRIVE_LOAD = os.path.join(BUILD, "tests", "perf", "drive-load")
+WORDS = os.path.join(BUILD, "tests", "fakes", "libnvme_words.so")
 
 # Controllers and their namespaces, as QEMU is told of them: /dev/nvme0 with two formats, a drive of 4096-byte blocks
 # that takes 16 KiB at a time, and one of namespaces that no one should take.
@@ -121,10 +122,11 @@ def paced(b, size=128 << 20):
 
 def run(b, job, seconds, **machine):
     plugins = glob.glob("/usr/lib/*/dpdk/pmds-*/librte_mempool_ring.so*")  # DPDK's pools are a plug-in
+    libraries = [f for f in (WORDS,) if os.path.exists(f)]
     machine["devices"] = machine.get("devices") or devices(b)
-    guest = Machine(b, need(), memory=1024, files=plugins,
+    guest = Machine(b, need(), memory=1024, files=plugins + libraries,
                     programs=[p for p in (STRAKE, STRAKE_IO, STRAKECTL, DRIVE_LOAD) if os.path.exists(p)], **machine)
-    failed = guest.run(b.write("job.sh", script("drives_common", job)), hands(b), seconds,
+    failed = guest.run(b.write("job.sh", f"WORDS={WORDS}\n" + script("drives_common", job)), hands(b), seconds,
                        lambda line: print(line, flush=True))
     check(failed == 0, f"{failed} tests of {job} failed")
 
@@ -135,6 +137,12 @@ def case_nvme_drives_by_every_way(b):
 
 def case_nvme_drives_in_trouble(b):
     run(b, "drives_trouble", 600)
+
+
+def case_nvme_drives_that_warn_and_lie(b):
+    if not os.path.exists(WORDS):
+        raise Skip("libnvme_words is not built")
+    run(b, "drives_words", 400)
 
 
 def case_cost_of_passthrough_against_fio(b):

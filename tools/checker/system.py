@@ -24,7 +24,8 @@ def script(path, timeout, *args):
 # A guest's processor is emulated: what it does for minutes is for --long. Of these programs, which cases are for when.
 SHORT = {"tests/system/test_guest.py": ["linux_asks_everything_nvme_cli_can", "changes_and_reservations_under_a_linux_host",
                                         "paths_fail_under_a_linux_host"],
-         "tests/system/test_drives.py": ["nvme_drives_by_every_way", "nvme_drives_in_trouble"],
+         "tests/system/test_drives.py": ["nvme_drives_by_every_way", "nvme_drives_in_trouble",
+                                         "nvme_drives_that_warn_and_lie"],
          "tests/system/test_power.py": ["five_power_losses"]}
 LONG = {"tests/system/test_guest.py": ["bytes_through_a_linux_host", "log_volumes_under_a_linux_host",
                                        "a_linux_host_through_trouble", "many_linux_hosts"],
