@@ -55,7 +55,7 @@ def sanitized():
     folder = BUILD + "-asan"
     # Clang needs little more than half of gcc's time for this, and its sanitizers see more.
     ok, text = setup(folder, ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dwerror=false",
-                              "-Doptimization=1"], env={"CC": "clang-14", "CXX": "clang++-14"})
+                              "-Doptimization=1", "-Dc_args=-g1"], env={"CC": "clang-14", "CXX": "clang++-14"})
     yield "build", ok, text
     if ok:
         yield from run_all(folder, ASAN_ENV)
