@@ -112,6 +112,24 @@ TEST_F(NvmeTcp, RefusesAWildAlignment)
 	ExpectTerm(NVME_TCP_FES_INVALID_HEADER, 10);
 }
 
+/* Digests were asked for, and are not agreed: nothing of theirs may be left, and the answer carries none. */
+TEST_F(NvmeTcp, RefusesAWrongICReqThatAsksForDigests)
+{
+	Start();
+	host.hdgst = host.ddgst = true;
+	for (bool version : {true, false}) {
+		host.end = pipe_open(pipe, kPort);
+		host.hpda = version ? 0 : 32;
+		host.write(host.icreq(version));
+		host.hdgst = false;
+		ExpectTerm(version ? NVME_TCP_FES_UNSUPPORTED : NVME_TCP_FES_INVALID_HEADER, version ? 8 : 10);
+		host.hdgst = true;
+		pipe_shut(host.end);
+		Turn(10);
+	}
+	EXPECT_LE(nvme_tcp_lcores[0]->n_active, 1u) << "the fixture's own";
+}
+
 TEST_F(NvmeTcp, RefusesWhatNoHeaderMaySay)
 {
 	struct {
