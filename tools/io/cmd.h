@@ -25,7 +25,7 @@ struct opts {
 	uint32_t depth, jobs, rwmix;
 	uint64_t time, warmup, every;
 	const char *file, *pattern, *fill, *cpus;
-	bool fua, read_only, verify, discard, spin, raw, dealloc;
+	bool fua, read_only, verify, discard, spin, raw, dealloc, histogram;
 };
 
 /* A volume opened by the options, ready for I/O. */

@@ -21,6 +21,7 @@
 #define RX_BYTES      (256u << 10)
 #define VERIFY_SIZE   (64ull << 20)
 #define DISCARD_LEAST (16u << 10)
+#define BAR	      40 /* columns of the largest step of a histogram */
 
 static const char *const pattern_names[] = {"read", "write", "randread", "randwrite", "randrw"};
 #define PATTERNS (sizeof(pattern_names) / sizeof(pattern_names[0]))
@@ -97,18 +98,33 @@ show_progress(uint64_t ios, double secs, void *arg)
 	fflush(stderr);
 }
 
+static void
+step_json(uint64_t upper, uint64_t count, void *arg)
+{
+	json_array_append_new(arg, json_pack("[fI]", ticks_to_ns(upper), (json_int_t)count));
+}
+
+static json_t *
+histogram_json(const struct hist *h)
+{
+	json_t *steps = json_array();
+
+	hist_each(h, step_json, steps);
+	return steps;
+}
+
 static json_t *
 side_json(const struct bench_side *s, double secs)
 {
 	const struct hist *h = &s->lat;
 	double mean = h->count > 0 ? (double)h->sum / (double)h->count / ticks_per_ns() : 0;
 
-	return json_pack("{sI sI sf sf s{sf sf sf sf sf sf sf}}", "ios", (json_int_t)s->ios, "errors",
+	return json_pack("{sI sI sf sf s{sf sf sf sf sf sf sf so}}", "ios", (json_int_t)s->ios, "errors",
 			 (json_int_t)s->errors, "iops", (double)s->ios / secs, "bytes_per_second",
 			 (double)s->bytes / secs, "latency_ns", "min", h->count > 0 ? ticks_to_ns(h->min) : 0.0, "mean",
 			 mean, "p50", ticks_to_ns(hist_quantile(h, 0.5)), "p90", ticks_to_ns(hist_quantile(h, 0.9)),
 			 "p99", ticks_to_ns(hist_quantile(h, 0.99)), "p999", ticks_to_ns(hist_quantile(h, 0.999)),
-			 "max", ticks_to_ns(h->max));
+			 "max", ticks_to_ns(h->max), "histogram", histogram_json(h));
 }
 
 static void
@@ -171,6 +187,50 @@ print_table(const struct bench_conf *c, const struct bench_result *r)
 		       (unsigned long long)r->mismatches);
 }
 
+struct steps {
+	struct table t;
+	uint64_t most, all;
+};
+
+static void
+step_most(uint64_t upper, uint64_t count, void *arg)
+{
+	struct steps *s = arg;
+
+	s->most = count > s->most ? count : s->most;
+}
+
+static void
+step_row(uint64_t upper, uint64_t count, void *arg)
+{
+	struct steps *s = arg;
+	char text[UNITS_MAX];
+
+	table_add(&s->t, units_ns(text, ticks_to_ns(upper)));
+	table_addf(&s->t, "%llu", (unsigned long long)count);
+	table_addf(&s->t, "%.2f %%", 100.0 * (double)count / (double)s->all);
+	table_addf(&s->t, "%.*s", (int)((BAR * count + s->most - 1) / s->most),
+		   "########################################");
+}
+
+static void
+print_histogram(const char *name, const struct hist *h)
+{
+	static const char *const heads[] = {"up to", "commands", "share", ""};
+	struct steps s = {.all = h->count};
+
+	if (h->count == 0)
+		return;
+	printf("\n%s\n", name);
+	hist_each(h, step_most, &s);
+	table_init(&s.t, 4, true);
+	for (unsigned int i = 0; i < 4; i++)
+		table_add(&s.t, heads[i]);
+	hist_each(h, step_row, &s);
+	table_print(&s.t, stdout, 0);
+	table_free(&s.t);
+}
+
 static int
 verdict(const struct bench_result *r)
 {
@@ -227,6 +287,10 @@ cmd_bench(void *values, int argc, char **argv)
 			fputs("\r\033[K", stderr);
 		if (ret == 0 && r.secs > 0)
 			(o->json ? print_json : print_table)(&c, &r);
+		if (ret == 0 && r.secs > 0 && o->histogram && !o->json) {
+			print_histogram("reads", &r.read.lat);
+			print_histogram("writes", &r.write.lat);
+		}
 		ret = ret < 0 ? cli_fail(CLI_LOCAL, "%s", r.text) : verdict(&r);
 	}
 	session_close(&s);

@@ -7,6 +7,9 @@
 
 #include "hist.h"
 
+/* Buckets that are shown as one. */
+#define STEP (1u << (HIST_SUB_SHIFT - 3))
+
 void
 hist_init(struct hist *h)
 {
@@ -38,6 +41,15 @@ hist_floor(unsigned int b)
 	return ((1ull << HIST_SUB_SHIFT) + sub) << (octave - 1);
 }
 
+/* The largest value of bucket @p b, if there was one as large. */
+static uint64_t
+upper_edge(const struct hist *h, unsigned int b)
+{
+	uint64_t edge = b < HIST_BUCKETS - 1 ? hist_floor(b + 1) - 1 : h->max;
+
+	return edge < h->max ? edge : h->max;
+}
+
 uint64_t
 hist_quantile(const struct hist *h, double q)
 {
@@ -49,11 +61,21 @@ hist_quantile(const struct hist *h, double q)
 		rank = 1;
 	for (unsigned int b = 0; b < HIST_BUCKETS - 1; b++) {
 		seen += h->bucket[b];
-		if (seen >= rank) {
-			uint64_t edge = hist_floor(b + 1) - 1;
-
-			return edge < h->max ? edge : h->max;
-		}
+		if (seen >= rank)
+			return upper_edge(h, b);
 	}
 	return h->max;
+}
+
+void
+hist_each(const struct hist *h, void (*fn)(uint64_t upper, uint64_t count, void *arg), void *arg)
+{
+	for (unsigned int b = 0; b < HIST_BUCKETS; b += STEP) {
+		uint64_t count = 0;
+
+		for (unsigned int i = b; i < b + STEP; i++)
+			count += h->bucket[i];
+		if (count > 0)
+			fn(upper_edge(h, b + STEP - 1), count, arg);
+	}
 }

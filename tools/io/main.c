@@ -84,6 +84,7 @@ static const struct cli_opt bench_opts[] = {
 	{"verify", NULL, "fill the range first, then check every byte read", CLI_FLAG, AT(verify), 0, 0},
 	{"discard", NULL, "let the kernel drop read payloads of 16K and more", CLI_FLAG, AT(discard), 0, 0},
 	{"sleep", NULL, "wait for answers in the kernel, not in a loop", CLI_CLEAR, AT(spin), 0, 0},
+	{"histogram", NULL, "show how many commands took how long (always in JSON)", CLI_FLAG, AT(histogram), 0, 0},
 	{"cpus", "LIST", "CPUs for the jobs, such as 1 or 0,2-3 (any)", CLI_STR, AT(cpus), 0, 0},
 	{NULL}};
 

@@ -156,6 +156,35 @@ TEST_F(IoCli, BenchMeasuresAndPrintsJson)
 	EXPECT_NE(std::string::npos, r.out.find("\"mismatches\": 0"));
 }
 
+TEST_F(IoCli, BenchShowsHowManyCommandsTookHowLong)
+{
+	FakeTarget t;
+	std::string args = "bench --depth 4 --time 100ms --warm-up 10ms" + at(t);
+	Outcome r = run(args + " --histogram");
+
+	EXPECT_EQ(0, r.code) << r.out;
+	EXPECT_NE(std::string::npos, r.out.find("up to  commands")) << r.out;
+	EXPECT_NE(std::string::npos, r.out.find("  ####################")) << r.out;
+	EXPECT_EQ(std::string::npos, r.out.find("writes")) << "there were none: " << r.out;
+	EXPECT_EQ(std::string::npos, run(args).out.find("up to")) << "not asked for";
+	/* Of what is measured by a program all is there, and adds up. */
+	r = run(args + " --json");
+	size_t at = r.out.find("\"histogram\": [", r.out.find("\"read\""));
+	ASSERT_NE(std::string::npos, at) << r.out;
+	unsigned long long ios = 0, sum = 0, count;
+	double upper, last = 0;
+	ASSERT_EQ(1, sscanf(r.out.c_str() + r.out.find("\"ios\""), "\"ios\": %llu", &ios));
+	for (const char *p = strchr(r.out.c_str() + at, '[') + 1; sscanf(p, " [ %lf , %llu ]", &upper, &count) == 2;) {
+		EXPECT_GT(upper, last);
+		last = upper;
+		sum += count;
+		p = strchr(p, ']') + 1;
+		p += *p == ',';
+	}
+	EXPECT_EQ(ios, sum);
+	EXPECT_GT(ios, 0u);
+}
+
 TEST_F(IoCli, ExitCodesAndOneLineOfError)
 {
 	FakeTargetConf c;
