@@ -197,14 +197,16 @@ read_into(const struct mem_pages *m, const struct strake_io *io)
 }
 
 /* The bytes will be read soon, all of them: begin to fetch them, as many lines as a core can have under way at once.
- * What follows them it fetches by itself. */
+ * What follows them it fetches by itself. They lie at home nearly always; what is known of the page, which would tell,
+ * is as far away as they are, so both are fetched at once. */
 static inline void
-fetch(const struct strake_buf *buf)
+fetch(const struct mem_pages *m, uint64_t off, uint32_t len)
 {
-	uint32_t len = RTE_MIN(buf->len, FETCH_AHEAD);
+	const uint8_t *home =
+		mem_pages_addr(m, mem_pages_home((uint32_t)(off >> MEM_PAGE_SHIFT))) + (off & (MEM_PAGE - 1));
 
-	for (uint32_t at = 0; at < len; at += RTE_CACHE_LINE_SIZE)
-		rte_prefetch0(buf->addr + at);
+	for (uint32_t at = 0; at < RTE_MIN(len, FETCH_AHEAD); at += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0(home + at);
 }
 
 /* @return 0, -EAGAIN (no descriptor or page just now), -ERANGE. */
@@ -215,12 +217,13 @@ mem_read(struct mem_pages *m, struct strake_io *io, struct strake_drive_stats *s
 
 	if (unlikely(io->bufs != NULL))
 		return read_into(m, io);
-	io->bufs = mem_pages_lend(m, io->off, io->len, &full);
-	if (likely(io->bufs != NULL)) {
-		if (io->flags & STRAKE_IO_TOUCHED)
-			fetch(io->bufs);
-		return 0;
+	if (io->flags & STRAKE_IO_TOUCHED) {
+		mem_pages_prefetch(m, io->off);
+		fetch(m, io->off, io->len);
 	}
+	io->bufs = mem_pages_lend(m, io->off, io->len, &full);
+	if (likely(io->bufs != NULL))
+		return 0;
 	if (!full || (io->bufs = strake_buf_page(io->len)) == NULL)
 		return -EAGAIN;
 	copy_flat(m, io->off, io->bufs->addr, io->len);
