@@ -207,6 +207,23 @@ def stopped_readers(b, ns, client, n):
             p.wait()
 
 
+def copies(a, c, drives):
+    """Read the counters of a whole appliance over writes and reads. Returns, of each: bytes hosts moved, bytes copied."""
+    def now():
+        volume, all_of = a.ctl("volume", "show", "v0"), [a.ctl("drive", "show", f"d{i}") for i in range(drives)]
+        placed = a.answers_all()["/strake/connection/counters"]["bytes_placed"]
+        return (volume["write_bytes"], volume["read_bytes"], sum(d["bytes_gathered"] for d in all_of) + placed)
+
+    before = now()
+    for bs, depth in (("4K", 32), ("128K", 16)):
+        c.bench_run("--pattern", "randwrite", "--bs", bs, "--depth", str(depth), "--size", "32M", "--time", "500ms")
+    wrote = now()
+    for bs, depth in (("4K", 32), ("128K", 16)):
+        c.bench_run("--pattern", "randread", "--bs", bs, "--depth", str(depth), "--size", "32M", "--time", "500ms")
+    read = now()
+    return (wrote[0] - before[0], wrote[2] - before[2]), (read[1] - wrote[1], read[2] - wrote[2])
+
+
 def io_connections(appliance):
     """Connections of I/O queues."""
     return [c for c in appliance.ctl("connection", "list") if c.get("qid", 0) != 0]

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from harness import BUILD, NQN, Skip, check, io_connections, main, root_only, stopped_readers, until
+from harness import BUILD, NQN, Skip, check, copies, io_connections, main, root_only, stopped_readers, until
 
 OURS, HOST = "10.99.0.2", "10.99.0.1"
 OURS6, HOST6 = "fd99::2", "fd99::1"
@@ -158,6 +158,40 @@ def case_host_without_sack_timestamps_and_scaling(b):
     for key in ("tcp_sack", "tcp_timestamps", "tcp_window_scaling"):
         b.sh("ip", "netns", "exec", ns, "sysctl", "-qw", f"net.ipv4.{key}=0")
     works(c)
+    a.stop()
+
+
+def case_copies_by_own_tcp_and_by_kernel_sockets(b):
+    """A read is not copied, a write gathered at most once: where TCP's segments do not lie as a drive can take them."""
+    need("ip", "ethtool")
+    ns = b.netns("c")
+    veth(b, ns, 9000)
+    for raid, drives in ((0, 2),):
+        conf = b.conf(drives=drives, raid=raid, kind="uring", listener=f"  - {{port: p0, address: {OURS}}}\n"
+                      f"  - {{port: kernel, address: 127.0.0.1, service: {b.port}}}")
+        a = b.appliance(conf + f"ports:\n  - {{name: p0, device: \"{AF_PACKET}\", mtu: 9000, addresses: [{OURS}/24]}}\n",
+                        netns=ns).start()
+        # Beside hosts' bytes: pages of the group's own records.
+        for c, share in ((b.client(OURS, port=4420, netns=ns), 1), (b.client(netns=ns), 0.5)):
+            (written, gathered), (read, copied) = copies(a, c, drives)
+            check(gathered <= share * written + (256 << 10), f"RAID {raid}: of {written} bytes {gathered} were gathered")
+            check(read > 1 << 20 and copied <= 256 << 10, f"RAID {raid}: of {read} bytes read {copied} were copied")
+        a.stop()
+        for i in range(drives):
+            os.unlink(os.path.join(b.folder, f"d{i}"))
+
+
+def case_af_xdp_copies_into_one_buffer_and_counts_it(b):
+    need("ip", "ethtool")
+    ns = b.netns("x")
+    veth(b, ns, 3374)
+    a = b.appliance(port_conf(b, "net_af_xdp0,iface=vb", 3374), netns=ns)
+    a.start()
+    ping(b, ns, OURS, 3374 - 28)
+    works(b.client(OURS, port=4420, netns=ns))
+    with a.telemetry() as ask:
+        tcp = ask("/strake/tcp/info,p0")
+    check(0 < tcp["linearised"] <= tcp["tx_segments"], f"copied and not counted: {tcp}")
     a.stop()
 
 

@@ -242,7 +242,7 @@ fill(struct tcp_conn *c, struct rte_mbuf *m, struct tcp_cursor *cur, uint32_t le
 		tcp_cursor_step(cur, n);
 		left -= n;
 	}
-	ifp->linearised += copied_much;
+	c->tcp->n.linearised += copied_much;
 	return len - left;
 }
 

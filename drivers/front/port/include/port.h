@@ -104,7 +104,7 @@ struct port_if {
 	struct port *port;
 	const char *name;
 	uint16_t mtu;
-	uint16_t tx_segs_max;	      /**< mbufs to a frame; 1: the sender must linearise (AF_XDP), counted */
+	uint16_t tx_segs_max;	      /**< mbufs to a frame; 1: the sender must linearise (AF_XDP) */
 	uint32_t caps;		      /**< PORT_CAP_* */
 	bool copies;		      /**< a processor of ours reads what is sent; a card fetches it by itself */
 	uint32_t tso_max;	      /**< largest TSO packet, bytes of transport payload */
@@ -117,7 +117,6 @@ struct port_if {
 	bool (*too_big)(void *user, const struct port_addr *local, const struct port_addr *remote, const uint8_t *l4,
 			uint16_t mtu);
 	void *user;
-	uint64_t linearised; /**< frames copied into one mbuf because tx_segs_max asked for it */
 };
 
 /* --- main lcore ----------------------------------------------------------------------------------------------------

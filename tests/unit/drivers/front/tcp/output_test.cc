@@ -394,7 +394,7 @@ TEST_F(Raw, CountsWhatItCopiesForPortsOfOneSegment)
 		out.clear();
 		w->turn(1000);
 		EXPECT_EQ(5u, out.size());
-		EXPECT_EQ(most == 1 ? 5u : 0u, w->wire->side(1)->linearised);
+		EXPECT_EQ(most == 1 ? 5u : 0u, n().linearised);
 		EXPECT_EQ(0u, w->wire->linear_violations);
 	}
 }
