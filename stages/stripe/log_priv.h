@@ -155,6 +155,7 @@ struct lgroup_walk {
 	uint32_t intent_off, intent_len;
 	uint32_t bad, role, avoid, from; /**< segments that cannot be had; roles of the row */
 	uint32_t doubts;		 /**< how often the store was asked about the row */
+	bool asked, mended;		 /**< it was just now; it had the row written, and the column */
 	uint64_t doubtful;		 /**< rows of which it knew no better */
 	uint64_t rate, bytes, due;
 	struct lgroup_op op;
@@ -377,6 +378,11 @@ bool lgroup_walk_holds(struct log_group *g, struct strake_space_io *sio);
 void lgroup_walk_moved(struct log_group *g);
 /** Where the column of a segment that moves is to be written too. @return false: it does not move. */
 bool lgroup_walk_also(const struct log_group *g, uint32_t seg, uint32_t pos, uint32_t *column);
+/** A row is repaired, all of it: is the column of the stale member to be written too, as the store was asked about it?
+ */
+bool lgroup_walk_wants(const struct log_group *g, uint32_t seg, uint32_t row, uint32_t member);
+/** It was. */
+void lgroup_walk_mended(struct log_group *g);
 void lgroup_walk_fini(struct log_group *g);
 
 /* log_behind.c: on the owner lcore */

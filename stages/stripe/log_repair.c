@@ -12,7 +12,8 @@
  * that: elsewhere another column may be wrong too, and would become the truth. And a column that was right then may be
  * wrong by now, as a write to elsewhere may have come to lie there: so what is rebuilt must be what was checked.
  *
- * Without an attempt the data of whole rows is given, and all follows from that.
+ * Without an attempt the data of whole rows is given, and all follows from that: also what a drive that is being
+ * rebuilt gets, if that asked for it.
  */
 
 #include <string.h>
@@ -57,7 +58,13 @@ repair_over(struct lgroup_op *op, int status)
 static void
 repair_wrote(struct lgroup_op *op)
 {
-	rows_drop(op->g);
+	struct log_group *g = op->g;
+	uint32_t member = g->o.walk.member;
+
+	if (op->out_mask == 0 && !(op->failed >> member & 1) &&
+	    lgroup_walk_wants(g, op->sio->seg, g->o.repair.row, member))
+		lgroup_walk_mended(g);
+	rows_drop(g);
 	repair_stretch(op);
 }
 
@@ -189,6 +196,20 @@ edges_keep(struct log_group *g)
 	}
 }
 
+/* Does the drive have something else, or, being rebuilt, nothing that counts yet? */
+static bool
+differs(const struct lgroup_op *op, uint32_t role, uint32_t member)
+{
+	const struct log_group *g = op->g;
+	struct strake_buf *have = g->o.repair.have[role], *truth = g->o.repair.truth[role];
+
+	if (!lgroup_writable(g, member))
+		return false;
+	if (!lgroup_readable(g, member, op->sio->seg))
+		return op->out_mask == 0 && lgroup_walk_wants(g, op->sio->seg, g->o.repair.row, member);
+	return have == NULL || (have != truth && !lgroup_same(have, truth, g->o.repair.len));
+}
+
 static void
 repair_back(struct lgroup_op *op)
 {
@@ -206,19 +227,17 @@ repair_back(struct lgroup_op *op)
 	edges_keep(g);
 	lgroup_behind_stamp(op);
 	for (uint32_t role = 0; role < width; role++) {
-		struct strake_buf *have = g->o.repair.have[role], *truth = g->o.repair.truth[role];
 		uint32_t column = lgroup_role_column(g, op->sio->seg, g->o.repair.row, role);
 		uint32_t member = lgroup_column_member(column);
 
 		if (!lgroup_writable(g, member))
 			lgroup_behind_mark(g, member, op->sio->seg);
-		if (!lgroup_readable(g, member, op->sio->seg) || !lgroup_writable(g, member) ||
-		    (have != NULL && (have == truth || lgroup_same(have, truth, g->o.repair.len))))
+		if (!differs(op, role, member))
 			continue;
-		g->o.m[member].wrong += have != NULL;
-		g->o.n.repaired++;
+		g->o.m[member].wrong += g->o.repair.have[role] != NULL;
+		g->o.n.repaired += lgroup_readable(g, member, op->sio->seg);
 		lgroup_io(op, member, STRAKE_IO_WRITE, lgroup_place(g, column, g->o.repair.row, g->o.repair.off),
-			  g->o.repair.len, truth, 0);
+			  g->o.repair.len, g->o.repair.truth[role], 0);
 	}
 	lgroup_go(op, repair_wrote);
 }

@@ -8,9 +8,9 @@
  * Rebuild: a stale member is written by every new row; what lies in older rows of segments in use is made from k other
  * columns and written to it. If there are more than k they must agree: a drive that has something else than was written
  * to it would be copied otherwise, and then it takes one loss less. Where they do not, the store has the row repaired
- * first, by its checksums. A segment is read from it again as soon as it is `fresh`; after a short absence most are
- * from the start. Then come the intents, if it
- * keeps them, and a flush; main is told, and when that is durable it is in sync.
+ * by its checksums, and the column is written with it: that drive may lose the repair, too. A segment is read from it
+ * again as soon as it is `fresh`; after a short absence most are from the start. Then come the intents, if it keeps
+ * them, and a flush; main is told, and when that is durable it is in sync.
  *
  * Move: a column is copied to the slot where it will be, while new rows of its segment are written to both; after a
  * flush main records the move, and the view that says so changes the table. The old slot is used for nothing before.
@@ -293,19 +293,28 @@ segment_done(struct log_group *g, bool good)
 }
 
 static void
-row_wrote(struct lgroup_op *op)
+row_first(struct lgroup_walk *w, uint32_t row)
 {
-	struct log_group *g = op->g;
-	struct lgroup_walk *w = &g->o.walk;
-
-	if (op->failed != 0) {
-		walk_stop(g);
-		return;
-	}
-	w->row++;
+	w->row = row;
 	w->avoid = 0;
 	w->doubts = 0;
+	w->asked = w->mended = false;
+}
+
+static void
+row_over(struct log_group *g)
+{
+	row_first(&g->o.walk, g->o.walk.row + 1);
 	go_on(g, g->space.unit);
+}
+
+static void
+row_wrote(struct lgroup_op *op)
+{
+	if (op->failed != 0)
+		walk_stop(op->g);
+	else
+		row_over(op->g);
 }
 
 /* Do the columns beyond the k that are rebuilt from agree with these? */
@@ -343,8 +352,24 @@ row_doubt(struct log_group *g)
 		return false;
 	}
 	w->doubts++;
+	w->asked = true;
 	g->space.check(g->space.store, w->seg, w->row, checked, g);
 	return true;
+}
+
+bool
+lgroup_walk_wants(const struct log_group *g, uint32_t seg, uint32_t row, uint32_t member)
+{
+	const struct lgroup_walk *w = &g->o.walk;
+
+	return w->kind == WALK_REBUILD && w->asked && w->seg == seg && w->row == row && w->member == member &&
+	       still_wanted(g);
+}
+
+void
+lgroup_walk_mended(struct log_group *g)
+{
+	g->o.walk.mended = true;
 }
 
 static void
@@ -398,6 +423,7 @@ row_read(struct log_group *g)
 
 	w->role = lgroup_pos_role(width, w->seg, w->row, w->pos);
 	w->from = 0;
+	w->asked = false;
 	as_is = w->kind == WALK_MOVE && !(w->avoid >> w->role & 1) && lgroup_readable(g, w->mv.from, w->seg);
 	want = as_is ? 1 : g->s.data;
 	for (uint32_t role = 0; role < width; role++) {
@@ -440,9 +466,7 @@ segment_next(struct log_group *g)
 		if (sp->used(sp->store, w->seg, &rows) || g->o.rows[w->seg] > 0) {
 			w->rows = RTE_MAX(rows, g->o.rows[w->seg]);
 			w->rows = RTE_MIN(w->rows, sp->rows);
-			w->row = 0;
-			w->avoid = 0;
-			w->doubts = 0;
+			row_first(w, 0);
 			w->copying = true;
 			return true;
 		}
@@ -485,6 +509,8 @@ walk_step(struct log_group *g)
 		return;
 	if (w->row == 0 && !w->freed && under_way(g)) {
 		again(g, RETRY_NS);
+	} else if (w->mended) {
+		row_over(g);
 	} else if (w->freed || w->row >= w->rows) {
 		segment_done(g, true);
 		if (w->kind == WALK_REBUILD)
@@ -533,12 +559,10 @@ move_begin(struct log_group *g)
 	w->epoch = g->o.m[w->member].epoch;
 	w->seg = w->mv.seg;
 	w->pos = w->mv.pos;
-	w->row = 0;
+	row_first(w, 0);
 	w->rows = sp->used(sp->store, w->seg, &rows) ? rows : 0;
 	w->rows = RTE_MAX(w->rows, g->o.rows[w->seg]);
 	w->rows = RTE_MIN(w->rows, sp->rows);
-	w->avoid = 0;
-	w->doubts = 0;
 	w->bad = 0;
 	w->intents = false;
 	w->copying = true;

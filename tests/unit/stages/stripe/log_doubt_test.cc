@@ -36,6 +36,32 @@ class LogDoubt : public LogRig
 		}
 		done(arg);
 	}
+
+	/* It has the row written as it should be, and some of that is lost. */
+	struct Loser {
+		LogDoubt *t;
+		std::unique_ptr<LogIo> io;
+		unsigned asked;
+		std::function<void()> lose;
+	};
+	static inline Loser loser;
+
+	static void
+	mend_and_lose(void *, uint32_t s, uint32_t r, void (*done)(void *arg), void *arg)
+	{
+		LogDoubt *t = loser.t;
+		uint32_t len = t->sp->row_bytes;
+
+		loser.asked++;
+		loser.io.reset(new LogIo(STRAKE_SPACE_REPAIR, s, (uint64_t)r * len, len));
+		loser.io->io.bufs = payload(t->data_of(s, r));
+		loser.io->then = [=] {
+			strake_buf_put_list(loser.io->io.bufs);
+			loser.lose();
+			done(arg);
+		};
+		strake_space_submit(t->sp, &loser.io->io);
+	}
 };
 
 /* A drive has something else than was written to it while another is rebuilt: the store says which, and has it
@@ -68,6 +94,32 @@ TEST_F(LogDoubt, AsksTheStoreWhereColumnsDisagree)
 	sp->check = nullptr;
 	for (auto two : {std::vector<unsigned>{0, 2}, {2, 4}, {3, 5}, {0, 4}})
 		expect_right_without(two, 6);
+}
+
+/* A drive that had something else loses the repair, too. What is rebuilt is what the store said. */
+TEST_F(LogDoubt, TakesWhatTheStoreHasWrittenThoughADriveLosesIt)
+{
+	bytes bad = pattern(512, 9);
+
+	conf.parity = 2;
+	all_up(5);
+	make_disks(1);
+	conf.n_drives = 5;
+	fill(2);
+	loser = {this, nullptr, 0, [&] {
+			 power_disk_poke(disks[2], lgroup_super_data_off(sp->intent_bytes) + 1024, bad.data(),
+					 bad.size());
+		 }};
+	loser.lose();
+	lose(1);
+	sp->check = mend_and_lose;
+	ASSERT_EQ(0, give(1, 5)) << err;
+	in_sync();
+	sp->check = nullptr;
+	EXPECT_EQ(1u, loser.asked);
+	for (unsigned other : {0u, 3u, 4u, 5u})
+		expect_right_without({2, other}, 2);
+	loser.io.reset();
 }
 
 /* If it never knows better the drive is rebuilt all the same: what is wrong on one drive is so on two then. */
