@@ -49,7 +49,11 @@ back_note(struct log_group *g, uint32_t failed)
 		return;
 	}
 	g->s.generation++;
-	lgroup_fan_super(g, back_super);
+	/* If power goes between, a member that the others know and that knows of nothing would be one loss. */
+	if (g->back.add)
+		lgroup_fan_super_to(g, 1u << g->back.member, back_super);
+	else
+		lgroup_fan_super(g, back_super);
 }
 
 void

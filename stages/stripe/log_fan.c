@@ -119,8 +119,12 @@ lgroup_formed(struct log_group *g)
 void
 lgroup_fan_super(struct log_group *g, void (*end)(struct log_group *g, uint32_t failed))
 {
-	uint32_t mask = lgroup_mask_writable(g);
+	lgroup_fan_super_to(g, lgroup_mask_writable(g), end);
+}
 
+void
+lgroup_fan_super_to(struct log_group *g, uint32_t mask, void (*end)(struct log_group *g, uint32_t failed))
+{
 	g->s.seq++;
 	for (uint32_t i = 0; i < g->s.members; i++) {
 		g->s.member[i].state = g->m[i].state;

@@ -319,6 +319,8 @@ void lgroup_fan_marks(struct log_group *g, void (*end)(struct log_group *g, uint
 bool lgroup_formed(struct log_group *g);
 /** Write the superblock of every member that is written. */
 void lgroup_fan_super(struct log_group *g, void (*end)(struct log_group *g, uint32_t failed));
+/** Of some of them. */
+void lgroup_fan_super_to(struct log_group *g, uint32_t mask, void (*end)(struct log_group *g, uint32_t failed));
 
 /* log_back.c */
 void lgroup_back_job(struct log_group *g);

@@ -71,4 +71,34 @@ TEST_F(LogGrowth, GrowthGoesOnAfterARestart)
 	stop();
 }
 
+/* Whenever power goes, a drive that was not a member before is no loss beside another one. */
+TEST_F(LogGrowth, CutAtEveryWriteOfAddingADrive)
+{
+	char name[] = "d4";
+	conf_drive last = {}, *spares[] = {&last};
+	bool through = false;
+
+	last.name = name;
+	conf.spares = spares;
+	for (uint64_t nth = 1; nth < 100 && !through; nth++) {
+		conf.n_spares = 0;
+		all_up(4);
+		make_disks(1);
+		conf.n_drives = 4;
+		conf.n_spares = 1;
+		fill(2);
+		ASSERT_EQ(0, simple(STRAKE_SPACE_FLUSH));
+		power_cut_at(ps, nth);
+		log_group_drive_add(g, plug(4), text, sizeof(text));
+		through = power_is_on(ps);
+		crash();
+		up({1, 2, 3, 4});
+		expect_filled(2);
+		stop();
+		drop_disks();
+		rows.clear();
+	}
+	EXPECT_TRUE(through);
+}
+
 } // namespace
