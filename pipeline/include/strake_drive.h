@@ -91,6 +91,9 @@ struct strake_drive_ops {
 	/** Take a prefix of the burst. @return how many were taken, 0 to n; the rest is offered again later.
 	 * Must not call done(). Required. */
 	uint16_t (*submit)(struct strake_drive *drive, struct strake_io **ios, uint16_t n);
+	/** Can it take the payload of this write as it lies? Else submit() gathers it; who writes the same to several
+	 * drives gathers it once, before. Data lcores. Optional: without it, it can. */
+	bool (*lies_well)(const struct strake_drive *drive, const struct strake_io *io);
 	/** Begin a task; one at a time. For those that lose data the caller made sure that nobody uses the drive.
 	 * Main. @return 0; -EOPNOTSUPP, -EBUSY, or another -errno with one line in @p err. Optional. */
 	int (*order)(struct strake_drive *drive, enum strake_drive_task task, char *err, size_t errlen);

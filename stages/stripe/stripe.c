@@ -218,11 +218,41 @@ write_run(struct stripe_ctx *ctx, uint8_t op, const struct geometry_run *run, ui
 	return 0;
 }
 
+/* Halves that cannot take a payload as it lies would each gather it: once is enough. Without a page just now they do.
+ */
+static void
+gather_once(struct stripe_lcore *lc, struct strake_chunk *chunk)
+{
+	struct strake_io io = {.op = STRAKE_IO_WRITE, .len = chunk->place_len, .bufs = chunk->u.bufs};
+	struct strake_drive *drive = NULL;
+	struct geometry_run run;
+	unsigned int gather = 0;
+	struct strake_buf *page;
+
+	geometry_locate(&lc->geo, chunk->place, &run);
+	for (uint32_t m = lc->view->write_mask & col_mask(&lc->geo, run.col); m != 0; m &= m - 1) {
+		drive = lc->view->drive[__builtin_ctz(m)];
+		gather += drive->ops->lies_well != NULL && !drive->ops->lies_well(drive, &io);
+	}
+	page = gather > 1 && io.len <= STRAKE_BUF_PAGE_MAX ? strake_buf_page(io.len) : NULL;
+	if (page == NULL)
+		return;
+	if (unlikely(strake_buf_copy_out(io.bufs, 0, page->addr, io.len) < 0)) {
+		strake_buf_put(page);
+		return;
+	}
+	drive->stats[strake_self_index()]->bytes_gathered += io.len;
+	strake_buf_put_list(io.bufs);
+	chunk->u.bufs = chunk->u.last = page;
+}
+
 static int
 issue_write(struct stripe_lcore *lc, struct strake_chunk *chunk, struct stripe_ctx *ctx)
 {
 	uint32_t done = 0;
 
+	if (lc->geo.copies > 1)
+		gather_once(lc, chunk);
 	while (done < chunk->place_len) {
 		struct geometry_run run;
 		int ret;

@@ -166,7 +166,7 @@ def case_copies_by_own_tcp_and_by_kernel_sockets(b):
     need("ip", "ethtool")
     ns = b.netns("c")
     veth(b, ns, 9000)
-    for raid, drives in ((0, 2),):
+    for raid, drives in ((0, 2), (10, 4)):
         conf = b.conf(drives=drives, raid=raid, kind="uring", listener=f"  - {{port: p0, address: {OURS}}}\n"
                       f"  - {{port: kernel, address: 127.0.0.1, service: {b.port}}}")
         a = b.appliance(conf + f"ports:\n  - {{name: p0, device: \"{AF_PACKET}\", mtu: 9000, addresses: [{OURS}/24]}}\n",

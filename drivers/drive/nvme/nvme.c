@@ -78,6 +78,7 @@ static const struct strake_drive_ops nvme_ops = {
 	.lcore_init = nvme_drive_lcore_init,
 	.lcore_fini = nvme_drive_lcore_fini,
 	.submit = nvme_drive_submit,
+	.lies_well = nvme_drive_lies_well,
 	.order = nvme_drive_order,
 	.ordered = nvme_drive_ordered,
 	.telemetry = nvme_drive_telemetry,

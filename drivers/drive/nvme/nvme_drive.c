@@ -13,6 +13,7 @@
 
 #include <rte_malloc.h>
 
+#include "nvme_compose.h"
 #include "nvme_order.h"
 #include "nvme_status.h"
 #include "nvme_watch.h"
@@ -160,6 +161,14 @@ nvme_drive_submit(struct strake_drive *drive, struct strake_io **ios, uint16_t n
 	if (unlikely(d->block != NULL))
 		return d->block->ops->submit(d->block, ios, n);
 	return nvme_lane_submit(drive->lc[strake_self_index()], ios, n);
+}
+
+bool
+nvme_drive_lies_well(const struct strake_drive *drive, const struct strake_io *io)
+{
+	const struct nvme_drive *d = drive->priv;
+
+	return d->block != NULL ? d->block->ops->lies_well(d->block, io) : nvme_lies_well(d->dev, io);
 }
 
 int

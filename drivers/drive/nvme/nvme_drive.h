@@ -61,6 +61,7 @@ void nvme_drive_close(struct strake_drive *drive);
 int nvme_drive_lcore_init(struct strake_drive *drive);
 void nvme_drive_lcore_fini(struct strake_drive *drive);
 uint16_t nvme_drive_submit(struct strake_drive *drive, struct strake_io **ios, uint16_t n);
+bool nvme_drive_lies_well(const struct strake_drive *drive, const struct strake_io *io);
 int nvme_drive_order(struct strake_drive *drive, enum strake_drive_task task, char *err, size_t len);
 int nvme_drive_ordered(struct strake_drive *drive, char *said, size_t len);
 void nvme_drive_telemetry(struct strake_drive *drive, struct rte_tel_data *dict);

@@ -130,6 +130,14 @@ uring_submit(struct strake_drive *drive, struct strake_io **ios, uint16_t n)
 	return i;
 }
 
+static bool
+uring_takes(const struct strake_drive *drive, const struct strake_io *io)
+{
+	const struct uring_drive *d = drive->priv;
+
+	return uring_lies_well(&d->file, io);
+}
+
 static void
 uring_telemetry(struct strake_drive *drive, struct rte_tel_data *dict)
 {
@@ -160,6 +168,7 @@ static const struct strake_drive_ops uring_ops = {
 	.lcore_init = uring_lcore_init,
 	.lcore_fini = uring_lcore_fini,
 	.submit = uring_submit,
+	.lies_well = uring_takes,
 	.telemetry = uring_telemetry,
 };
 STRAKE_DRIVE_REGISTER(uring_ops)

@@ -101,9 +101,8 @@ uring_op_issue(struct uring_ring *r, struct uring_op *op)
 	return true;
 }
 
-/* The window of the payload, as it lies: can the kernel take it without copying? */
-static bool
-aligned(const struct uring_file *f, const struct strake_io *io)
+bool
+uring_lies_well(const struct uring_file *f, const struct strake_io *io)
 {
 	struct strake_buf_iter it;
 	unsigned int pieces = 0;
@@ -127,7 +126,7 @@ begin_rw(struct uring_op *op)
 	struct strake_io *io = op->io;
 
 	op->step = URING_RW;
-	if (io->bufs != NULL && aligned(&op->drive->file, io))
+	if (io->bufs != NULL && uring_lies_well(&op->drive->file, io))
 		return 0;
 	op->page = strake_buf_page(io->len);
 	if (op->page == NULL)

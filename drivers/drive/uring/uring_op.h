@@ -23,6 +23,8 @@ struct uring_drive {
 /** Ask for @p io. Only if the queue has an entry free.
  * @return 0; -EAGAIN when there is no op or no page for it just now. */
 int uring_op_begin(struct uring_ring *r, struct uring_drive *d, struct strake_io *io);
+/** The window of the payload, as it lies: can the kernel take it without copying? */
+bool uring_lies_well(const struct uring_file *f, const struct strake_io *io);
 /** (Re)issue op's present step. @return false when the queue is full. */
 bool uring_op_issue(struct uring_ring *r, struct uring_op *op);
 /** The kernel answered @p res: go on, or end the I/O. */

@@ -164,6 +164,7 @@ TEST_F(UringDrive, TakesAlignedListsAsTheyLie)
 	rig_io w(STRAKE_IO_WRITE, 8192, 65536, list);
 
 	open();
+	EXPECT_TRUE(d->ops->lies_well(d, &w.io));
 	EXPECT_EQ(0, run(d, w));
 	EXPECT_EQ(0u, gathered());
 	strake_buf_put_list(list);
@@ -186,6 +187,7 @@ TEST_F(UringDrive, GathersWhatTheDriveCannotTake)
 	strake_buf *list = payload(in, 1448, nullptr, 66);
 	rig_io w(STRAKE_IO_WRITE, 4096, 16384, list);
 	w.io.buf_off = 100;
+	EXPECT_FALSE(d->ops->lies_well(d, &w.io));
 	EXPECT_EQ(0, run(d, w));
 	EXPECT_EQ(16384u, gathered());
 	strake_buf_put_list(list);

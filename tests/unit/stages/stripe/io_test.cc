@@ -92,6 +92,68 @@ TEST_F(StripeIo, Raid10IsStripesOfPairs)
 		EXPECT_EQ(0, memcmp(medium(i, 0, 65536).data(), &in[i / 2 * 65536], 65536)) << i;
 }
 
+/* What no half can take as it lies is gathered once for all of them; what one of them takes, and what each takes, is
+ * not. */
+TEST_F(StripeIo, GathersOnceForAllHalves)
+{
+	struct Seen {
+		strake_buf *bufs;
+		bool whole;
+	};
+	static std::vector<Seen> seen;
+	static const strake_drive_ops *below;
+	bytes in = pattern(128 << 10, 4);
+
+	conf.raid = CONF_RAID10;
+	make_disks(4);
+	up({0, 1, 2, 3});
+	below = drives[0]->ops;
+	strake_drive_ops easy = *below, picky;
+	easy.submit = [](strake_drive *drive, strake_io **ios, uint16_t n) {
+		for (uint16_t i = 0; i < n; i++)
+			if (ios[i]->op == STRAKE_IO_WRITE && ios[i]->off >= SUPER_DATA_OFF)
+				seen.push_back({ios[i]->bufs, ios[i]->bufs->next == nullptr});
+		return below->submit(drive, ios, n);
+	};
+	picky = easy;
+	picky.lies_well = [](const strake_drive *, const strake_io *io) {
+		return io->bufs->next == nullptr && (uintptr_t)io->bufs->addr % 4096 == 0;
+	};
+	auto gathered = [&] {
+		uint64_t sum = 0;
+
+		for (strake_drive *d : drives)
+			for (uint16_t l = 0; l <= data_lcores; l++)
+				sum += d->stats[l]->bytes_gathered;
+		return sum;
+	};
+	auto halves = [&](bool first, bool second) {
+		for (unsigned i = 0; i < 4; i++)
+			drives[i]->ops = (i % 2 == 0 ? first : second) ? &picky : &easy;
+		seen.clear();
+		EXPECT_EQ(0, write(0, in));
+		EXPECT_EQ(4u, seen.size());
+		EXPECT_EQ(in, read(0, 128 << 10));
+		for (unsigned i = 0; i < 4; i++)
+			EXPECT_EQ(0, memcmp(medium(i, 0, 65536).data(), &in[i / 2 * 65536], 65536)) << i;
+	};
+
+	halves(false, false);
+	halves(true, false);
+	EXPECT_EQ(0u, gathered());
+	halves(true, true);
+	EXPECT_EQ(128u << 10, gathered());
+	for (const Seen &s : seen) {
+		EXPECT_TRUE(s.whole);
+		EXPECT_EQ(seen[0].bufs, s.bufs) << "one page for all";
+	}
+	in.resize(1024); /* its one piece lies as a drive can take it */
+	EXPECT_EQ(0, write(0, in));
+	EXPECT_EQ(128u << 10, gathered());
+	for (strake_drive *d : drives)
+		d->ops = below;
+}
+
 TEST_F(StripeIo, LongZeroesAreOneIoForEachMember)
 {
 	power_figures a, b;
