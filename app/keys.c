@@ -19,8 +19,7 @@
 
 RTE_LOG_REGISTER(keys_log, strake.keys, INFO)
 
-#define LOOK_EVERY  (20 * STRAKE_NS_PER_MS)
-#define DOMAINS_MAX 1024
+#define LOOK_EVERY (20 * STRAKE_NS_PER_MS)
 
 struct keys_tidy {
 	struct strake_timer timer;
@@ -30,7 +29,7 @@ struct keys_tidy {
 	unsigned int forgotten;
 	int status;
 	bool forgetting, ended; /* main takes turns while it forgets; ended: by one of those */
-	struct gcm_domain domain[DOMAINS_MAX];
+	struct gcm_domain domain[GCM_DOMAINS_MAX];
 };
 
 static bool
@@ -62,8 +61,8 @@ forget(struct keys_tidy *t, const struct store_seals *s)
 	unsigned int n = 0;
 
 	if (gcm_rotations(t->seal) == t->rotations)
-		n = gcm_domains(t->seal, t->domain, DOMAINS_MAX);
-	for (unsigned int i = 0; ret >= 0 && i < RTE_MIN(n, (unsigned int)DOMAINS_MAX); i++) {
+		n = gcm_domains(t->seal, t->domain, GCM_DOMAINS_MAX);
+	for (unsigned int i = 0; ret >= 0 && i < n; i++) {
 		t->forgotten += (unsigned int)ret;
 		ret = t->domain[i].epoch != 0
 			      ? gcm_epoch_oldest_in_use(t->seal, t->domain[i].domain, oldest(s, &t->domain[i]))

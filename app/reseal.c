@@ -20,7 +20,7 @@ RTE_LOG_REGISTER(reseal_log, strake.keys, INFO)
 
 #define LOOK_EVERY (200 * STRAKE_NS_PER_MS)
 #define AGAIN	   (10 * STRAKE_NS_PER_SEC)
-#define DOMAINS	   1024
+#define RATE	   (64ull << 20) /* bytes a second, where the file does not say */
 
 /* Of one log group. The store does the work; what is to be done follows from the table of keys, so that nothing has to
  * be remembered over a restart. */
@@ -31,8 +31,10 @@ struct reseal {
 	bool tidied;
 	struct keys_tidy *tidy; /* under way: the last step */
 	uint64_t not_before;	/* ns */
+	uint32_t version;	/* of the keys, when they were looked at */
 	unsigned int n, old_keys;
-	struct store_reseal_target target[DOMAINS];
+	struct store_reseal_target target[GCM_DOMAINS_MAX]; /* domains with keys to be got rid of */
+	bool begun;					    /* the store knows of them */
 	const char *word, *why;
 };
 
@@ -41,21 +43,29 @@ static struct strake_timer timer;
 static struct appliance *app;
 static bool looking;
 
-/* Domains with keys to be got rid of. @return how many; *old the keys. */
-static unsigned int
-targets_of(const struct strake_stage *seal, struct store_reseal_target *t, unsigned int *old)
+/* What is to be done, if the keys are not what they were. */
+static void
+look_at_keys(struct reseal *r, const struct strake_stage *seal)
 {
-	static struct gcm_domain d[DOMAINS];
-	unsigned int all = RTE_MIN(gcm_domains(seal, d, DOMAINS), (unsigned int)DOMAINS), n = 0;
+	static struct gcm_domain d[GCM_DOMAINS_MAX];
+	unsigned int all, n = 0;
 
-	*old = 0;
+	if (r->version == gcm_domains_version(seal))
+		return;
+	r->version = gcm_domains_version(seal);
+	all = gcm_domains(seal, d, GCM_DOMAINS_MAX);
+	r->old_keys = 0;
 	for (unsigned int i = 0; i < all; i++) {
+		struct store_reseal_target t = {d[i].domain, d[i].epoch}, *is = &r->target[n];
+
 		if (d[i].epoch == 0 || d[i].old_keys == 0)
 			continue;
-		*old += d[i].old_keys;
-		t[n++] = (struct store_reseal_target){d[i].domain, d[i].epoch};
+		r->old_keys += d[i].old_keys;
+		r->begun = r->begun && n < r->n && is->domain == t.domain && is->epoch == t.epoch;
+		r->target[n++] = t;
 	}
-	return n;
+	r->begun = r->begun && n == r->n;
+	r->n = n;
 }
 
 static void
@@ -69,13 +79,12 @@ say(struct reseal *r, const char *word, const char *why)
  */
 
 static void
-begin(struct reseal *r, struct store *st, const struct store_reseal_target *t, unsigned int n)
+begin(struct reseal *r, struct store *st)
 {
-	memcpy(r->target, t, n * sizeof(*t));
-	r->n = n;
+	r->begun = true;
 	r->tidied = r->told = false;
 	store_reseal_rate(st, r->rate);
-	store_reseal_begin(st, t, n);
+	store_reseal_begin(st, r->target, r->n);
 	rte_log(RTE_LOG_NOTICE, reseal_log, "group %s: what %u older keys have sealed is sealed anew\n", store_name(st),
 		r->old_keys);
 }
@@ -85,7 +94,7 @@ stop(struct reseal *r, struct store *st)
 {
 	keys_tidy_end(r->tidy);
 	r->tidy = NULL;
-	r->n = 0;
+	r->begun = false;
 	store_reseal_end(st);
 }
 
@@ -110,7 +119,7 @@ stuck(struct reseal *r, struct store *st, const struct store_reseal_status *s, u
 {
 	if (s->damaged + s->unopened + s->unread == 0) {
 		/* Something was on its way when all had been looked at. */
-		r->n = 0;
+		r->begun = false;
 		r->not_before = now + AGAIN;
 		say(r, "waiting", "some chunks came under older keys while it ended: it is looked again in a moment");
 		return;
@@ -152,19 +161,18 @@ check(struct reseal *r, struct store *st, struct strake_stage *seal, const struc
 static void
 step(struct reseal *r, unsigned int g, uint64_t now)
 {
-	static struct store_reseal_target t[DOMAINS];
 	struct strake_stage *seal = app->seals[g];
 	struct store *st = app->stores[g];
 	struct store_reseal_status s;
-	unsigned int n;
 
 	if (seal == NULL || st == NULL) {
+		r->version = 0;
 		say(r, app->seals_off[g] != NULL ? "waiting" : "none",
 		    app->seals_off[g] != NULL ? "the keys are not open: `key load`" : "");
 		return;
 	}
-	n = targets_of(seal, t, &r->old_keys);
-	if (n == 0) {
+	look_at_keys(r, seal);
+	if (r->n == 0) {
 		done(r, st);
 		return;
 	}
@@ -175,8 +183,8 @@ step(struct reseal *r, unsigned int g, uint64_t now)
 	}
 	if (now < r->not_before)
 		return;
-	if (r->n != n || memcmp(t, r->target, n * sizeof(*t)) != 0)
-		begin(r, st, t, n);
+	if (!r->begun)
+		begin(r, st);
 	store_reseal_get(st, &s);
 	if (s.state == STORE_RESEAL_ENDED) {
 		check(r, st, seal, &s, now);
@@ -223,7 +231,7 @@ reseal_go_on(unsigned int g, uint64_t rate)
 			store_reseal_rate(app->stores[g], rate);
 	}
 	if (strcmp(r->word, "stuck") == 0)
-		r->n = 0; /* begins anew */
+		r->begun = false; /* begins anew */
 	look(g, strake_now());
 }
 
@@ -255,6 +263,12 @@ reseal_get(unsigned int g, struct reseal_status *out)
 /* --- coming and going ----------------------------------------------------------------------------------------------
  */
 
+uint64_t
+reseal_rate(const struct conf_group *g)
+{
+	return g->reseal_rate != 0 ? g->reseal_rate : RATE;
+}
+
 int
 reseals_up(struct appliance *a)
 {
@@ -263,7 +277,7 @@ reseals_up(struct appliance *a)
 	if (reseals == NULL)
 		return -ENOMEM;
 	for (unsigned int g = 0; g < a->conf->n_groups; g++) {
-		reseals[g].rate = a->conf->groups[g].reseal_rate != 0 ? a->conf->groups[g].reseal_rate : RESEAL_RATE;
+		reseals[g].rate = reseal_rate(&a->conf->groups[g]);
 		say(&reseals[g], "none", "");
 	}
 	timer.fn = look_all;

@@ -15,9 +15,6 @@
 #include "boot.h"
 #include "store_log.h"
 
-/** Bytes a second where the file does not say. */
-#define RESEAL_RATE (64ull << 20)
-
 struct reseal_status {
 	const char *word; /**< none, running, checking, paused, waiting, stuck */
 	const char *why;  /**< if it waits or is stuck, else "" */
@@ -27,6 +24,8 @@ struct reseal_status {
 	struct store_reseal_status store;
 };
 
+/** Bytes a second that may be read to seal anew, and to find out which keys are in use. */
+uint64_t reseal_rate(const struct conf_group *g);
 int reseals_up(struct appliance *a);
 void reseals_down(struct appliance *a);
 /** The keys of log group @p g (its place in the configuration) have changed, or its work shall go on, with @p rate

@@ -207,6 +207,12 @@ gcm_domains(const struct strake_stage *st, struct gcm_domain *out, unsigned int 
 	return g->keyring != NULL ? keyring_domains(g->keyring, out, max) : 0;
 }
 
+uint32_t
+gcm_domains_version(const struct strake_stage *st)
+{
+	return gcm_generation(st->priv);
+}
+
 int
 gcm_domain_erase(struct strake_stage *st, uint32_t domain)
 {

@@ -342,43 +342,45 @@ keyring_rotate(struct keyring *kr, uint32_t domain)
 	return keyring_epoch(kr, domain) != 0 ? new_key(kr, domain) : -ENOKEY;
 }
 
-/* The domain with the lowest number above @p last. @return false: there is none. */
-static bool
-next_domain(const struct keytable *t, int64_t last, uint32_t *domain)
+static int
+by_domain(const void *a, const void *b)
 {
-	bool found = false;
+	const struct keytable_key *x = *(const struct keytable_key *const *)a,
+				  *y = *(const struct keytable_key *const *)b;
 
-	for (uint32_t i = 0; i < t->n_keys; i++) {
-		if (t->key[i].domain <= last || (found && t->key[i].domain >= *domain))
-			continue;
-		*domain = t->key[i].domain;
-		found = true;
-	}
-	return found;
+	if (x->domain != y->domain)
+		return x->domain < y->domain ? -1 : 1;
+	return (int)x->epoch - (int)y->epoch;
 }
 
 unsigned int
 keyring_domains(const struct keyring *kr, struct gcm_domain *out, unsigned int max)
 {
-	const struct keytable *t = &kr->now;
-	struct gcm_domain d = {.domain = 0};
+	const struct keytable_key *k[KEYTABLE_KEYS];
+	uint32_t n_keys = kr->now.n_keys;
+	struct gcm_domain d = {.old_keys = 0};
 	unsigned int n = 0;
-	int64_t last = -1;
 
-	for (; next_domain(t, last, &d.domain); last = d.domain, n++) {
-		const struct keytable_key *k = newest(t, d.domain);
+	RTE_BUILD_BUG_ON(KEYTABLE_KEYS != GCM_DOMAINS_MAX);
+	for (uint32_t i = 0; i < n_keys; i++)
+		k[i] = &kr->now.key[i];
+	qsort(k, n_keys, sizeof(k[0]), by_domain);
+	for (uint32_t i = 0; i < n_keys; i++) {
+		bool newest_one = i + 1 == n_keys || k[i + 1]->domain != k[i]->domain;
+		bool live = k[i]->state == KEYTABLE_LIVE;
 
-		d.epoch = k->state == KEYTABLE_LIVE ? k->epoch : 0;
-		d.oldest = d.epoch;
-		d.old_keys = 0;
-		for (uint32_t i = 0; i < t->n_keys; i++) {
-			if (t->key[i].domain != d.domain || t->key[i].state != KEYTABLE_LIVE || &t->key[i] == k)
-				continue;
-			d.oldest = RTE_MIN(d.oldest, t->key[i].epoch);
-			d.old_keys++;
+		if (live && d.old_keys == 0)
+			d.oldest = k[i]->epoch;
+		if (!newest_one) {
+			d.old_keys += live;
+			continue;
 		}
+		d.domain = k[i]->domain;
+		d.epoch = live ? k[i]->epoch : 0;
 		if (n < max)
 			out[n] = d;
+		n++;
+		d = (struct gcm_domain){.old_keys = 0};
 	}
 	return n;
 }

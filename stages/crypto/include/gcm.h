@@ -70,8 +70,12 @@ struct gcm_domain {
 	uint16_t oldest;   /**< whose key is still there */
 	uint16_t old_keys; /**< of epochs before `epoch`, that are still there */
 };
+/** Most keys that a table has, and so domains. */
+#define GCM_DOMAINS_MAX 1024u
 /** All domains, in the order of their numbers. @return how many there are, of which @p max at most are told. */
 unsigned int gcm_domains(const struct strake_stage *st, struct gcm_domain *out, unsigned int max);
+/** Another one whenever gcm_domains() may say something else; never 0. */
+uint32_t gcm_domains_version(const struct strake_stage *st);
 /** How often a domain got a new key since the stage was made: who looks which keys are in use asks before and after. */
 unsigned int gcm_rotations(const struct strake_stage *st);
 /** Forget the salts of openings that no chunk names (seal.salt). @return how many, or -errno. */
