@@ -18,9 +18,10 @@
 
 #include "gcm.h"
 #include "keys.h"
-#include "overlay.h"
 #include "log_group.h"
+#include "overlay.h"
 #include "plan.h"
+#include "reseal.h"
 #include "store_log.h"
 
 RTE_LOG_REGISTER(plan_keys_log, strake.keys, INFO)
@@ -318,8 +319,10 @@ plan_keys_down(struct appliance *a)
 void
 plan_tidy_up(struct appliance *a, unsigned int g)
 {
-	if (a->seals[g] != NULL && a->tidies[g] == NULL)
-		a->tidies[g] = keys_tidy_begin(a->stores[g], a->seals[g], KEYS_TIDY_FROM);
+	if (a->seals[g] == NULL || a->tidies[g] != NULL)
+		return;
+	store_reseal_rate(a->stores[g], reseal_rate(&a->conf->groups[g]));
+	a->tidies[g] = keys_tidy_begin(a->stores[g], a->seals[g], KEYS_TIDY_FROM);
 }
 
 void

@@ -67,7 +67,7 @@ store_poll(struct strake_poller *p, uint64_t now)
 	if (st->open)
 		work += store_delete_poll(st) + store_gc_poll(st, now);
 	work += store_ckpt_poll(st, now);
-	work += store_seals_poll(st);
+	work += store_seals_poll(st, now);
 	work += store_reseal_poll(st, now);
 	work += store_mend_poll(st);
 	work += store_sync_poll(st);

@@ -459,7 +459,7 @@ bool store_gc_rests(const struct store *st);
 
 /** Count a chunk that is appended while the store looks which keys are in use. */
 void store_seals_note(struct store_seals_walk *s, const struct strake_seal *seal);
-uint32_t store_seals_poll(struct store *st);
+uint32_t store_seals_poll(struct store *st, uint64_t now);
 
 /* --- sealing anew (store_reseal.c) ------------------------------------------------------------------------------- */
 
@@ -472,6 +472,8 @@ bool store_reseal_old(const struct store *st, const struct strake_seal *seal);
 void store_reseal_note(struct store *st, uint32_t seg, const struct strake_seal *seal);
 /** A segment to collect now, though there is room, or STORE_NONE. */
 uint32_t store_reseal_victim(struct store *st);
+/** May what is done at its pace go on in this turn? */
+bool store_reseal_paced(struct store *st, uint64_t now);
 /** May collection go on with it in this turn? */
 bool store_reseal_may(const struct store *st);
 /** It has read so much of it; a chunk of so many bytes was sealed anew. */

@@ -124,6 +124,13 @@ may_go_on(const struct store_reseal *r)
 }
 
 bool
+store_reseal_paced(struct store *st, uint64_t now)
+{
+	refill(st->reseal, now);
+	return may_go_on(st->reseal);
+}
+
+bool
 store_reseal_may(const struct store *st)
 {
 	/* Hosts first: while they are at work, only a little of this is under way. */
@@ -356,7 +363,7 @@ store_reseal_poll(struct store *st, uint64_t now)
 
 	if (likely(!st->resealing) || st->failed != 0 || st->replay != NULL || st->closing)
 		return 0;
-	refill(r, now);
+	store_reseal_paced(st, now);
 	if (r->walking)
 		return look(st, r, now);
 	if (r->victim != STORE_NONE || now < r->not_before)

@@ -11,6 +11,8 @@
  * was read and is not opened yet, whose segment is free already: the answer waits until they are over. Which are is
  * told by eras: one ends when everything that began in it has.
  *
+ * It reads at the pace of sealing anew, of which it is the end.
+ *
  * What cannot be read makes the answer useless, not wrong: -EIO, and all keys stay.
  */
 
@@ -119,7 +121,7 @@ era_over(struct store *st, struct store_seals_walk *s)
 }
 
 uint32_t
-store_seals_poll(struct store *st)
+store_seals_poll(struct store *st, uint64_t now)
 {
 	struct store_seals_walk *s = st->seals;
 
@@ -137,6 +139,8 @@ store_seals_poll(struct store *st)
 			end(st, s);
 		return 0;
 	}
+	if (!store_reseal_paced(st, now))
+		return 0;
 	for (unsigned int i = 0; i < CHUNKS_A_TURN; i++) {
 		const uint8_t *at;
 		struct log_head h;
@@ -151,6 +155,7 @@ store_seals_poll(struct store *st)
 			break;
 		}
 		store_seals_note(s, &h.seal);
+		store_reseal_spend(st, h.bytes);
 		store_walk_next(&s->walk, &h);
 	}
 	return 1;

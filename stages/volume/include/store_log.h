@@ -155,7 +155,8 @@ struct store_reseal_status {
 /** Begin, beside all else, also if it has begun already, with other targets, of which each domain has one. It is over
  * with the store. Main; runs turns. */
 void store_reseal_begin(struct store *st, const struct store_reseal_target *t, unsigned int n);
-/** At most so many bytes a second; 0: no limit. Main; runs turns. */
+/** At most so many bytes a second, and so for store_seals_begin(); 0, as when it was opened: no limit. Main; runs
+ * turns. */
 void store_reseal_rate(struct store *st, uint64_t bytes);
 /** Main; runs turns. */
 void store_reseal_end(struct store *st);

@@ -88,6 +88,19 @@ TEST_F(Keys, WhatMovesMeanwhileKeepsItsKey)
 	}
 }
 
+/* It reads no faster than what is sealed anew. */
+TEST_F(Keys, LookingKeepsItsPace)
+{
+	for (uint64_t lba = 0; lba < 512; lba += 8)
+		put(lba, 8, lba + 1);
+	store_reseal_rate(rig->st, 1 << 20);
+	uint64_t t = rig->now;
+
+	EXPECT_EQ(0, tidy());
+	EXPECT_GT(rig->now - t, 1500000000u) << "2 MiB at 1 MiB a second";
+	EXPECT_LT(rig->now - t, 3000000000u);
+}
+
 /* Data of older epochs keeps them; rewritten, they go. */
 TEST_F(Keys, EpochsAreDestroyedWhenNothingHasThem)
 {
