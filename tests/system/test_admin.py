@@ -105,7 +105,7 @@ def keys(a):
 
 
 def case_all_is_sealed_anew_over_kill_and_restart(b):
-    text = conf(b).replace("style: log", "style: log, reseal_rate: 2MiB")
+    text = conf(b, data_cpus="[0, 1]").replace("style: log", "style: log, reseal_rate: 2MiB")
     a = prepared(b, text).start()
     c = b.client()
     c.run("verify", "--length", "16M", "--seed", "1")

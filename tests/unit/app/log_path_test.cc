@@ -402,6 +402,67 @@ TEST(LogPath, ComparedBytesTravelTheSameWay)
 	run({"all apart", "fast", 2, 3, 4}).expect_same(run({"inline", "fast", -1, -1, -1}), "fast");
 }
 
+/* A change of keys travels to the lcore that seals, and sealing anew from the store's there and back, beside hosts on
+ * another. */
+TEST(LogPath, AllIsSealedAnewWhereverItIsSealed)
+{
+	constexpr uint32_t kBlocks = 1200;
+
+	for (const Placement &p : {Placement{"inline", "sha256", -1, -1, -1}, {"all apart", "sha256", 2, 3, 4}}) {
+		SCOPED_TRACE(p.name);
+		World w(p);
+		std::mt19937_64 rng(11);
+		bytes model(kBlocks * kBlock);
+		struct store_reseal_status s;
+		const struct store_seals *seals;
+		auto put = [&] {
+			uint64_t lba = rng() % (kBlocks / 8) * 8;
+
+			for (uint32_t b = 0; b < 8; b++)
+				fill(&model[(lba + b) * kBlock], rng());
+			ASSERT_EQ(0, w.write(lba, bytes(&model[lba * kBlock], &model[lba * kBlock] + 8 * kBlock)));
+		};
+		auto expect_all = [&] {
+			bytes got;
+
+			for (uint32_t b = 0; b < kBlocks; b += 60) {
+				bytes piece = w.read(b, 60);
+
+				got.insert(got.end(), piece.begin(), piece.end());
+			}
+			EXPECT_TRUE(model == got);
+		};
+
+		for (int i = 0; i < 150; i++)
+			put();
+		ASSERT_EQ(2, gcm_domain_rotate(w.seal, 9));
+		struct store_reseal_target t = {9, 2};
+
+		store_reseal_begin(w.st, &t, 1);
+		store_reseal_get(w.st, &s);
+		for (int i = 0; i < 20000 && s.state == STORE_RESEAL_GOES_ON; i++) {
+			if (i % 50 == 0 && i < 1000)
+				put();
+			w.turn();
+			store_reseal_get(w.st, &s);
+		}
+		ASSERT_EQ(STORE_RESEAL_ENDED, s.state);
+		EXPECT_GT(s.chunks, 20u);
+		EXPECT_EQ(0u, s.damaged + s.unopened + s.unread + s.left);
+		ASSERT_EQ(0, store_seals_begin(w.st));
+		for (int i = 0; i < 20000 && store_seals_result(w.st, &seals) == -EINPROGRESS; i++)
+			w.turn();
+		ASSERT_EQ(0, store_seals_result(w.st, &seals));
+		ASSERT_EQ(1u, seals->n_domains);
+		EXPECT_EQ(2u, seals->domain[0].oldest);
+		store_seals_end(w.st);
+		EXPECT_EQ(1, gcm_epoch_oldest_in_use(w.seal, 9, 2)) << "the older key is destroyed";
+		expect_all();
+		put();
+		expect_all();
+	}
+}
+
 /* A small synchronous write costs at most 8 KiB on each of the m + 1 drives that keep it before it is acknowledged;
  * rows that are full go their own way. */
 TEST(LogPath, ASmallDurableWriteCostsLittle)

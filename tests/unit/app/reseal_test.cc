@@ -308,6 +308,48 @@ TEST_F(Reseal, AFullStoreIsSealedAnewToo)
 	expect_all(0, lba, 1000);
 }
 
+/* More segments are emptied than a superblock can list: they become free by the way, list by list. */
+class ResealOfMany : public Reseal
+{
+      protected:
+	ResealOfMany()
+	{
+		space.segments = 1300;
+		space.rows = 3;
+	}
+};
+
+TEST_F(ResealOfMany, EmptiesMoreThanASuperblockLists)
+{
+	constexpr uint32_t kKept = 1150, kOther = 4096;
+	uint32_t most = 0;
+
+	/* Of each segment one block lives. */
+	for (uint32_t i = 0; i < kKept; i++) {
+		put(i, 1, 1000 + i);
+		for (uint32_t j = 0; j < 4; j++)
+			put(kOther + 8 * j, 8, 100000 + 8 * i);
+	}
+	ASSERT_EQ(2, gcm_domain_rotate(seal, kDomain));
+	begin();
+	EXPECT_GT(status().segments, (uint32_t)LOG_SUPER_NEXT);
+	for (int i = 0; i < 3000000 && status().state == STORE_RESEAL_GOES_ON; i++) {
+		rig->turn();
+		most = std::max(most, rig->st->n_drained);
+	}
+	ASSERT_EQ(STORE_RESEAL_ENDED, status().state) << status().left << " of " << status().segments;
+	EXPECT_GT(most, (uint32_t)LOG_SUPER_NEXT) << "at once";
+	EXPECT_GE(status().chunks, kKept);
+	EXPECT_EQ(1, tidy());
+	for (bool crash : {true, false}) {
+		for (uint32_t i = 0; i < kKept; i++)
+			expect(i, 1, 1000 + i);
+		restart(crash);
+	}
+	expect(0, 1, 1000);
+	expect(kKept - 1, 1, 1000 + kKept - 1);
+}
+
 /* It closes at once though the pace would have it rest for long. */
 TEST_F(Reseal, TheStoreClosesInItsMidst)
 {

@@ -26,6 +26,12 @@ class SealedRig : public testing::Test
 	std::unique_ptr<StoreRig> rig;
 	strake_stage *seal = nullptr;
 	FakeNotes table;
+	FakeSpaceConf space;
+
+	SealedRig()
+	{
+		space.segments = 64;
+	}
 
 	int
 	open_keys(char *err, size_t len)
@@ -55,11 +61,8 @@ class SealedRig : public testing::Test
 	void
 	SetUp() override
 	{
-		FakeSpaceConf c;
-
-		c.segments = 64;
 		file.reset(new TempFile(std::string(32, 'k')));
-		rig.reset(new StoreRig(c));
+		rig.reset(new StoreRig(space));
 		rig->domain = kDomain;
 		rig->vol_bytes = 32 << 20;
 		rig->before_volume = [this] { make_seal(); };
