@@ -406,6 +406,29 @@ def case_idle_with_a_thousand_connections_uses_little(b):
     a.stop()
 
 
+def case_1024_connections_do_io(b):
+    """Sixteen hosts of 63 I/O queues and one for administration, on an appliance that was started as a shell does it."""
+    a = b.appliance(b.conf().replace("hosts: any", "hosts: any\n    max_queues: 63"))
+    a.prefix = ["prlimit", "--nofile=1024:4096"]
+    a.start()
+    c = b.client()
+    c.run("verify", "--seed", "9")
+    hosts, ends = [], time.monotonic() + 60
+    with a.telemetry() as ask:
+        # Each reads all of it by all its queues, and begins anew, until they are all there at once.
+        while ask("/strake/sock/info")["streams"] < 1024:
+            check(time.monotonic() < ends, f"only {ask('/strake/sock/info')['streams']} connections")
+            check(not any(p.poll() for p in hosts), "a host failed")
+            hosts += [c.begin("verify", "--seed", "9", "--read-only", "--bs", "4K", "--queues", "63", "--depth", "63",
+                              "--timeout", "30s") for _ in range(16 - sum(p.poll() is None for p in hosts))]
+            time.sleep(0.02)
+    for p in hosts:
+        out, _ = p.communicate(timeout=60)
+        check(p.returncode == 0, out.decode())
+    c.run("verify", "--seed", "9", "--read-only")
+    a.stop()
+
+
 def case_telemetry_by_dpdk_s_own_script(b):
     a = b.appliance(b.conf()).start()
     b.client().run("verify", "--length", "4M")
