@@ -54,17 +54,22 @@ def conf(b, mtu):
     return text + port(mtu, f"{OURS}/24, \"{OURS6}/64\"")
 
 
-def log_conf(b, mtu):
+def log_conf(b, mtu, size="352MiB"):
     """Two namespaces of 4096 and 512 bytes that share a log group of three parts of data and one of parity."""
     b.write("v.key", KEY[:32], 0o600)
     stages = "stages: [dedup, compress, seal: {key_file: v.key}]"
-    text = b.conf(drives=4, kind="uring", size="352MiB", volume="192MiB", stages=f", {stages}",
+    text = b.conf(drives=4, kind="uring", size=size, volume="192MiB", stages=f", {stages}",
                   more_volumes=f"  - {{name: v1, group: g0, size: 352MiB, lba: 512, {stages}}}",
                   listener=f"  - {{port: p0, address: {OURS}}}")
     text = text.replace("namespaces: [{volume: v0}]", "namespaces: [{volume: v0}, {volume: v1}]")
     text, n = re.subn(r"raid: 0, chunk: \w+, region: \w+", "style: log, data: 3, parity: 1", text)
     check(n == 1, text)
     return text + port(mtu, f"{OURS}/24")
+
+
+def small_log_conf(b, mtu):
+    """The same on a third of the room: less than the namespaces promise."""
+    return log_conf(b, mtu, "128MiB")
 
 
 class Site:
@@ -147,6 +152,10 @@ def case_bytes_through_a_linux_host(b):
 
 def case_log_volumes_under_a_linux_host(b):
     Site(b, text=log_conf).run(420, "data_common", "log")
+
+
+def case_a_full_log_volume_under_a_linux_host(b):
+    Site(b, text=small_log_conf).run(420, "full")
 
 
 def case_a_linux_host_through_trouble(b):

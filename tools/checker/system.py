@@ -28,6 +28,7 @@ SHORT = {"tests/system/test_guest.py": ["linux_asks_everything_nvme_cli_can", "c
                                          "nvme_drives_that_warn_and_lie"],
          "tests/system/test_power.py": ["five_power_losses"]}
 LONG = {"tests/system/test_guest.py": ["bytes_through_a_linux_host", "log_volumes_under_a_linux_host",
+                                       "a_full_log_volume_under_a_linux_host",
                                        "a_linux_host_through_trouble", "many_linux_hosts"],
         "tests/system/test_drives.py": ["cost_of_passthrough_against_fio"],
         "tests/system/test_power.py": ["a_hundred_power_losses", "a_hundred_power_losses_of_a_log_volume"]}
