@@ -12,7 +12,8 @@
 
 #include "store_job.h"
 
-#define TELL STRAKE_NS_PER_SEC
+/* As often as it is looked at (nvmf): a small store is soon full. */
+#define TELL (STRAKE_NS_PER_SEC / 10)
 
 /* --- the volume's stage and chains ------------------------------------------------------------------------------- */
 

@@ -324,6 +324,19 @@ def case_what_dedup_knows_outlives_a_restart(b):
     a.stop()
 
 
+def case_a_store_warns_before_it_refuses(b):
+    a = prepared(b, conf(b, volume="1GiB", size="128MiB")).start()
+    c = b.client()
+    warned = at = 0
+    while (r := c.run("verify", "--offset", f"{at}M", "--length", "8M", "--seed", "1", expect=None)).returncode == 0:
+        at += 8
+        warned = warned or ("of the room of its thin volumes is left" in a.log() and at)
+    check(b"capacity exceeded" in r.stderr, f"{r}")
+    check(warned and warned < at, f"refused at {at} MiB, warned at {warned}")
+    check(a.ctl("store", "show", "g0")["full"] == 1, "it does not say that it is full")
+    a.stop()
+
+
 def case_a_full_store_says_so_and_gets_out_again(b):
     a = prepared(b, conf(b, volume="1GiB", size="128MiB")).start()
     c = b.client()

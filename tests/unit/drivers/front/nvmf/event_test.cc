@@ -102,10 +102,10 @@ TEST_F(NvmfEvent, LittleRoomIsToldOnceAndShownInTheHealthLog)
 	disk->vol.thin = true;
 	disk->vol.spare = 10;
 	enable(*a, NVME_AEN_SPARE);
-	turn(1010);
+	turn(110);
 	EXPECT_FALSE(first.done) << "enough";
 	disk->vol.spare = 9;
-	turn(1010);
+	turn(110);
 	ASSERT_TRUE(first.done);
 	EXPECT_EQ(NVME_AEN(NVME_AEN_TYPE_SMART, NVME_AEN_SMART_SPARE, NVME_LID_SMART), first.c.cqe.cdw0);
 	const nvme_smart *s = get_log(*a, NVME_LID_SMART, 512).as<nvme_smart>();
@@ -113,17 +113,17 @@ TEST_F(NvmfEvent, LittleRoomIsToldOnceAndShownInTheHealthLog)
 	EXPECT_EQ(10, s->avspt);
 	EXPECT_EQ(NVME_AEN_SPARE, s->critical_warning);
 	disk->vol.spare = 3;
-	turn(1010);
+	turn(110);
 	EXPECT_FALSE(second.done) << "told already";
 	EXPECT_FALSE(other.done) << "did not ask";
 	enable(late, NVME_AEN_SPARE);
-	turn(1010);
+	turn(110);
 	EXPECT_TRUE(other.done) << "it is still so";
 	disk->vol.spare = 50;
-	turn(1010);
+	turn(110);
 	EXPECT_EQ(0, get_log(*a, NVME_LID_SMART, 512).as<nvme_smart>()->critical_warning);
 	disk->vol.spare = 0;
-	turn(1010);
+	turn(110);
 	EXPECT_TRUE(second.done) << "again";
 }
 
