@@ -167,7 +167,8 @@ scan_begin(struct store_replay *r, struct replay_scan *s)
 }
 
 /* The scan of a segment is over. One that was only listed, and holds nothing that counts, is as good as free: what is
- * played takes away every entry that points there, so only the count of those is kept. */
+ * played takes away every entry that points there, so only the count of those is kept. One that was open, and of which
+ * power tore all that came since, is collected first, too: of what is torn nobody can tell what it was. */
 static void
 seg_scanned(struct store_replay *r, struct replay_scan *s)
 {
@@ -179,6 +180,9 @@ seg_scanned(struct store_replay *r, struct replay_scan *s)
 		g->d.blocks = 0;
 		g->d.state = STORE_SEG_FREE;
 		st->n_free++;
+	} else if (s->at < r->n_open && s->walk.lost > 0 && g->d.state == STORE_SEG_CLOSED) {
+		g->d.state = STORE_SEG_SUSPECT;
+		st->suspects = true;
 	}
 	s->busy = false;
 	if (s->counts && st->sp->parity > 0)

@@ -46,4 +46,40 @@ TEST(Walk, BytesBehindTheLastRowDoNotKeepADegradedStoreFromOpening)
 	}
 }
 
+/* Power tore what was written to an open segment after the checkpoint, all of it: no chunk is there, nor nothing. What
+ * lives in front of that is moved, and the segment is used anew: else nobody could ever tell what keys it has. */
+TEST(Walk, ASegmentOfWhichOnlyTheEndIsTornIsCollected)
+{
+	FakeSpaceConf c;
+	StoreRig rig(c);
+	uint64_t entry = 0, ended;
+	uint32_t seg, row;
+
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 0, 6, StoreRig::blocks(6, 100)));
+	ended = rig.st->ckpt.ended;
+	store_ckpt_want(rig.st);
+	for (int i = 0; i < 20000 && (rig.st->ckpt.ended == ended || rig.st->ckpt.state != STORE_CKPT_IDLE); i++)
+		rig.turn();
+	ASSERT_EQ(0, map_get(rig.st->map, rig.st->vol[0]->tree, 0, 1, &entry, nullptr));
+	seg = log_entry_seg(entry);
+	row = rig.fs->rows_written(seg);
+	ASSERT_EQ(STORE_SEG_OPEN, rig.st->ckpt.table[seg].state);
+	ASSERT_LT(row, c.rows);
+	rig.fs->cut();
+	rig.down(true);
+	rig.fs->restore();
+	for (uint32_t column = 0; column < 4; column++)
+		rig.fs->wrong(seg, row, column, 0, c.unit);
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	for (int i = 0; i < 20000 && rig.st->seg[seg].d.live > 0; i++)
+		rig.turn();
+	EXPECT_EQ(0u, rig.st->seg[seg].d.live);
+	bytes out;
+
+	ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 0, 6, {}, &out));
+	EXPECT_EQ(StoreRig::blocks(6, 100), out);
+	rig.down(false);
+}
+
 } // namespace
