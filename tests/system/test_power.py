@@ -18,14 +18,15 @@ from guest.machine import Machine
 from harness import STRAKE, STRAKE_IO, STRAKECTL, check, main
 from test_drives import need
 
-VIRTIO = [(512, None, f"virtio-blk-pci,drive=d{n},serial=POWER{n}", 0) for n in range(2)]
+VIRTIO = [(512, None, f"virtio-blk-pci,drive=d{n},serial=POWER{n}", 0) for n in range(3)]
 # A mirror has an NVMe drive and a virtio disk: QEMU's NVMe forgets that a write was FUA, so what the group writes that way
 # (superblocks and dirty maps, below 1 MiB) counts as durable there. The virtio disk has no FUA: the kernel flushes it
 # instead, and its record tells all. A log group writes its intents that way, anywhere, so it is on two virtio disks.
+# The third is the disk of the file system where the appliance keeps its state.
 DRIVES = {"mirror": [(4096, "nvme,id=nvme0,serial=POWER0,max_ioqpairs=4,mdts=7", "nvme-ns,bus=nvme0,drive=d0,nsid=1", 1 << 20),
-                     VIRTIO[1]],
+                     *VIRTIO[1:]],
           "log": VIRTIO}
-SIZE = {"mirror": 64 << 20, "log": 256 << 20}
+SIZE = {"mirror": [64 << 20, 64 << 20, 16 << 20], "log": [256 << 20, 256 << 20, 16 << 20]}
 PLUGINS = {"mirror": ["mempool_ring"], "log": ["mempool_ring", "crypto_ipsec_mb"]}
 
 
@@ -47,15 +48,16 @@ def roomy():
 
 
 class Rig:
-    """Two drives of a group of one kind, and what is known of them."""
+    """Two drives of a group of one kind, a disk for the appliance's state, and what is known of them."""
 
     def __init__(self, b, kind, seed):
         self.bench, self.kind, self.image, self.rng = b, kind, need(), random.Random(seed)
         self.drives = DRIVES[kind]
         self.kept, self.next, self.cuts = {}, 0, 0
+        self.reserved = None  # (key, type) that the kernel's host was told it has; None: nobody knows
         for n in range(len(self.drives)):
             with open(self.path(n, "img"), "wb") as f:
-                f.truncate(SIZE[kind])
+                f.truncate(SIZE[kind][n])
 
     def path(self, n, suffix):
         return os.path.join(self.bench.folder, f"nvme{n}.{suffix}")
@@ -75,14 +77,19 @@ class Rig:
 
     def job(self):
         here = os.path.join(os.path.dirname(os.path.realpath(__file__)), "guest", "jobs", "power.sh")
-        kept = " ".join(f"{area}:{seed}" for area, seed in sorted(self.kept.items()))
-        halves = "yes" if self.cuts % 4 == 3 else ""
+        key, kind = self.reserved or ("", "")
+        known = {"KIND": self.kind, "KEPT": " ".join(f"{area}:{seed}" for area, seed in sorted(self.kept.items())),
+                 "NEXT": self.next, "HALVES": "yes" if self.cuts % 4 == 3 else "", "BLANK": "" if self.cuts else "yes",
+                 "KEY": key, "TYPE": kind}
         with open(here, encoding="utf-8") as f:
-            return self.bench.write("power.sh", f"KIND={self.kind}\nKEPT='{kept}'\nNEXT={self.next}\nHALVES={halves}\n{f.read()}")
+            return self.bench.write("power.sh", "".join(f"{k}='{v}'\n" for k, v in known.items()) + f.read())
 
     def begin(self, what, area):
-        """From here on until the guest says so nobody knows what is in an area."""
+        """From here on until the guest says so nobody knows what is in an area, or what is reserved."""
         check(what == "begin", f"the guest asks for {what}")
+        if area == "reservation":
+            self.reserved = None
+            return
         self.kept.pop(int(area), None)
         self.next += 1
 
@@ -100,6 +107,8 @@ class Rig:
         elif words[0] == "kept":
             self.kept[int(words[1])] = int(words[2])
             self.cut()
+        elif words[0] == "reserved":
+            self.reserved = (words[1], words[2])
         elif words[0] == "slow:":
             print(f"{word}; the machine: {loads()}, {self.used():.0f} s of processor time for the guest", flush=True)
         else:
@@ -131,15 +140,19 @@ def rounds(b, kind, n):
     seed = int(os.environ.get("STRAKE_SEED", time.time_ns() % 1000000))
     print(f"STRAKE_SEED={seed}")
     rig = Rig(b, kind, seed)
-    began, areas = time.monotonic(), 0
+    began, areas, reservations = time.monotonic(), 0, 0
     for i in range(n):
         areas += len(rig.kept)
+        reservations += rig.reserved is not None
         said = rig.round()
         print(f"round {i + 1}, {time.monotonic() - began:.0f} s: {rig.next} areas written so far; {'; '.join(said)}", flush=True)
     areas += len(rig.kept)
+    reservations += rig.reserved is not None
     rig.round()
-    check(areas > 0, f"{areas} areas were flushed and found again: that shows nothing")
-    print(f"{n} power losses, {areas} flushed areas found again in {time.monotonic() - began:.0f} s", flush=True)
+    check(areas > 0 and reservations > 0,
+          f"{areas} areas were flushed, {reservations} reservations answered, and found again: that shows nothing")
+    print(f"{n} power losses, {areas} flushed areas and {reservations} reservations found again in "
+          f"{time.monotonic() - began:.0f} s", flush=True)
 
 
 def case_five_power_losses(b):
