@@ -7,13 +7,20 @@
 #include "exception.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <rte_ether.h>
+#include <rte_ip.h>
 #include <rte_malloc.h>
+#include <rte_net.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
+
+#include "strake_kernel.h"
 
 #define READ_NS	  (20 * STRAKE_NS_PER_US) /* an empty tap is not asked again before, unless main sleeps on it */
 #define SEGS_MAX  16			  /* of a frame to the kernel; af_packet and cards at usual MTUs give one */
@@ -30,6 +37,45 @@ restore_tag(struct rte_mbuf *m)
 	if ((m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0)
 		return 0;
 	return rte_vlan_insert(&m);
+}
+
+/* Between programs of one machine sums are left to whoever needs them: a virtio device vouches for a frame whose sum is
+ * half done. The kernel's end takes it for a frame of the wire, so it is finished here. */
+static void
+finish_sum(struct rte_mbuf *m)
+{
+	struct rte_net_hdr_lens lens;
+	uint32_t type, l4, off, len, at;
+	uint16_t *field;
+	uint64_t sum;
+	void *ip;
+
+	if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_NONE)
+		return;
+	type = rte_net_get_ptype(m, &lens, RTE_PTYPE_ALL_MASK);
+	l4 = type & RTE_PTYPE_L4_MASK;
+	off = lens.l2_len + lens.l3_len;
+	at = off +
+	     (l4 == RTE_PTYPE_L4_UDP ? offsetof(struct rte_udp_hdr, dgram_cksum) : offsetof(struct rte_tcp_hdr, cksum));
+	if ((l4 != RTE_PTYPE_L4_UDP && l4 != RTE_PTYPE_L4_TCP) || m->data_len < at + sizeof(*field))
+		return;
+	ip = rte_pktmbuf_mtod_offset(m, void *, lens.l2_len);
+	if (RTE_ETH_IS_IPV4_HDR(type)) {
+		len = rte_be_to_cpu_16(((struct rte_ipv4_hdr *)ip)->total_length) - lens.l3_len;
+		sum = rte_ipv4_phdr_cksum(ip, 0);
+	} else if (lens.l3_len == sizeof(struct rte_ipv6_hdr)) {
+		len = rte_be_to_cpu_16(((struct rte_ipv6_hdr *)ip)->payload_len);
+		sum = rte_ipv6_phdr_cksum(ip, 0);
+	} else {
+		return;
+	}
+	if (len > m->pkt_len - off)
+		return;
+	field = rte_pktmbuf_mtod_offset(m, uint16_t *, at);
+	*field = 0;
+	*field = strake_cksum_fold(port_csum_chain(m, off, len, sum));
+	if (*field == 0) /* to UDP that would say that there is none; to TCP both are the same */
+		*field = 0xffff;
 }
 
 void
@@ -50,6 +96,7 @@ port_pass(struct port_lcore *lc, struct rte_mbuf *m)
 		port_drop(m, &lc->stats.exception_drop_rate);
 		return;
 	}
+	finish_sum(m);
 	if (restore_tag(m) < 0 || rte_ring_sp_enqueue(e->to_kernel[lc->index], m) < 0) {
 		port_drop(m, &lc->stats.exception_drop_full);
 		return;

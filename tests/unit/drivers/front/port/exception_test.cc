@@ -272,6 +272,42 @@ TEST_F(Exceptions, TheTagADeviceTookOffIsPutBack)
 	EXPECT_EQ(our_mac + kPeerMac + be16(0x8100) + be16(5) + be16(0x0800) + inner, got[0]);
 }
 
+/* A program on the same machine, behind a virtual device, sends sums half done: whole for the kernel's end. */
+TEST_F(Exceptions, SumsThatADeviceVouchesForAreFinished)
+{
+	OpenPath();
+	for (auto &[from, to] : {std::pair(peer, addr("10.0.0.77")), std::pair(peer6, addr("fd00::77"))}) {
+		Bytes good = ip_packet(from, to, 6, tcp_segment(from, to, 1000, 22, Bytes(777, 'z')));
+		Bytes half = good;
+
+		set16(half, half.size() - 777 - 4, (uint16_t)plain_sum(pseudo(from, to, 6, 797)));
+		for (uint16_t piece : {0, 200}) {
+			Receive(IpFrame(half), piece, RTE_MBUF_F_RX_L4_CKSUM_NONE);
+			std::vector<Bytes> got = KernelGot();
+			ASSERT_EQ(1u, got.size());
+			EXPECT_EQ(IpFrame(good), got[0]);
+		}
+		/* Of all others the sum is the sender's. */
+		IsPassed(IpFrame(half), "a wrong sum");
+	}
+}
+
+/* Nothing is written beyond a header that is not there, or summed beyond a frame's end. */
+TEST_F(Exceptions, SumsOfFramesThatLieAreLeftAlone)
+{
+	OpenPath();
+	const port_addr to = addr("10.0.0.77");
+	Bytes whole = IpFrame(ip_packet(peer, to, 6, tcp_segment(peer, to, 1000, 22, Bytes(100, 'z'))));
+
+	for (size_t n = 14; n < whole.size(); n++) {
+		Bytes cut(whole.begin(), whole.begin() + (ptrdiff_t)n);
+
+		Receive(cut, 0, RTE_MBUF_F_RX_L4_CKSUM_NONE);
+		for (const Bytes &b : KernelGot())
+			EXPECT_EQ(cut, b) << n;
+	}
+}
+
 TEST_F(Exceptions, FramesInPiecesArriveWhole)
 {
 	OpenPath();
