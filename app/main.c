@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <rte_common.h>
@@ -178,18 +177,6 @@ fill_standard(void)
 	return fd < 0 ? -errno : 0;
 }
 
-/* Each connection by the kernel's sockets is a descriptor, and shells give a process 1,024 of the many it may have. */
-static void
-take_descriptors(void)
-{
-	struct rlimit lim;
-
-	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
-		return;
-	lim.rlim_cur = lim.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &lim);
-}
-
 /* What was done to volumes while it ran last. */
 static int
 lay_over(struct conf *conf)
@@ -213,7 +200,6 @@ serve(struct conf *conf, bool no_huge)
 	if (lay_over(conf) < 0)
 		return 1;
 	take_signals();
-	take_descriptors();
 	ret = boot_up(&a, steps, RTE_DIM(steps));
 	if (ret < 0) {
 		overlay_free();

@@ -407,7 +407,8 @@ def case_idle_with_a_thousand_connections_uses_little(b):
 
 
 def case_1024_connections_do_io(b):
-    """Sixteen hosts of 63 I/O queues and one for administration, on an appliance that was started as a shell does it."""
+    """Sixteen hosts of 63 I/O queues and one for administration, on an appliance that was started as a shell does it:
+    with 1,024 descriptors, which DPDK makes as many as there may be."""
     a = b.appliance(b.conf().replace("hosts: any", "hosts: any\n    max_queues: 63"))
     a.prefix = ["prlimit", "--nofile=1024:4096"]
     a.start()
