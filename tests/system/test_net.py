@@ -113,6 +113,15 @@ def case_veth_mtu_9000(b):
     a.stop()
 
 
+def case_veth_mtu_above_9000(b):
+    ns, a, c = on_veth(b, 16000)
+    ping(b, ns, OURS, 15972)
+    works(c)
+    works(b.client(OURS6, port=4420, netns=ns), ["--ddgst"])
+    check(a.ctl("port", "show", "p0")["mtu"] == 16000, "the MTU is another")
+    a.stop()
+
+
 def case_veth_mtu_576(b):
     need("ip", "ethtool")
     ns = b.netns("m")
