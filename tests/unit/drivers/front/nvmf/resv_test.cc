@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <set>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,6 +31,23 @@ class Resv : public Peers
 	mask(const Peer &p, uint32_t bits, uint32_t nsid = 1)
 	{
 		return run(*p.admin, admin_sqe(NVME_ADMIN_SET_FEATURES, NVME_FID_RESV_NOTICE, bits, 0, nsid)).sc();
+	}
+
+	/* A host of its own for each number, of which there may be more than peer() has names for. */
+	Peer
+	numbered(unsigned i)
+	{
+		Peer p;
+
+		p.admin = &host();
+		p.io = &host();
+		nvme_connect_data d = data_of(1, SUB_OPEN);
+		d.hostid[1] = (uint8_t)(i >> 8);
+		d.hostid[2] = (uint8_t)i;
+		d.cntlid = (uint16_t)connect(*p.admin, connect_sqe(0), d).c.cqe.cdw0;
+		EXPECT_EQ(0, property_set(*p.admin, NVME_PROP_CC, kEnable).sc());
+		EXPECT_EQ(0, connect(*p.io, connect_sqe(1), d).sc());
+		return p;
 	}
 };
 
@@ -156,14 +174,7 @@ TEST_F(Resv, MoreHostsThanThereIsRoomFor)
 	Peer last;
 
 	for (unsigned i = 0; i < 257; i++) {
-		last.io = &host();
-		nvme_connect_data d = data_of(1, SUB_OPEN);
-		d.hostid[1] = (uint8_t)(i >> 8);
-		d.hostid[2] = (uint8_t)i;
-		Host &adm = host();
-		d.cntlid = (uint16_t)connect(adm, connect_sqe(0), d).c.cqe.cdw0;
-		ASSERT_EQ(0, property_set(adm, NVME_PROP_CC, kEnable).sc());
-		ASSERT_EQ(0, connect(*last.io, connect_sqe(1), d).sc());
+		last = numbered(i);
 		ASSERT_EQ(i < 256 ? 0 : NVME_SC_INTERNAL, reg(last, i + 1)) << i;
 	}
 	Cmd &c = report(last, 64 + 257 * 64);
@@ -765,4 +776,27 @@ TEST_F(ResvKept, EveryStateComesBackAsItWas)
 		EXPECT_EQ(was, state_of(a));
 		ASSERT_EQ(0, release(a, 1, 0, NVME_RRELA_CLEAR));
 	}
+}
+
+/* CVE-2025-57275: what was written for so many, beyond what had room. */
+TEST_F(ResvKept, AsManyAsThereIsRoomForComeBack)
+{
+	std::set<uint64_t> seen;
+
+	for (unsigned i = 0; i < 257; i++)
+		ASSERT_EQ(i < 256 ? 0 : NVME_SC_INTERNAL, reg(numbered(i), i + 1, 3u << 30)) << i;
+	restart();
+	Peer a = numbered(7);
+	Cmd &c = report(a, 64 + 257 * 64);
+	ASSERT_EQ(0, c.sc());
+	EXPECT_EQ(0, c.data[5]);
+	EXPECT_EQ(1, c.data[6]) << "256";
+	const auto *r = reinterpret_cast<const nvme_resv_registrant *>(c.as<nvme_resv_status>() + 1);
+	for (unsigned i = 0; i < 256; i++) {
+		EXPECT_EQ(r[i].rkey, 1u + ((unsigned)r[i].hostid[1] << 8 | r[i].hostid[2])) << "each with its own key";
+		seen.insert(r[i].rkey);
+	}
+	EXPECT_EQ(256u, seen.size());
+	EXPECT_EQ(0, acquire(a, 8, NVME_RESV_WRITE_EXCL)) << "and is known again";
+	EXPECT_EQ(NVME_SC_INTERNAL, reg(numbered(300), 300, 3u << 30));
 }
