@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Ports beside the kernel: the exception path, and two devices as one."""
 
+import glob
 import os
 import shutil
 import subprocess
 import sys
 import time
 
-from harness import Skip, check, main, root_only, until
+from guest.machine import Machine, script
+from harness import STRAKE, STRAKE_IO, STRAKECTL, Skip, check, main, root_only, until
+from test_drives import need as guest_image
 
 OURS, HOST = "10.98.0.2", "10.98.0.1"
 OURS6, HOST6 = "fd98::2", "fd98::1"
@@ -253,6 +256,14 @@ def case_bond_keeps_ssh_through_a_failure(b):
     b.sh("ip", "-n", ns, "link", "set", "va0", "down")
     typed(t)
     a.stop()
+
+
+def case_port_and_exception_path_by_vhost_net(b):
+    """In a guest: most machines have no /dev/vhost-net."""
+    plugins = [f for p in ("mempool_ring", "net_virtio") for f in glob.glob(f"/usr/lib/*/dpdk/pmds-*/librte_{p}.so*")]
+    guest = Machine(b, guest_image(), memory=1024, files=plugins, programs=[STRAKE, STRAKE_IO, STRAKECTL])
+    failed = guest.run(b.write("job.sh", script("vhost")), None, 300, lambda line: print(line, flush=True))
+    check(failed == 0, f"{failed} tests of vhost failed")
 
 
 def case_bond_of_what_cannot_is_refused_before_start(b):
