@@ -149,10 +149,9 @@ struct lgroup_walk {
 	uint32_t member, epoch; /**< written to, since it came */
 	struct lgroup_move mv;
 	uint32_t seg, pos, row, rows;
-	bool copying; /**< rows of seg */
-	bool freed;   /**< it was to be freed meanwhile */
-	bool intents; /**< at the intents, from seg on all is done */
-	uint32_t intent_off, intent_len;
+	bool copying;			 /**< rows of seg */
+	bool freed;			 /**< it was to be freed meanwhile */
+	bool intents;			 /**< all segments are done: the store makes rows of what the intents have */
 	uint32_t bad, role, avoid, from; /**< segments that cannot be had; roles of the row */
 	uint32_t doubts;		 /**< how often the store was asked about the row */
 	bool asked, mended;		 /**< it was just now; it had the row written, and the column */

@@ -9,25 +9,25 @@
  * columns and written to it. If there are more than k they must agree: a drive that has something else than was written
  * to it would be copied otherwise, and then it takes one loss less. Where they do not, the store has the row repaired
  * by its checksums, and the column is written with it: that drive may lose the repair, too. A segment is read from it
- * again as soon as it is `fresh`; after a short absence most are from the start. Then come the intents, if it keeps
- * them, and a flush; main is told, and when that is durable it is in sync.
+ * again as soon as it is `fresh`; after a short absence most are from the start. Then, if it keeps
+ * intents, the store makes what is in those durable in rows, and a flush follows; main is told, and when that is
+ * durable it is in sync.
  *
  * Move: a column is copied to the slot where it will be, while new rows of its segment are written to both; after a
  * flush main records the move, and the view that says so changes the table. The old slot is used for nothing before.
  *
  * Rows begun before a segment's turn are waited for; those begun later reach the member themselves. A segment that is
- * to be freed need not be copied: the free waits for the row under way. Intents wait for the piece under way.
+ * to be freed need not be copied: the free waits for the row under way.
  */
 
 #include <inttypes.h>
 
 #include "log_priv.h"
 
-#define RETRY_NS     STRAKE_NS_PER_MS
-#define AGAIN_NS     (60 * STRAKE_NS_PER_SEC) /* what could not be read anywhere is tried again */
-#define STEP	     4096u		      /* segments looked at in one go */
-#define INTENT_PIECE 65536u
-#define DOUBTS	     2
+#define RETRY_NS STRAKE_NS_PER_MS
+#define AGAIN_NS (60 * STRAKE_NS_PER_SEC) /* what could not be read anywhere is tried again */
+#define STEP	 4096u			  /* segments looked at in one go */
+#define DOUBTS	 2
 
 static void walk_step(struct log_group *g);
 
@@ -67,7 +67,6 @@ release(struct log_group *g)
 	w->held = NULL;
 	w->copying = false;
 	w->freed = false;
-	w->intent_len = 0;
 	while (sio != NULL) {
 		struct strake_space_io *next = sio->link;
 
@@ -100,11 +99,9 @@ lgroup_walk_holds(struct log_group *g, struct strake_space_io *sio)
 {
 	struct lgroup_walk *w = &g->o.walk;
 
-	if (sio->op == STRAKE_SPACE_FREE && w->kind != WALK_NONE && !w->intents && sio->seg == w->seg)
-		w->freed = true;
-	else if (sio->op != STRAKE_SPACE_INTENT || w->intent_len == 0 || sio->off >= w->intent_off + w->intent_len ||
-		 sio->off + sio->len <= w->intent_off)
+	if (sio->op != STRAKE_SPACE_FREE || w->kind == WALK_NONE || w->intents || sio->seg != w->seg)
 		return false;
+	w->freed = true;
 	sio->link = w->held;
 	w->held = sio;
 	return true;
@@ -130,11 +127,7 @@ under_way(const struct log_group *g)
 	for (uint32_t i = 0; i < LOG_OPS; i++) {
 		const struct strake_space_io *sio = g->o.ops[i].sio;
 
-		if (sio == NULL)
-			continue;
-		if (w->intents ? sio->op == STRAKE_SPACE_INTENT && sio->off < w->intent_off + w->intent_len &&
-					 sio->off + sio->len > w->intent_off
-			       : (sio->op == STRAKE_SPACE_ROW || sio->op == STRAKE_SPACE_FREE) && sio->seg == w->seg)
+		if (sio != NULL && (sio->op == STRAKE_SPACE_ROW || sio->op == STRAKE_SPACE_FREE) && sio->seg == w->seg)
 			return true;
 	}
 	return false;
@@ -206,69 +199,27 @@ lgroup_walk_moved(struct log_group *g)
  */
 
 static void
-intent_wrote(struct lgroup_op *op)
+in_rows(void *arg, int status)
 {
-	struct log_group *g = op->g;
-	struct lgroup_walk *w = &g->o.walk;
-	uint32_t len = w->intent_len;
+	struct log_group *g = arg;
 
-	strake_buf_put_list(op->io[0].bufs);
-	if (op->failed != 0) {
-		walk_stop(g);
-		return;
-	}
-	release(g);
-	w->intent_off += len;
-	go_on(g, len);
+	if (status < 0)
+		g->o.walk.kind = WALK_NONE;
+	if (g->o.here)
+		again(g, status < 0 ? AGAIN_NS : 1);
 }
 
+/* They are not copied: a drive may have something else there than was written, and here nobody could tell. */
 static void
-intent_got(struct lgroup_op *op)
-{
-	struct log_group *g = op->g;
-	struct lgroup_walk *w = &g->o.walk;
-
-	if (op->io[0].status != 0) {
-		w->avoid |= 1u << op->who[0];
-		release(g);
-		walk_step(g);
-		return;
-	}
-	if (!still_wanted(g)) {
-		strake_buf_put_list(op->io[0].bufs);
-		walk_stop(g);
-		return;
-	}
-	op->failed = 0;
-	lgroup_io(op, w->member, STRAKE_IO_WRITE, LOG_INTENTS_OFF + w->intent_off, w->intent_len, op->io[0].bufs, 0);
-	lgroup_go(op, intent_wrote);
-}
-
-static void
-intent_step(struct log_group *g)
+intents_begin(struct log_group *g)
 {
 	struct lgroup_walk *w = &g->o.walk;
-	uint32_t from = 0;
 
-	if (w->member > g->s.parity || w->intent_off == g->s.intent_bytes) {
+	w->intents = true;
+	if (w->member <= g->s.parity && g->space.to_rows != NULL)
+		g->space.to_rows(g->space.store, in_rows, g);
+	else
 		finish(g);
-		return;
-	}
-	while (from <= g->s.parity && (w->avoid >> from & 1 || g->o.m[from].state != LOG_MEMBER_IN_SYNC))
-		from++;
-	if (from > g->s.parity) {
-		w->bad++;
-		finish(g);
-		return;
-	}
-	w->intent_len = RTE_MIN(INTENT_PIECE, g->s.intent_bytes - w->intent_off);
-	w->copying = true;
-	if (under_way(g)) {
-		again(g, RETRY_NS);
-		return;
-	}
-	lgroup_io(&w->op, from, STRAKE_IO_READ, LOG_INTENTS_OFF + w->intent_off, w->intent_len, NULL, 0);
-	lgroup_go(&w->op, intent_got);
 }
 
 /* --- rows ----------------------------------------------------------------------------------------------------------
@@ -476,9 +427,7 @@ segment_next(struct log_group *g)
 		again(g, 1);
 		return false;
 	}
-	w->intents = true;
-	w->avoid = 0;
-	intent_step(g);
+	intents_begin(g);
 	return false;
 }
 
@@ -502,7 +451,7 @@ walk_step(struct log_group *g)
 		return;
 	}
 	if (w->intents) {
-		intent_step(g);
+		finish(g);
 		return;
 	}
 	if (!w->copying && !segment_next(g))
@@ -535,7 +484,6 @@ rebuild_begin(struct log_group *g, uint32_t member)
 	w->epoch = g->o.m[member].epoch;
 	w->seg = 0;
 	w->intents = false;
-	w->intent_off = 0;
 	w->bad = 0;
 	again(g, 1);
 }

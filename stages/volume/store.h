@@ -299,6 +299,11 @@ struct store {
 	struct store_reseal *reseal;
 	bool resealing; /* chunks of older keys are sealed anew */
 	struct store_mend *mend;
+	struct { /* what intents have is to be in rows: rebuild asked */
+		struct store_barrier barrier;
+		void (*done)(void *arg, int status); /* NULL: it did not */
+		void *arg;
+	} to_rows;
 	uint64_t super_seq;
 
 	struct strake_poller poller;
@@ -511,6 +516,9 @@ void store_mend_fini(struct store *st);
 uint32_t store_mend_poll(struct store *st);
 /** The same for rebuild; strake_space.check. */
 void store_mend_check(void *store, uint32_t seg, uint32_t row, void (*done)(void *arg), void *arg);
+/** strake_space.to_rows; and its end, if that is still to come (store_sync.c). */
+void store_to_rows(void *store, void (*done)(void *arg, int status), void *arg);
+void store_to_rows_over(struct store *st, int status);
 
 /** Play the log after the superblock's checkpoint. Owner lcore; done is called when it is over. */
 int store_replay_begin(struct store *st, const struct log_super *super);

@@ -268,11 +268,13 @@ owner_down(struct store *st, void *arg)
 	(void)arg;
 	st->sp->used = NULL;
 	st->sp->check = NULL;
+	st->sp->to_rows = NULL;
 	store_turn_stop(st);
 	store_rows_fini(st);
 	store_replay_fini(st);
 	store_gc_fini(st);
 	store_mend_fini(st);
+	store_to_rows_over(st, -ESHUTDOWN);
 	store_reseal_fini(st);
 	return 0;
 }
@@ -379,6 +381,7 @@ owner_open(struct store *st, void *arg)
 	st->sp->store = st;
 	st->sp->used = seg_used;
 	st->sp->check = store_mend_check;
+	st->sp->to_rows = store_to_rows;
 	st->open = true;
 	store_look(st);
 	return 0;

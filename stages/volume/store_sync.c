@@ -8,6 +8,7 @@
  * to the space as it is, and a flush follows. Flushes are shared by all who wait.
  */
 
+#include <errno.h>
 #include <string.h>
 
 #include <rte_common.h>
@@ -257,4 +258,38 @@ store_sync_poll(struct store *st)
 		flush_begin(st);
 	marks_reap(st);
 	return work;
+}
+
+/* --- rebuild asks ------------------------------------------------------------------------------------------------ */
+
+static void
+in_rows(struct store_barrier *b, int status)
+{
+	store_to_rows_over(b->arg, status);
+}
+
+void
+store_to_rows_over(struct store *st, int status)
+{
+	void (*done)(void *arg, int status) = st->to_rows.done;
+
+	st->to_rows.done = NULL;
+	if (done != NULL)
+		done(st->to_rows.arg, status);
+}
+
+void
+store_to_rows(void *arg, void (*done)(void *arg, int status), void *done_arg)
+{
+	struct store *st = arg;
+
+	if (st->failed != 0 || st->closing || st->to_rows.done != NULL) {
+		done(done_arg, -EBUSY);
+		return;
+	}
+	st->to_rows.done = done;
+	st->to_rows.arg = done_arg;
+	st->to_rows.barrier.done = in_rows;
+	st->to_rows.barrier.arg = st;
+	store_sync(st, &st->to_rows.barrier, STORE_HOST_STREAMS, false);
 }

@@ -435,4 +435,29 @@ TEST(Lies, ARowIsMendedBehindItsLastChunkWithADriveAway)
 	}
 }
 
+/* A drive that is rebuilt gets no intents: what they have is made durable in rows, and nothing leans on them. */
+TEST(Lies, WhatIntentsHaveIsPutIntoRowsForWhoAsks)
+{
+	StoreRig rig({});
+	std::vector<int> over;
+	auto done = [](void *arg, int status) { ((std::vector<int> *)arg)->push_back(status); };
+
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 0, 1, StoreRig::blocks(1, 700)));
+	ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
+	ASSERT_GT(rig.st->stats.intents, 0u);
+	ASSERT_LT(rig.st->mark_head, rig.st->mark_tail) << "it is in an intent only";
+	rig.st->sp->to_rows(rig.st->sp->store, done, &over);
+	EXPECT_EQ(0u, over.size());
+	for (int i = 0; i < 2000 && over.empty(); i++)
+		rig.turn();
+	EXPECT_EQ(std::vector<int>{0}, over);
+	EXPECT_EQ(rig.st->mark_head, rig.st->mark_tail);
+	/* One who waits is told when the store goes away. */
+	rig.st->sp->to_rows(rig.st->sp->store, done, &over);
+	EXPECT_EQ(1u, over.size());
+	rig.down(true);
+	EXPECT_EQ(2u, over.size());
+}
+
 } // namespace
