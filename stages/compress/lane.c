@@ -6,13 +6,11 @@
 #include <stdio.h>
 
 #include <rte_branch_prediction.h>
-#include <rte_eal.h>
 #include <rte_malloc.h>
-#include <rte_mbuf.h>
-#include <rte_memory.h>
 
 #include "lane.h"
 #include "strake_lcore.h"
+#include "strake_lend.h"
 
 #define BURST 32
 
@@ -106,47 +104,10 @@ lane_fini(struct lane *l)
 	*l = (struct lane){0};
 }
 
-static inline void
-show(struct rte_mbuf *m, uint8_t *addr, uint16_t len)
-{
-	m->buf_addr = addr;
-	m->buf_iova = rte_eal_iova_mode() == RTE_IOVA_VA ? (rte_iova_t)(uintptr_t)addr : rte_mem_virt2iova(addr);
-	m->buf_len = len;
-	m->data_off = 0;
-	m->data_len = len;
-	m->pkt_len = len;
-	m->nb_segs = 1;
-	m->next = NULL;
-}
-
-/* The source as it lies. @return false: it has to be gathered. */
-static bool
-as_it_lies(const struct lane *l, struct lane_job *job, const struct strake_buf *list, uint32_t len)
-{
-	struct rte_mbuf *first = job->src[0];
-	uint32_t have = 0;
-	uint16_t n = 0;
-
-	for (; list != NULL && have < len; list = list->next, n++) {
-		uint32_t piece = RTE_MIN(list->len, len - have);
-
-		if (n == LANE_PIECES || (n > 0 && !l->dev->pieces) || (list->flags & STRAKE_BUF_STABLE) == 0 ||
-		    piece > UINT16_MAX)
-			return false;
-		show(job->src[n], list->addr, (uint16_t)piece);
-		if (n > 0)
-			job->src[n - 1]->next = job->src[n];
-		have += piece;
-	}
-	first->nb_segs = n;
-	first->pkt_len = len;
-	return have == len;
-}
-
 static int
 fill_source(struct lane *l, struct lane_job *job, struct strake_buf *list, uint32_t len)
 {
-	if (likely(as_it_lies(l, job, list, len)))
+	if (likely(strake_lend(job->src, l->dev->pieces ? LANE_PIECES : 1, list, len)))
 		return 0;
 	job->in = strake_buf_page(len);
 	if (job->in == NULL)
@@ -154,7 +115,7 @@ fill_source(struct lane *l, struct lane_job *job, struct strake_buf *list, uint3
 	if (strake_buf_copy_out(list, 0, job->in->addr, len) != 0)
 		return -EINVAL;
 	l->gathered += len;
-	show(job->src[0], job->in->addr, (uint16_t)len);
+	strake_lend_bytes(job->src[0], job->in->addr, (uint16_t)len);
 	return 0;
 }
 
@@ -175,7 +136,7 @@ lane_fill(struct lane *l, struct strake_unit *unit, bool expand, uint32_t len, u
 		lane_put(l, job);
 		return ret;
 	}
-	show(job->dst, job->out->addr, (uint16_t)room);
+	strake_lend_bytes(job->dst, job->out->addr, (uint16_t)room);
 	job->unit = unit;
 	job->expand = expand;
 	op = job->op;

@@ -7,13 +7,11 @@
 #include <string.h>
 
 #include <rte_byteorder.h>
-#include <rte_eal.h>
 #include <rte_malloc.h>
-#include <rte_mbuf.h>
-#include <rte_memory.h>
 
 #include "gcm_lane.h"
 #include "strake_lcore.h"
+#include "strake_lend.h"
 
 #define BURST 32
 
@@ -134,49 +132,12 @@ gcm_lane_fini(struct gcm_lane *l)
 	*l = (struct gcm_lane){0};
 }
 
-static inline void
-show(struct rte_mbuf *m, uint8_t *addr, uint32_t len)
-{
-	m->buf_addr = addr;
-	m->buf_iova = rte_eal_iova_mode() == RTE_IOVA_VA ? (rte_iova_t)(uintptr_t)addr : rte_mem_virt2iova(addr);
-	m->buf_len = (uint16_t)len;
-	m->data_off = 0;
-	m->data_len = (uint16_t)len;
-	m->pkt_len = len;
-	m->nb_segs = 1;
-	m->next = NULL;
-}
-
 /* The bytes are ours alone and in one run: the result may take their place. */
 static bool
 in_place(const struct strake_buf *b, uint32_t len)
 {
 	return b->next == NULL && b->len == len && (b->flags & STRAKE_BUF_WRITABLE) != 0 &&
 	       __atomic_load_n(&b->refcnt, __ATOMIC_ACQUIRE) == 1;
-}
-
-/* The source as it lies. @return false: it has to be gathered. */
-static bool
-as_it_lies(const struct gcm_lane *l, struct gcm_job *job, const struct strake_buf *list)
-{
-	struct rte_mbuf *first = job->src[0];
-	uint32_t len = 0;
-	uint16_t n = 0;
-
-	if (!l->dev->apart)
-		return false;
-	for (; list != NULL; list = list->next, n++) {
-		if (n == GCM_LANE_PIECES || (n > 0 && !l->dev->pieces) || (list->flags & STRAKE_BUF_STABLE) == 0 ||
-		    list->len > UINT16_MAX)
-			return false;
-		show(job->src[n], list->addr, list->len);
-		if (n > 0)
-			job->src[n - 1]->next = job->src[n];
-		len += list->len;
-	}
-	first->nb_segs = n;
-	first->pkt_len = len;
-	return true;
 }
 
 static int
@@ -187,20 +148,20 @@ place(struct gcm_lane *l, struct gcm_job *job, struct strake_buf *list, uint32_t
 	sym->m_src = job->src[0];
 	sym->m_dst = NULL;
 	if (in_place(list, len)) {
-		show(job->src[0], list->addr, len);
+		strake_lend_bytes(job->src[0], list->addr, (uint16_t)len);
 		return 0;
 	}
 	job->out = strake_buf_page(len);
 	if (job->out == NULL)
 		return -ENOBUFS;
-	if (as_it_lies(l, job, list)) {
-		show(job->dst, job->out->addr, len);
+	if (l->dev->apart && strake_lend(job->src, l->dev->pieces ? GCM_LANE_PIECES : 1, list, len)) {
+		strake_lend_bytes(job->dst, job->out->addr, (uint16_t)len);
 		sym->m_dst = job->dst;
 		return 0;
 	}
 	strake_buf_copy_out(list, 0, job->out->addr, len);
 	l->gathered += len;
-	show(job->src[0], job->out->addr, len);
+	strake_lend_bytes(job->src[0], job->out->addr, (uint16_t)len);
 	return 0;
 }
 
