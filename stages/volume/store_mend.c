@@ -141,10 +141,7 @@ row_write(struct store *st)
 
 	m->state = MEND_WRITE;
 	m->tries++;
-	m->io = (struct strake_space_io){.done = wrote, .arg = st};
-	store_truth_write(&m->truth, &m->io);
-	st->io_under_way++;
-	strake_space_submit(st->sp, &m->io);
+	store_truth_write(&m->truth, &m->io, wrote, st);
 }
 
 static void

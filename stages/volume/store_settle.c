@@ -67,7 +67,6 @@ settled(struct strake_space_io *io)
 static uint32_t
 row_settle(struct store_replay *r)
 {
-	struct store *st = r->st;
 	int ret = store_truth_row(&r->truth);
 
 	if (ret == -EAGAIN)
@@ -84,11 +83,8 @@ row_settle(struct store_replay *r)
 		store_truth_next(&r->truth);
 		return 1;
 	}
-	r->io = (struct strake_space_io){.done = settled, .arg = r};
-	store_truth_write(&r->truth, &r->io);
 	r->waiting = true;
-	st->io_under_way++;
-	strake_space_submit(st->sp, &r->io);
+	store_truth_write(&r->truth, &r->io, settled, r);
 	return 1;
 }
 

@@ -194,12 +194,18 @@ store_truth_next(struct store_truth *t)
 }
 
 void
-store_truth_write(const struct store_truth *t, struct strake_space_io *io)
+store_truth_write(const struct store_truth *t, struct strake_space_io *io, void (*done)(struct strake_space_io *io),
+		  void *arg)
 {
-	io->op = STRAKE_SPACE_REPAIR;
-	io->attempt = 0;
-	io->seg = t->walk.seg;
-	io->off = (uint64_t)t->row * store_row_bytes(t->st);
-	io->len = store_row_bytes(t->st);
-	io->bufs = t->bufs;
+	*io = (struct strake_space_io){
+		.op = STRAKE_SPACE_REPAIR,
+		.seg = t->walk.seg,
+		.off = (uint64_t)t->row * store_row_bytes(t->st),
+		.len = store_row_bytes(t->st),
+		.bufs = t->bufs,
+		.done = done,
+		.arg = arg,
+	};
+	t->st->io_under_way++;
+	strake_space_submit(t->st->sp, io);
 }

@@ -42,7 +42,8 @@ int store_truth_row(struct store_truth *t);
 bool store_truth_odd(const struct store_truth *t);
 /** On to the next; it may be told without having been asked for. */
 void store_truth_next(struct store_truth *t);
-/** The io that writes the row where a drive has something else. */
-void store_truth_write(const struct store_truth *t, struct strake_space_io *io);
+/** Write the row where a drive has something else. @p done has to count st->io_under_way down. */
+void store_truth_write(const struct store_truth *t, struct strake_space_io *io,
+		       void (*done)(struct strake_space_io *io), void *arg);
 
 #endif /* STORE_TRUTH_H */
