@@ -2,6 +2,7 @@
  * Copyright (c) 2026 The Strake authors
  */
 
+#include "advice.h"
 #include "host.h"
 
 #include <algorithm>
@@ -84,20 +85,11 @@ Host::pick_stamp()
 void
 Host::advise(Op &op)
 {
-	strake_advice &a = op.req.advice;
+	fill_advice(op.req.advice, op.stamps, [&](uint64_t stamp) {
+		auto it = index.find({w.domain(op.block / kBlocks), stamp});
 
-	a.n = (uint16_t)op.n;
-	for (uint32_t i = 0; i < op.n; i++) {
-		auto it = index.find({w.domain(op.block / kBlocks), op.stamps[i]});
-
-		a.block[i] = {};
-		if (op.stamps[i] == 0)
-			continue;
-		if (it != index.end())
-			a.block[i] = it->second;
-		a.block[i].valid = 1;
-		memcpy(a.block[i].fp, &op.stamps[i], 8);
-	}
+		return it != index.end() ? &it->second : nullptr;
+	});
 }
 
 void

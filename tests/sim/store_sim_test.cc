@@ -12,6 +12,7 @@
 
 #include <deque>
 
+#include "tests/sim/advice.h"
 #include "tests/support/store_rig.h"
 
 namespace
@@ -212,20 +213,11 @@ class Host
 	void
 	advise(Op &op)
 	{
-		strake_advice &a = op.req.advice;
+		sim::fill_advice(op.req.advice, op.stamps, [&](uint64_t stamp) {
+			auto it = index.find(stamp);
 
-		a.n = (uint16_t)op.n;
-		for (uint32_t i = 0; i < op.n; i++) {
-			auto it = index.find(op.stamps[i]);
-
-			a.block[i] = {};
-			if (op.stamps[i] == 0)
-				continue;
-			if (it != index.end())
-				a.block[i] = it->second;
-			a.block[i].valid = 1;
-			memcpy(a.block[i].fp, &op.stamps[i], 8);
-		}
+			return it != index.end() ? &it->second : nullptr;
+		});
 	}
 
 	void

@@ -49,6 +49,14 @@ class Reseal : public SealedRig
 			put(lba, 8, stamp + lba);
 	}
 
+	/* All of it sealed by the key that is the older one then. */
+	void
+	fill_and_rotate(uint64_t end)
+	{
+		fill(0, end, 1000);
+		ASSERT_EQ(2, gcm_domain_rotate(seal, kDomain));
+	}
+
 	void
 	expect_all(uint64_t first, uint64_t end, uint64_t stamp)
 	{
@@ -110,8 +118,7 @@ TEST_F(Reseal, NothingLeansOnTheOldKeyAtTheEnd)
 
 TEST_F(Reseal, KeepsItsPace)
 {
-	fill(0, 512, 1000);
-	ASSERT_EQ(2, gcm_domain_rotate(seal, kDomain));
+	fill_and_rotate(512);
 	uint64_t t = rig->now;
 
 	begin(1 << 20);
@@ -146,8 +153,7 @@ TEST_F(Reseal, GoesOnAfterARestart)
 
 TEST_F(Reseal, AnotherRotationMeanwhile)
 {
-	fill(0, 512, 1000);
-	ASSERT_EQ(2, gcm_domain_rotate(seal, kDomain));
+	fill_and_rotate(512);
 	begin(2 << 20);
 	for (int turns = 0; turns < 10000; turns++)
 		rig->turn();
@@ -250,8 +256,7 @@ TEST_F(Reseal, LeavesWhatCannotBeOpened)
 
 TEST_F(Reseal, ADeletedVolumeIsNotInItsWay)
 {
-	fill(0, 512, 1000);
-	ASSERT_EQ(2, gcm_domain_rotate(seal, kDomain));
+	fill_and_rotate(512);
 	begin(1 << 20);
 	for (int turns = 0; turns < 3000; turns++)
 		rig->turn();
@@ -353,8 +358,7 @@ TEST_F(ResealOfMany, EmptiesMoreThanASuperblockLists)
 /* It closes at once though the pace would have it rest for long. */
 TEST_F(Reseal, TheStoreClosesInItsMidst)
 {
-	fill(0, 512, 1000);
-	ASSERT_EQ(2, gcm_domain_rotate(seal, kDomain));
+	fill_and_rotate(512);
 	begin(4096);
 	for (int turns = 0; turns < 5000; turns++)
 		rig->turn();
