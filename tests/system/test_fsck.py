@@ -3,6 +3,7 @@
 """strake-fsck: a store is proved from its drives alone; what is wrong is named; what is right is not."""
 
 import os
+import re
 import sys
 
 from harness import check, main
@@ -121,6 +122,28 @@ def case_what_is_lost_without_parity_is_named(b):
     wrong(b, [(i, at + 2000)], 1, 'of volume "v0" is lost', f"(on d{i})", "its checksum is wrong")
     wrong(b, [(j, p + 100) for j, p in chunks(b, PAGES, 0)], 1, "map page", "its checksum is wrong", "its root says")
     wrong(b, [(j, p + 100) for j, p in chunks(b, TABLE, 0)], 1, "part 0 of the segment table", "its checksum is wrong")
+
+
+def case_a_host_gets_an_error_for_what_is_lost_and_for_nothing_else(b):
+    a, c = small(b, parity=0)
+    whole = c.run("read", "--length", "8M").stdout
+    a.stop()
+    i, at = chunks(b, DATA, 0)[3]
+    flip(b, i, at + 2000)
+    lost = sorted(int(n) for n in re.findall(r'block (\d+) of volume "v0" is lost', b.fsck(expect=1)))
+    check(0 < len(lost) <= 8, f"{lost}")
+    a.start()
+    for n in lost:
+        r = c.run("read", "--offset", str(n * 4096), "--length", "4K", expect=None)
+        check(r.returncode != 0 and b"unrecovered read error" in r.stderr, f"block {n}: {r}")
+    for first, end in zip([0, *[n + 1 for n in lost]], [*lost, 2048]):
+        if first < end:
+            got = c.run("read", "--offset", str(first * 4096), "--length", str((end - first) * 4096)).stdout
+            check(got == whole[first * 4096:end * 4096], f"blocks {first} to {end}")
+    # Written over they are whole.
+    c.run("write", "--offset", str(lost[0] * 4096), "--length", str(len(lost) * 4096), stdin=bytes([7]) * len(lost) * 4096)
+    check(c.run("read", "--offset", str(lost[0] * 4096), "--length", "4K").stdout == bytes([7]) * 4096, "written over")
+    a.stop()
 
 
 def case_kill_9_leaves_nothing_wrong_and_intents_are_compared(b):
