@@ -15,7 +15,8 @@ from guest.machine import Machine, script
 from harness import BUILD, NQN, ROOT, Skip, check, main, root_only, until
 
 OURS, OURS6 = "10.99.0.2", "fd99::2"
-TAP = "guest0"
+TAPS = ("guest0", "guest1")
+SECOND = "10.98.0.2"  # of the appliance, on the second tap
 NOBODY = "nqn.2014-08.org.nvmexpress:uuid:eeeeeeee-0000-4000-8000-000000000000"
 KEY = os.urandom(64)
 
@@ -34,9 +35,13 @@ def need():
         raise Skip(str(e)) from e
 
 
-def port(mtu, addresses):
-    device = f"net_af_packet0,iface={TAP},framesz=16384,blocksz=65536,framecnt=512"
-    return f"ports:\n  - {{name: p0, device: \"{device}\", mtu: {mtu}, addresses: [{addresses}]}}\n"
+def port(mtu, *addresses):
+    """A port on each tap, with these addresses."""
+    text = "ports:\n"
+    for i, (tap, own) in enumerate(zip(TAPS, addresses)):
+        device = f"net_af_packet{i},iface={tap},framesz=16384,blocksz=65536,framecnt=512"
+        text += f"  - {{name: p{i}, device: \"{device}\", mtu: {mtu}, addresses: [{own}]}}\n"
+    return text
 
 
 def conf(b, mtu):
@@ -52,6 +57,13 @@ def conf(b, mtu):
                         f"  - nqn: \"{NQN[:-4]}listed\"\n    hosts: [\"{NOBODY}\"]\n    namespaces: [{{volume: v2}}]\n"
                         "listeners:")
     return text + port(mtu, f"{OURS}/24, \"{OURS6}/64\"")
+
+
+def two_ports_conf(b, mtu):
+    """The same, with a second port on a device of its own."""
+    text = conf(b, mtu)
+    text = text[:text.index("ports:")].replace("listeners:", f"listeners:\n  - {{port: p1, address: {SECOND}}}")
+    return text + port(mtu, f"{OURS}/24, \"{OURS6}/64\"", f"{SECOND}/24")
 
 
 def log_conf(b, mtu, size="352MiB"):
@@ -75,15 +87,16 @@ def small_log_conf(b, mtu):
 class Site:
     """The appliance, the wire, and what a job may ask to be done to them."""
 
-    def __init__(self, b, mtu=1500, text=conf):
+    def __init__(self, b, mtu=1500, text=conf, taps=TAPS[:1]):
         self.bench = b
         self.image = need()
         self.mtu = mtu
-        self.ns = b.netns("g")
-        b.sh("ip", "-n", self.ns, "tuntap", "add", TAP, "mode", "tap")
-        # The namespace's own kernel stays out of the talk.
-        b.sh("ip", "netns", "exec", self.ns, "sysctl", "-qw", f"net.ipv6.conf.{TAP}.disable_ipv6=1")
-        b.sh("ip", "-n", self.ns, "link", "set", TAP, "mtu", str(mtu), "arp", "off", "up")
+        self.ns, self.taps = b.netns("g"), taps
+        for tap in taps:
+            b.sh("ip", "-n", self.ns, "tuntap", "add", tap, "mode", "tap")
+            # The namespace's own kernel stays out of the talk.
+            b.sh("ip", "netns", "exec", self.ns, "sysctl", "-qw", f"net.ipv6.conf.{tap}.disable_ipv6=1")
+            b.sh("ip", "-n", self.ns, "link", "set", tap, "mtu", str(mtu), "arp", "off", "up")
         self.appliance = b.appliance(text(b, mtu), netns=self.ns).start()
 
     def controllers(self):
@@ -108,9 +121,9 @@ class Site:
         elif what == "thaw":
             self.appliance.proc.send_signal(signal.SIGCONT)
         elif what == "cut":
-            self.bench.sh("ip", "-n", self.ns, "link", "set", TAP, "down")
+            self.bench.sh("ip", "-n", self.ns, "link", "set", self.taps[0], "down")
         elif what == "mend":
-            self.bench.sh("ip", "-n", self.ns, "link", "set", TAP, "up")
+            self.bench.sh("ip", "-n", self.ns, "link", "set", self.taps[0], "up")
         elif what == "ctl":
             self.appliance.ctl(*args)
         elif what == "drop":
@@ -123,7 +136,7 @@ class Site:
             raise AssertionError(f"the guest asks for {what}")
 
     def run(self, seconds, *jobs):
-        guest = Machine(self.bench, self.image, self.ns, TAP, self.mtu)
+        guest = Machine(self.bench, self.image, self.ns, self.taps, self.mtu)
         failed = guest.run(self.bench.write("job.sh", script(*jobs)), self.do, seconds,
                            lambda line: print(line, flush=True))
         check(failed == 0, f"{failed} tests of {jobs[-1]} failed; the appliance said:\n{self.appliance.log()}")
@@ -139,7 +152,7 @@ def case_changes_and_reservations_under_a_linux_host(b):
 
 
 def case_paths_fail_under_a_linux_host(b):
-    Site(b).run(400, "failover")
+    Site(b, text=two_ports_conf, taps=TAPS).run(400, "failover")
 
 
 def case_many_linux_hosts(b):

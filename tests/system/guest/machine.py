@@ -40,13 +40,14 @@ def tsc_khz():
 
 
 class Machine:
-    """Without a namespace it has no network. `programs` and `files` (libraries) are paths of what it shall have beside the
-    usual, with what they are linked to; `devices` more words for QEMU. Where `instruction_ns` (a power of two) is given each
-    instruction takes that long by the guest's clock: what it measures of itself does not depend on how busy we are."""
+    """Without a namespace it has no network; with one, a card on each of the taps. `programs` and `files` (libraries) are
+    paths of what it shall have beside the usual, with what they are linked to; `devices` more words for QEMU. Where
+    `instruction_ns` (a power of two) is given each instruction takes that long by the guest's clock: what it measures of
+    itself does not depend on how busy we are."""
 
-    def __init__(self, bench, image, netns=None, tap=None, mtu=1500, cpus=2, memory=512, programs=(), files=(),
+    def __init__(self, bench, image, netns=None, taps=(), mtu=1500, cpus=2, memory=512, programs=(), files=(),
                  devices=(), instruction_ns=0):
-        self.bench, self.image, self.netns, self.tap, self.mtu, self.cpus = bench, image, netns, tap, mtu, cpus
+        self.bench, self.image, self.netns, self.taps, self.mtu, self.cpus = bench, image, netns, taps, mtu, cpus
         self.instruction_ns = instruction_ns
         self.memory, self.programs, self.files, self.devices = memory, programs, files, devices
         self.lines, self.is_up = [], False
@@ -62,7 +63,8 @@ class Machine:
         prefix, net = [], []
         if self.netns:
             prefix = ["ip", "netns", "exec", self.netns]
-            net = ["-netdev", f"tap,id=n0,ifname={self.tap},script=no,downscript=no,vhost=off", "-device", self.nic()]
+            for i, tap in enumerate(self.taps):
+                net += ["-netdev", f"tap,id=n{i},ifname={tap},script=no,downscript=no,vhost=off", "-device", self.nic(i)]
         return [*prefix, "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-machine",
                 "q35,usb=off,vmport=off", *self.processor(), "-smp",
                 str(self.cpus), "-m", str(self.memory), "-kernel", self.image[0], "-initrd", initramfs, "-append",
@@ -74,8 +76,8 @@ class Machine:
         # Its cmpxchg16b is known to spoil the flags when instructions are counted.
         return ["-cpu", "max,-cx16", "-accel", "tcg,thread=single,tb-size=256", "-icount", f"shift={self.instruction_ns.bit_length() - 1}"]
 
-    def nic(self):
-        nic = "virtio-net-pci,netdev=n0,romfile=,mac=52:54:00:99:00:01"
+    def nic(self, i):
+        nic = f"virtio-net-pci,netdev=n{i},romfile=,mac=52:54:00:99:00:{i + 1:02x}"
         if self.mtu > 1500:
             nic += f",host_mtu={self.mtu}"
         return f"{nic},{PLAIN}"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Two paths to one namespace, and how long I/O stands still when one of them fails. The host's settings are its defaults.
 # The emulated processor is part of each figure.
+SECOND=10.98.0.2
 
 # Every write through the first path, until it fails: the second is not optimized.
 two_paths()
@@ -84,6 +85,42 @@ silent()
 	wait_for 30 '[ "$(cat /sys/class/nvme/$first/state)" = live ]'
 }
 
+# When the kernel said so, in ms since it began.
+said_at()
+{
+	dmesg | sed -n "s/^\[ *\([0-9]*\)\.\([0-9][0-9][0-9]\).*$1.*/\1\2/p" | head -n 1
+}
+
+# Two devices of the appliance, each with a cable of its own. That of the one in use is pulled, and put in again: nothing
+# tells the host so, it has to find out within 10 s. Then Linux 6.1 waits for its keep-alive as long once more before
+# it lets go of what it had sent there; how I/O stood still must not be longer than that.
+cable()
+{
+	name=cable
+	outside ctl listener ana $SECOND:4420 non_optimized
+	nvme connect -t tcp -a $TARGET -s 4420 -n $NQN
+	find_devices $NQN
+	first=$CTRL
+	nvme connect -t tcp -a $SECOND -s 4420 -n $NQN
+	wait_for 10 '[ "$(ls -d /sys/class/nvme/nvme*/nvme*c*n1 | wc -l)" = 2 ]'
+	load 20
+	read -r cut _ </proc/uptime
+	cut=${cut%.*}${cut#*.}0
+	outside cut
+	wait_for 30 '[ -n "$(said_at "Reconnecting in")" ]'
+	found=$(said_at "starting error recovery")
+	over=$(said_at "Reconnecting in")
+	say "$name: found out after $((found - cut)) ms, let go after $((over - cut)) ms" >/dev/console
+	[ $((found - cut)) -le 10000 ] || die "it took $((found - cut)) ms to find out"
+	stall $((over - cut + 1000))
+	[ "$(cat /sys/class/nvme/$first/state)" != live ]
+	outside mend
+	wait_for 30 '[ "$(cat /sys/class/nvme/$first/state)" = live ]'
+}
+
+ip addr add 10.98.0.1/24 dev eth1
+ip link set eth1 up
+t cable tolerant
 t closed tolerant
 t announced tolerant
 t announced_on_the_other tolerant
