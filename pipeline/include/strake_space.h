@@ -96,8 +96,9 @@ struct strake_space {
 	 * only checksums tell: have it repaired, if that is possible; done(arg) is called when it has been looked at,
 	 * maybe from inside. Owner lcore. */
 	void (*check)(void *store, uint32_t seg, uint32_t row, void (*done)(void *arg), void *arg);
-	/** Set by the store with that: what only the intents have shall be durable in rows; then a drive does not need
-	 * the intents that were written before. done(arg, 0 or -errno), maybe from inside. Owner lcore. */
+	/** Set by the store with that: what only the intents have shall be durable in rows, and all intents written
+	 * before void, also those that a drive has which was away since. done(arg, 0 or -errno), maybe from inside.
+	 * Owner lcore. */
 	void (*to_rows)(void *store, void (*done)(void *arg, int status), void *arg);
 	void *store;
 };

@@ -71,6 +71,7 @@ store_poll(struct strake_poller *p, uint64_t now)
 	work += store_reseal_poll(st, now);
 	work += store_mend_poll(st);
 	work += store_sync_poll(st);
+	work += store_to_rows_poll(st);
 	if (st->waits != NULL)
 		waits_poll(st);
 	return work;

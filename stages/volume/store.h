@@ -299,8 +299,8 @@ struct store {
 	struct store_reseal *reseal;
 	bool resealing; /* chunks of older keys are sealed anew */
 	struct store_mend *mend;
-	struct { /* what intents have is to be in rows: rebuild asked */
-		struct store_barrier barrier;
+	struct {				     /* what intents have is to be in rows: rebuild asked */
+		uint64_t ckpt;			     /* which makes it so */
 		void (*done)(void *arg, int status); /* NULL: it did not */
 		void *arg;
 	} to_rows;
@@ -518,6 +518,7 @@ uint32_t store_mend_poll(struct store *st);
 void store_mend_check(void *store, uint32_t seg, uint32_t row, void (*done)(void *arg), void *arg);
 /** strake_space.to_rows; and its end, if that is still to come (store_sync.c). */
 void store_to_rows(void *store, void (*done)(void *arg, int status), void *arg);
+uint32_t store_to_rows_poll(struct store *st);
 void store_to_rows_over(struct store *st, int status);
 
 /** Play the log after the superblock's checkpoint. Owner lcore; done is called when it is over. */

@@ -13,7 +13,7 @@
 
 #include <rte_common.h>
 
-#include "store.h"
+#include "store_job.h"
 
 /* --- the intents' ring ------------------------------------------------------------------------------------------- */
 
@@ -260,13 +260,8 @@ store_sync_poll(struct store *st)
 	return work;
 }
 
-/* --- rebuild asks ------------------------------------------------------------------------------------------------ */
-
-static void
-in_rows(struct store_barrier *b, int status)
-{
-	store_to_rows_over(b->arg, status);
-}
+/* --- rebuild asks --------------------------------------------------------------------------------------------------
+ */
 
 void
 store_to_rows_over(struct store *st, int status)
@@ -289,7 +284,18 @@ store_to_rows(void *arg, void (*done)(void *arg, int status), void *done_arg)
 	}
 	st->to_rows.done = done;
 	st->to_rows.arg = done_arg;
-	st->to_rows.barrier.done = in_rows;
-	st->to_rows.barrier.arg = st;
-	store_sync(st, &st->to_rows.barrier, STORE_HOST_STREAMS, false);
+	st->to_rows.ckpt = 0;
+}
+
+/* Durable rows would do for what was flushed; but a drive that was away may have an intent that recovery, without it,
+ * knew nothing of. Only a checkpoint makes that void. */
+uint32_t
+store_to_rows_poll(struct store *st)
+{
+	int status = st->to_rows.done != NULL ? store_ckpt_wait(st, &st->to_rows.ckpt) : -EINPROGRESS;
+
+	if (likely(status == -EINPROGRESS))
+		return 0;
+	store_to_rows_over(st, status);
+	return 1;
 }

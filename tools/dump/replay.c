@@ -255,17 +255,22 @@ scan(struct replay *r, uint32_t seg, uint32_t from, bool planned, bool listed)
 
 /* --- intents ----------------------------------------------------------------------------------------------------- */
 
-static void
+/* @return whether it has something that counts. */
+static bool
 images(struct replay *r, const uint8_t *at, uint32_t bytes)
 {
 	struct log_head h;
+	bool any = false;
 
 	for (uint32_t pos = LOG_INTENT_HEAD; pos < bytes; pos += h.bytes) {
 		if (decode_chunk(&h, at + pos, bytes - pos) != NULL || h.store != r->st->g->short_uuid)
-			return;
-		if (h.lsn > r->st->super.lsn && (h.kind == LOG_DATA || h.kind == LOG_RECORDS))
-			item_add(r, &h, 0, at + pos + h.head_bytes);
+			break;
+		if (h.lsn <= r->st->super.lsn || (h.kind != LOG_DATA && h.kind != LOG_RECORDS))
+			continue;
+		any = true;
+		item_add(r, &h, 0, at + pos + h.head_bytes);
 	}
+	return any;
 }
 
 /* The intent at @p pos, if there is one that counts. */
@@ -295,9 +300,8 @@ intents(struct replay *r)
 	}
 	for (uint32_t pos = 0; pos < g->s.intent_bytes; pos += LOG_BLOCK) {
 		for (unsigned int c = 0; c <= g->s.parity; c++) {
-			if (ring[c] == NULL || !intent_at(r, ring[c], pos, &in))
+			if (ring[c] == NULL || !intent_at(r, ring[c], pos, &in) || !images(r, ring[c] + pos, in.bytes))
 				continue;
-			images(r, ring[c] + pos, in.bytes);
 			for (unsigned int o = 0; o <= g->s.parity; o++) {
 				if (ring[o] != NULL && !intent_at(r, ring[o], pos, &other))
 					say(SAY_NOTE, "intent %" PRIu64 " is damaged on %s, and whole on %s", in.seq,

@@ -435,7 +435,8 @@ TEST(Lies, ARowIsMendedBehindItsLastChunkWithADriveAway)
 	}
 }
 
-/* A drive that is rebuilt gets no intents: what they have is made durable in rows, and nothing leans on them. */
+/* A drive that is rebuilt gets no intents: what they have is made durable in rows, and all are void, those that it may
+ * have of a time when it was not there to be asked, too. */
 TEST(Lies, WhatIntentsHaveIsPutIntoRowsForWhoAsks)
 {
 	StoreRig rig({});
@@ -453,6 +454,8 @@ TEST(Lies, WhatIntentsHaveIsPutIntoRowsForWhoAsks)
 		rig.turn();
 	EXPECT_EQ(std::vector<int>{0}, over);
 	EXPECT_EQ(rig.st->mark_head, rig.st->mark_tail);
+	EXPECT_EQ(rig.st->intent_seq, rig.st->ckpt.super.intent_seq);
+	EXPECT_EQ(rig.st->ckpt.begun, rig.st->ckpt.ended) << "and that is durable";
 	/* One who waits is told when the store goes away. */
 	rig.st->sp->to_rows(rig.st->sp->store, done, &over);
 	EXPECT_EQ(1u, over.size());
