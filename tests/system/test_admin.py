@@ -89,7 +89,7 @@ def case_keys_are_rotated_under_load_and_over_a_restart(b):
     load = c.begin("bench", "--pattern", "randrw", "--verify", "--offset", "8M", "--size", "8M", "--time", "2s")
     for _ in range(3):
         check(a.ctl("key", "rotate", "g0")["keys"] == 1, "one domain has one key")
-    check(load.wait(60) == 0, "the host saw an error")
+    check(load.wait(60) == 0, f"the host saw an error: {load.stdout.read().decode()}")
     c.run("verify", "--offset", "16M", "--length", "4M", "--seed", "2")
     for _ in range(2):
         c.run("verify", "--length", "4M", "--seed", "1", "--read-only")
@@ -134,7 +134,7 @@ def case_all_is_sealed_anew_over_kill_and_restart(b):
     ctl(b, "key", "reseal", "g0", "--rate", "1GiB")
     k = until(lambda: (k := keys(a))["old_keys"] == 0 and k, 120, "the older keys to go")
     check(k["reseal"] == "none" and k["reseal_rate"] == 1 << 30, f"{k}")
-    check(load.wait(60) == 0, "the host saw an error")
+    check(load.wait(60) == 0, f"the host saw an error: {load.stdout.read().decode()}")
     for _ in range(2):
         c.run("verify", "--length", "16M", "--seed", "1", "--read-only")
         a.stop()
@@ -145,12 +145,18 @@ def case_all_is_sealed_anew_over_kill_and_restart(b):
     a.stop()
 
 
-def case_keys_are_wrapped_anew_by_another_key(b):
+def two_domains(b):
+    """An appliance of two volumes, each in a domain of its own, with something in it; and a host."""
     other = f"  - {{name: v1, group: g0, size: 64MiB, stages: {ALL.replace('dedup', 'dedup: {domain: other}')}}}"
     a = prepared(b, conf(b, volume="64MiB", more=other)).start()
     c = b.client()
     for ns in ("1", "2"):
         c.run("verify", "--ns", ns, "--length", "4M", "--seed", ns)
+    return a, c
+
+
+def case_keys_are_wrapped_anew_by_another_key(b):
+    a, c = two_domains(b)
     for name in ("open.key", "new.key"):
         b.write(name, os.urandom(32), 0o644 if name == "open.key" else 0o600)
     old, new = f"{b.folder}/v.key", f"{b.folder}/new.key"
@@ -163,7 +169,7 @@ def case_keys_are_wrapped_anew_by_another_key(b):
     # A host sees nothing of it, and no chunk is written for it.
     load = c.begin("bench", "--pattern", "randrw", "--verify", "--offset", "8M", "--size", "8M", "--time", "2s")
     check(a.ctl("key", "rewrap", "g0", "--key-file", new)["key_file"] == new, "where it is")
-    check(load.wait(60) == 0, "the host saw an error")
+    check(load.wait(60) == 0, f"the host saw an error: {load.stdout.read().decode()}")
     check(keys(a)["key_file"] == new and keys(a)["old_keys"] == 0 and keys(a)["reseal"] == "none", f"{keys(a)}")
     # The old key is of no use any more, whatever the file says.
     os.unlink(old)
@@ -224,11 +230,7 @@ def case_killed_while_keys_are_wrapped_anew_one_of_the_two_opens_them(b):
 
 
 def case_an_erased_domain_is_empty_and_the_others_are_not(b):
-    other = f"  - {{name: v1, group: g0, size: 64MiB, stages: {ALL.replace('dedup', 'dedup: {domain: other}')}}}"
-    a = prepared(b, conf(b, volume="64MiB", more=other)).start()
-    c = b.client()
-    for ns in ("1", "2"):
-        c.run("verify", "--ns", ns, "--length", "4M", "--seed", ns)
+    a, c = two_domains(b)
     a.ctl("namespace", "remove", NQN, "v0")
     check(a.ctl("key", "erase", "v0")["lost"] == ["v0"], "whom it costs")
     a.ctl("namespace", "add", NQN, "v0", "--nsid", "1")

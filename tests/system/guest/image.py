@@ -36,7 +36,9 @@ def must(*cmd, **kw):
 
 
 def kernel_package():
-    """Name of the package that the distribution's meta package asks for now."""
+    """Name of the package that the distribution's meta package asks for now, unless one is named."""
+    if named := os.environ.get("STRAKE_GUEST_KERNEL"):
+        return named
     _, out = run("apt-cache", "depends", "linux-image-amd64")
     found = re.search(r"Depends: (linux-image-\S+)", out)
     if not found:

@@ -3,16 +3,22 @@
 # The emulated processor is part of each figure.
 SECOND=10.98.0.2
 
+# By the first path, and by the other, whose address is given.
+connect_both()
+{
+	nvme connect -t tcp -a $TARGET -s 4420 -n $NQN
+	find_devices $NQN
+	first=$CTRL
+	nvme connect -t tcp -a "$1" -s 4420 -n $NQN
+	wait_for 10 '[ "$(ls -d /sys/class/nvme/nvme*/nvme*c*n1 | wc -l)" = 2 ]'
+}
+
 # Every write through the first path, until it fails: the second is not optimized.
 two_paths()
 {
 	outside ctl listener ana "[$TARGET6]:4420" non_optimized
 	outside ctl listener ana $TARGET:4420 optimized
-	nvme connect -t tcp -a $TARGET -s 4420 -n $NQN
-	find_devices $NQN
-	first=$CTRL
-	nvme connect -t tcp -a $TARGET6 -s 4420 -n $NQN
-	wait_for 10 '[ "$(ls -d /sys/class/nvme/nvme*/nvme*c*n1 | wc -l)" = 2 ]'
+	connect_both $TARGET6
 	second=$(basename "$(ls -d /sys/class/nvme/nvme* | grep -vx "/sys/class/nvme/$first" | head -n 1)")
 	wait_for 10 '[ "$(cat /sys/class/nvme/$second/nvme*c*n1/ana_state)" = non-optimized ]'
 	[ "$(cat /sys/class/nvme/"$first"/nvme*c*n1/ana_state)" = optimized ]
@@ -98,11 +104,7 @@ cable()
 {
 	name=cable
 	outside ctl listener ana $SECOND:4420 non_optimized
-	nvme connect -t tcp -a $TARGET -s 4420 -n $NQN
-	find_devices $NQN
-	first=$CTRL
-	nvme connect -t tcp -a $SECOND -s 4420 -n $NQN
-	wait_for 10 '[ "$(ls -d /sys/class/nvme/nvme*/nvme*c*n1 | wc -l)" = 2 ]'
+	connect_both $SECOND
 	load 20
 	read -r cut _ </proc/uptime
 	cut=${cut%.*}${cut#*.}0
