@@ -8,11 +8,6 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.path.join(ROOT, "build")
 
 
-def only_idle_time():
-    """What the calling thread starts from now on runs only when nothing else wants the processor."""
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-
-
 def sh(cmd, timeout=600, env=None, cwd=ROOT):
     """Run; return (exit status, output). A timeout is an exit status of 124."""
     try:
