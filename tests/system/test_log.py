@@ -177,6 +177,7 @@ def case_drives_are_removed_and_replaced_under_load(b):
     # In the midst of the next rebuild one more goes, and comes back.
     a.ctl("group", "rate", "g0", "64KiB")
     a.ctl("drive", "fail", "d0")
+    c.run("verify", "--offset", "200M", "--length", "1M", "--seed", "2")  # else there may be nothing to rebuild
     a.ctl("drive", "return", "d0")
     until(lambda: "rebuilding" in a.ctl("group", "show", "g0")["state"], 30, "its progress")
     a.ctl("drive", "fail", "d3")
@@ -330,6 +331,7 @@ def case_a_store_warns_before_it_refuses(b):
     warned = at = 0
     while (r := c.run("verify", "--offset", f"{at}M", "--length", "8M", "--seed", "1", expect=None)).returncode == 0:
         at += 8
+        time.sleep(0.3)  # it is looked at ten times a second
         warned = warned or ("of the room of its thin volumes is left" in a.log() and at)
     check(b"capacity exceeded" in r.stderr, f"{r}")
     check(warned and warned < at, f"refused at {at} MiB, warned at {warned}")
