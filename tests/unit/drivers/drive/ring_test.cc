@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <set>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "drive_ring.h"
@@ -170,7 +171,7 @@ class DriveRingSleep : public DriveRing
 {
       protected:
 	static const uint64_t LONG = 30 * STRAKE_NS_PER_SEC;
-	int wake = -1, other = -1;
+	int wake = -1, other = -1, timer = -1;
 	uint32_t epoch = 1;
 
 	void
@@ -180,6 +181,7 @@ class DriveRingSleep : public DriveRing
 		open();
 		wake = eventfd(0, EFD_NONBLOCK);
 		other = eventfd(0, EFD_NONBLOCK);
+		timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
 	}
 
 	void
@@ -187,6 +189,7 @@ class DriveRingSleep : public DriveRing
 	{
 		close(wake);
 		close(other);
+		close(timer);
 		DriveRing::TearDown();
 	}
 
@@ -199,14 +202,16 @@ class DriveRingSleep : public DriveRing
 		return drive_ring_sleep(&r, &s);
 	}
 
-	/* An I/O of which the kernel says a millisecond later that it is over. */
+	/* An I/O of which the kernel says a millisecond later that it is over. Not a timeout of the ring's: those end
+	 * a wait before their completion is made. */
 	void
 	io()
 	{
-		static __kernel_timespec soon = {0, 1000000};
+		static const itimerspec soon = {{0, 0}, {0, 1000000}};
 		io_uring_sqe *sqe = io_uring_get_sqe(&r.ring);
 
-		io_uring_prep_timeout(sqe, &soon, 0, IORING_TIMEOUT_ETIME_SUCCESS);
+		ASSERT_EQ(0, timerfd_settime(timer, 0, &soon, nullptr));
+		io_uring_prep_poll_add(sqe, timer, POLLIN);
 		sqe->user_data = 7;
 		ASSERT_EQ(1u, drive_ring_enter(&r));
 	}
