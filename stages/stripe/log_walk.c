@@ -9,8 +9,8 @@
  * columns and written to it. If there are more than k they must agree: a drive that has something else than was written
  * to it would be copied otherwise, and then it takes one loss less. Where they do not, the store has the row repaired
  * by its checksums, and the column is written with it: that drive may lose the repair, too. A segment is read from it
- * again as soon as it is `fresh`; after a short absence most are from the start. Then, if it keeps
- * intents, the store makes what is in those durable in rows, and a flush follows; main is told, and when that is
+ * again as soon as it is `fresh`; after a short absence most are from the start. Then, if it keeps intents, the store
+ * makes what is in those durable in rows and all of them void, and a flush follows; main is told, and when that is
  * durable it is in sync.
  *
  * Move: a column is copied to the slot where it will be, while new rows of its segment are written to both; after a

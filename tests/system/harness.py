@@ -214,13 +214,14 @@ def copies(a, c, drives):
         placed = a.answers_all()["/strake/connection/counters"]["bytes_placed"]
         return (volume["write_bytes"], volume["read_bytes"], sum(d["bytes_gathered"] for d in all_of) + placed)
 
+    def after(pattern):
+        for bs, depth in (("4K", 32), ("128K", 16)):
+            c.bench_run("--pattern", pattern, "--bs", bs, "--depth", str(depth), "--size", "32M", "--time", "500ms")
+        return now()
+
     before = now()
-    for bs, depth in (("4K", 32), ("128K", 16)):
-        c.bench_run("--pattern", "randwrite", "--bs", bs, "--depth", str(depth), "--size", "32M", "--time", "500ms")
-    wrote = now()
-    for bs, depth in (("4K", 32), ("128K", 16)):
-        c.bench_run("--pattern", "randread", "--bs", bs, "--depth", str(depth), "--size", "32M", "--time", "500ms")
-    read = now()
+    wrote = after("randwrite")
+    read = after("randread")
     return (wrote[0] - before[0], wrote[2] - before[2]), (read[1] - wrote[1], read[2] - wrote[2])
 
 

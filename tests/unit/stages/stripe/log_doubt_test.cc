@@ -12,6 +12,17 @@ namespace
 class LogDoubt : public LogRig
 {
       protected:
+	/* The row as it should be, on its way to be written again. */
+	std::unique_ptr<LogIo>
+	repair(uint32_t s, uint32_t r)
+	{
+		std::unique_ptr<LogIo> io(
+			new LogIo(STRAKE_SPACE_REPAIR, s, (uint64_t)r * sp->row_bytes, sp->row_bytes));
+
+		io->io.bufs = payload(data_of(s, r));
+		return io;
+	}
+
 	/* In the store's place: it cannot do anything the first time, then has the row written as it should be. */
 	struct Checker {
 		LogDoubt *t;
@@ -24,15 +35,11 @@ class LogDoubt : public LogRig
 	static void
 	check(void *, uint32_t s, uint32_t r, void (*done)(void *arg), void *arg)
 	{
-		LogDoubt *t = checker.t;
-		uint32_t len = t->sp->row_bytes;
-
 		checker.asked++;
 		checker.rows.insert({s, r});
 		if (checker.asked % 2 == 0) {
-			checker.ios.emplace_back(new LogIo(STRAKE_SPACE_REPAIR, s, (uint64_t)r * len, len));
-			checker.ios.back()->io.bufs = payload(t->data_of(s, r));
-			strake_space_submit(t->sp, &checker.ios.back()->io);
+			checker.ios.push_back(checker.t->repair(s, r));
+			strake_space_submit(checker.t->sp, &checker.ios.back()->io);
 		}
 		done(arg);
 	}
@@ -49,18 +56,14 @@ class LogDoubt : public LogRig
 	static void
 	mend_and_lose(void *, uint32_t s, uint32_t r, void (*done)(void *arg), void *arg)
 	{
-		LogDoubt *t = loser.t;
-		uint32_t len = t->sp->row_bytes;
-
 		loser.asked++;
-		loser.io.reset(new LogIo(STRAKE_SPACE_REPAIR, s, (uint64_t)r * len, len));
-		loser.io->io.bufs = payload(t->data_of(s, r));
+		loser.io = loser.t->repair(s, r);
 		loser.io->then = [=] {
 			strake_buf_put_list(loser.io->io.bufs);
 			loser.lose();
 			done(arg);
 		};
-		strake_space_submit(t->sp, &loser.io->io);
+		strake_space_submit(loser.t->sp, &loser.io->io);
 	}
 };
 
