@@ -92,9 +92,9 @@ struct strake_space {
 	/** Set by the store: is the segment in use (rebuild and scrub ask), and how many of its rows are written?
 	 * Owner lcore. */
 	bool (*used)(void *store, uint32_t seg, uint32_t *rows);
-	/** Set by the store with that: columns of row `row` of `seg` disagree, as rebuild sees. Which of them is wrong
-	 * only checksums tell: have it repaired, if that is possible; done(arg) is called when it has been looked at,
-	 * maybe from inside. Owner lcore. */
+	/** Set by the store with that: columns of row `row` of `seg` disagree, as rebuild sees, or one could not be
+	 * read. What is right only checksums tell: have it repaired, if that is possible; done(arg), if it is not NULL,
+	 * is called when it has been looked at, maybe from inside. Owner lcore. */
 	void (*check)(void *store, uint32_t seg, uint32_t row, void (*done)(void *arg), void *arg);
 	/** Set by the store with that: what only the intents have shall be durable in rows, and all intents written
 	 * before void, also those that a drive has which was away since. done(arg, 0 or -errno), maybe from inside.

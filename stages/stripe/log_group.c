@@ -213,7 +213,6 @@ log_group_status(const struct log_group *g, struct log_group_status *out)
 	out->degraded_writes = o->n.degraded_writes;
 	out->rebuilt_reads = o->n.rebuilt_reads;
 	out->mended = o->n.mended;
-	out->mends_failed = o->n.mends_failed;
 	out->repaired = o->n.repaired;
 	out->spares = g->spares;
 	out->rebuild_total = o->walk.kind == WALK_REBUILD ? g->space.segments : 0;

@@ -214,7 +214,7 @@ struct lgroup_owner {
 	struct lgroup_note_job note[LOG_NOTE_JOBS];
 	struct {
 		uint64_t rows, reads, bytes_written, bytes_read, degraded_reads, degraded_writes, rebuilt_reads;
-		uint64_t mended, mends_failed, repaired;
+		uint64_t mended, repaired;
 	} n;
 };
 

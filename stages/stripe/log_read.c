@@ -4,9 +4,11 @@
 
 /*
  * Reads: a window of a segment is cut at the units of its rows, each piece is read from its column, and what cannot be
- * read, or is left out by the attempt, is rebuilt from k other columns of its row, one piece after the other. What was
- * rebuilt because its drive could not read it is written there again before the read is done: a drive finds another
- * place for a sector that is written.
+ * read, or is left out by the attempt, is rebuilt from k other columns of its row, one piece after the other.
+ *
+ * What a drive could not read is to be written there again: it finds another place for a sector that is written. But
+ * what was rebuilt here nobody has checked, and one of the k may have something else than was written to it: that would
+ * be wrong on two drives then. So the store is asked to look at the row, and has it written by its checksums.
  */
 
 #include "log_priv.h"
@@ -57,32 +59,16 @@ read_take(struct lgroup_op *op)
 /* --- rebuilding ----------------------------------------------------------------------------------------------------
  */
 
-static void
-mended(struct lgroup_op *op)
-{
-	op->g->o.n.mended += op->io[0].status == 0;
-	op->g->o.n.mends_failed += op->io[0].status != 0;
-	op->failed = 0;
-	op->piece++;
-	fix_next(op);
-}
-
 /* Its own column could not be read, and can be written. */
 static void
-mend(struct lgroup_op *op, const struct lgroup_piece *p)
+mend_ask(const struct lgroup_op *op, const struct lgroup_piece *p)
 {
-	uint32_t column = lgroup_role_column(op->g, op->sio->seg, p->row, p->role),
-		 member = lgroup_column_member(column);
+	struct log_group *g = op->g;
+	uint32_t column = lgroup_role_column(g, op->sio->seg, p->row, p->role), member = lgroup_column_member(column);
 
-	if ((p->failed >> p->role & 1) && lgroup_readable(op->g, member, op->sio->seg) &&
-	    lgroup_writable(op->g, member)) {
-		lgroup_behind_stamp(op);
-		lgroup_io(op, member, STRAKE_IO_WRITE, lgroup_place(op->g, column, p->row, p->off), p->len, p->bufs, 0);
-		lgroup_go(op, mended);
-		return;
-	}
-	op->piece++;
-	fix_next(op);
+	if ((p->failed >> p->role & 1) && lgroup_readable(g, member, op->sio->seg) && lgroup_writable(g, member) &&
+	    g->space.check != NULL)
+		g->space.check(g->space.store, op->sio->seg, p->row, NULL, NULL);
 }
 
 static void fix(struct lgroup_op *op);
@@ -112,7 +98,9 @@ fix_back(struct lgroup_op *op)
 		read_drop(op, -ENOMEM);
 	} else {
 		op->g->o.n.rebuilt_reads++;
-		mend(op, p);
+		mend_ask(op, p);
+		op->piece++;
+		fix_next(op);
 	}
 }
 

@@ -236,6 +236,7 @@ repair_back(struct lgroup_op *op)
 			continue;
 		g->o.m[member].wrong += g->o.repair.have[role] != NULL;
 		g->o.n.repaired += lgroup_readable(g, member, op->sio->seg);
+		g->o.n.mended += g->o.repair.have[role] == NULL && lgroup_readable(g, member, op->sio->seg);
 		lgroup_io(op, member, STRAKE_IO_WRITE, lgroup_place(g, column, g->o.repair.row, g->o.repair.off),
 			  g->o.repair.len, g->o.repair.truth[role], 0);
 	}

@@ -147,7 +147,6 @@ add_work(struct rte_tel_data *d, const struct log_group_status *s)
 	rte_tel_data_add_dict_u64(d, "degraded_writes", s->degraded_writes);
 	rte_tel_data_add_dict_u64(d, "rebuilt_reads", s->rebuilt_reads);
 	rte_tel_data_add_dict_u64(d, "mended", s->mended);
-	rte_tel_data_add_dict_u64(d, "mends_failed", s->mends_failed);
 	rte_tel_data_add_dict_u64(d, "repaired", s->repaired);
 	rte_tel_data_add_dict_u64(d, "rebuild_done", s->rebuild_done);
 	rte_tel_data_add_dict_u64(d, "rebuild_total", s->rebuild_total);

@@ -3,7 +3,8 @@
  */
 
 /*
- * A row that disagrees with its parity, found by scrub or rebuild: only the chunks' checksums tell which side is right.
+ * A row that disagrees with its parity, found by scrub or rebuild, or of which a drive cannot read something: only the
+ * chunks' checksums tell what is right.
  * All chunks that touch the row are read, in any way that is right, and the row is written as they have it, with its
  * parity, where a drive has something else (store_truth.h). With a chunk that cannot be had this would take away the
  * way to it: then the row stays as it is.
@@ -61,13 +62,28 @@ store_mend_fini(struct store *st)
 	free(m);
 }
 
+/* What a drive cannot read may be read many times before it is looked at. */
+static bool
+waits(const struct store_mend *m, uint32_t seg, uint32_t row)
+{
+	for (uint32_t i = 0; i < m->n; i++) {
+		const struct mend_row *r = &m->queue[(m->first + i) % ROWS_MAX];
+
+		if (r->seg == seg && r->row == row)
+			return true;
+	}
+	return false;
+}
+
 void
 store_mend_check(void *arg, uint32_t seg, uint32_t row, void (*done)(void *arg), void *done_arg)
 {
 	struct store *st = arg;
 	struct store_mend *m = st->mend;
 
-	/* The next scrub finds again what has no place now. */
+	if (done == NULL && m != NULL && waits(m, seg, row))
+		return;
+	/* The next scrub or read finds again what has no place now. */
 	if (m != NULL && m->n < ROWS_MAX && st->replay == NULL)
 		m->queue[(m->first + m->n++) % ROWS_MAX] = (struct mend_row){seg, row, done, done_arg};
 	else if (done != NULL)

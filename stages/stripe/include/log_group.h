@@ -122,9 +122,9 @@ struct log_group_status {
 	uint64_t generation;
 	uint64_t rows, reads, bytes_written, bytes_read;	 /**< rows written; parity not counted */
 	uint64_t degraded_reads, degraded_writes, rebuilt_reads; /**< rebuilt: pieces made from parity */
-	uint64_t mended, mends_failed;				 /**< columns that could not be read, written again */
-	uint64_t repaired;					 /**< columns that were wrong, written again */
-	uint64_t rebuild_done, rebuild_total;			 /**< segments; total 0: none under way */
+	uint64_t repaired;		      /**< columns that were wrong or could not be read, written again */
+	uint64_t mended;		      /**< of them: could not be read */
+	uint64_t rebuild_done, rebuild_total; /**< segments; total 0: none under way */
 	uint64_t rebuild_bytes, rebuild_rate, moves;
 	uint64_t scrub_done, scrub_total, scrub_rows, scrub_wrong; /**< segments, segments, rows, rows */
 	uint64_t scrubs_ended;					   /**< that went through all segments */

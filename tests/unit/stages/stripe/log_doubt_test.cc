@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The Strake authors
  */
 
-/* Rebuild beside a drive that has something else than was written to it. */
+/* What is done beside a drive that has something else than was written to it: rebuild, and what cannot be read. */
 
 #include "log_rig.h"
 
@@ -42,6 +42,39 @@ class LogDoubt : public LogRig
 			strake_space_submit(checker.t->sp, &checker.ios.back()->io);
 		}
 		done(arg);
+	}
+
+	/* It has each row written as it should be. */
+	struct Mender {
+		LogDoubt *t;
+		std::vector<std::unique_ptr<LogIo>> ios;
+	};
+	static inline Mender mender;
+
+	static void
+	mend(void *, uint32_t s, uint32_t r, void (*done)(void *arg), void *)
+	{
+		EXPECT_EQ(nullptr, done);
+		mender.ios.push_back(mender.t->repair(s, r));
+		strake_space_submit(mender.t->sp, &mender.ios.back()->io);
+	}
+
+	void
+	mender_begin()
+	{
+		mender.t = this;
+		sp->check = mend;
+	}
+
+	void
+	mender_end()
+	{
+		sp->check = nullptr;
+		for (auto &io : mender.ios) {
+			until([&] { return io->done > 0; });
+			strake_buf_put_list(io->io.bufs);
+		}
+		mender.ios.clear();
 	}
 
 	/* It has the row written as it should be, and some of that is lost. */
@@ -146,7 +179,66 @@ TEST_F(LogDoubt, GoesOnWhereTheStoreKnowsNoBetter)
 	ASSERT_EQ(0, give(1, 5)) << err;
 	in_sync();
 	EXPECT_GT(asked, 1u);
+	sp->check = nullptr;
 	expect_right_without({5, 2}, 2);
+}
+
+/* Sectors of a drive cannot be read: they are written again as the store has the row. */
+TEST_F(LogDoubt, WhatCannotBeReadIsWrittenAsTheStoreHasIt)
+{
+	power_fault f = {};
+
+	all_up(4);
+	fill(1);
+	f.status = -EIO;
+	f.ops = 1u << STRAKE_IO_READ;
+	f.heals = true;
+	f.off = lgroup_super_data_off(sp->intent_bytes);
+	f.len = 8192; /* two rows: at most one of them has its parity here */
+	power_disk_fault(disks[2], &f);
+	mender_begin();
+	expect_filled(1);
+	mender_end();
+	uint64_t mended = status().mended, errors = member(2).read_errors;
+
+	EXPECT_GE(mended, 1u);
+	expect_filled(1);
+	EXPECT_EQ(mended, status().mended);
+	EXPECT_EQ(errors, member(2).read_errors);
+	EXPECT_EQ(LOG_MEMBER_IN_SYNC, member(2).state);
+	for (unsigned i = 0; i < 4; i++)
+		expect_right_without({i}, 1);
+}
+
+/* It is made from columns of which one has something else: while nobody has checked it, it is not written. */
+TEST_F(LogDoubt, WhatIsMadeOfUncheckedColumnsIsNotWritten)
+{
+	power_fault f = {};
+	bytes bad = pattern(512, 9), was, is;
+
+	conf.parity = 2;
+	all_up(5);
+	fill(1);
+	f.status = -EIO;
+	f.ops = 1u << STRAKE_IO_READ;
+	f.heals = true;
+	f.off = lgroup_super_data_off(sp->intent_bytes);
+	f.len = 512;
+	was.resize(sp->unit);
+	is.resize(sp->unit);
+	power_disk_poke(disks[2], f.off + 1024, bad.data(), bad.size());
+	power_disk_peek(disks[1], f.off, was.data(), was.size());
+	power_disk_fault(disks[1], &f);
+	read(0, 0, sp->row_bytes);
+	EXPECT_EQ(1u, member(1).read_errors);
+	power_disk_peek(disks[1], f.off, is.data(), is.size());
+	EXPECT_EQ(was, is);
+	mender_begin();
+	read(0, 0, sp->row_bytes);
+	mender_end();
+	EXPECT_EQ(1u, status().mended);
+	for (auto two : {std::vector<unsigned>{0, 4}, {3, 4}, {0, 3}})
+		expect_right_without(two, 1);
 }
 
 } // namespace

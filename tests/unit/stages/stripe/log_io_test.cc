@@ -105,28 +105,6 @@ TEST_F(LogIoTest, ReadsWithUpToParityDrivesGone)
 	}
 }
 
-TEST_F(LogIoTest, UnreadableColumnIsWrittenAgain)
-{
-	power_fault f = {};
-
-	all_up(4);
-	fill(1);
-	f.status = -EIO;
-	f.ops = 1u << STRAKE_IO_READ;
-	f.heals = true;
-	f.off = lgroup_super_data_off(sp->intent_bytes);
-	f.len = 8192; /* two rows: at most one of them has its parity here */
-	power_disk_fault(disks[2], &f);
-	expect_filled(1);
-	uint64_t mended = status().mended, errors = member(2).read_errors;
-
-	EXPECT_GE(mended, 1u);
-	expect_filled(1);
-	EXPECT_EQ(mended, status().mended);
-	EXPECT_EQ(errors, member(2).read_errors);
-	EXPECT_EQ(LOG_MEMBER_IN_SYNC, member(2).state);
-}
-
 /* With two columns of data, what ends a row and what begins the next lie on one drive. */
 TEST_F(LogIoTest, AnAttemptLeavesTheSameDriveOutOfEveryRow)
 {
