@@ -379,11 +379,11 @@ bool lgroup_walk_holds(struct log_group *g, struct strake_space_io *sio);
 void lgroup_walk_moved(struct log_group *g);
 /** Where the column of a segment that moves is to be written too. @return false: it does not move. */
 bool lgroup_walk_also(const struct log_group *g, uint32_t seg, uint32_t pos, uint32_t *column);
-/** A row is repaired, all of it: is the column of the stale member to be written too, as the store was asked about it?
- */
+/** A row is written anew, all of it: is the stale member's column, or the one that moves to this member, to be written
+ * too? It was copied already, or the store was asked about it. */
 bool lgroup_walk_wants(const struct log_group *g, uint32_t seg, uint32_t row, uint32_t member);
 /** It was. */
-void lgroup_walk_mended(struct log_group *g);
+void lgroup_walk_mended(struct log_group *g, uint32_t row);
 void lgroup_walk_fini(struct log_group *g);
 
 /* log_behind.c: on the owner lcore */

@@ -12,8 +12,8 @@
  * that: elsewhere another column may be wrong too, and would become the truth. And a column that was right then may be
  * wrong by now, as a write to elsewhere may have come to lie there: so what is rebuilt must be what was checked.
  *
- * Without an attempt the data of whole rows is given, and all follows from that: also what a drive that is being
- * rebuilt gets, if that asked for it.
+ * Without an attempt the data of whole rows is given, and all follows from that: also what a drive gets that is being
+ * rebuilt, or that a column moves to, if that has copied the row or asked for it.
  */
 
 #include <string.h>
@@ -63,7 +63,7 @@ repair_wrote(struct lgroup_op *op)
 
 	if (op->out_mask == 0 && !(op->failed >> member & 1) &&
 	    lgroup_walk_wants(g, op->sio->seg, g->o.repair.row, member))
-		lgroup_walk_mended(g);
+		lgroup_walk_mended(g, g->o.repair.row);
 	rows_drop(g);
 	repair_stretch(op);
 }
@@ -210,6 +210,19 @@ differs(const struct lgroup_op *op, uint32_t role, uint32_t member)
 	return have == NULL || (have != truth && !lgroup_same(have, truth, g->o.repair.len));
 }
 
+/* The column is moving: it is written where it goes, too. */
+static void
+also_write(struct lgroup_op *op, uint32_t role)
+{
+	struct log_group *g = op->g;
+	uint32_t seg = op->sio->seg, row = g->o.repair.row, also;
+
+	if (op->out_mask == 0 && lgroup_walk_also(g, seg, lgroup_role_pos(g->o.geo.width, seg, row, role), &also) &&
+	    lgroup_walk_wants(g, seg, row, lgroup_column_member(also)))
+		lgroup_io(op, lgroup_column_member(also), STRAKE_IO_WRITE, lgroup_place(g, also, row, g->o.repair.off),
+			  g->o.repair.len, g->o.repair.truth[role], 0);
+}
+
 static void
 repair_back(struct lgroup_op *op)
 {
@@ -232,6 +245,7 @@ repair_back(struct lgroup_op *op)
 
 		if (!lgroup_writable(g, member))
 			lgroup_behind_mark(g, member, op->sio->seg);
+		also_write(op, role);
 		if (!differs(op, role, member))
 			continue;
 		g->o.m[member].wrong += g->o.repair.have[role] != NULL;

@@ -15,6 +15,10 @@
  *
  * Move: a column is copied to the slot where it will be, while new rows of its segment are written to both; after a
  * flush main records the move, and the view that says so changes the table. The old slot is used for nothing before.
+ * Here too the columns of a row must agree: else a drive that is right would get what another made of it. If the store
+ * knows no better the column is copied as it lies: then no more columns of the row are wrong than were.
+ *
+ * A row that is written anew as the store has it gets to where its column was copied, too.
  *
  * Rows begun before a segment's turn are waited for; those begun later reach the member themselves. A segment that is
  * to be freed need not be copied: the free waits for the row under way.
@@ -161,8 +165,8 @@ finish(struct log_group *g)
 	struct lgroup_walk *w = &g->o.walk;
 
 	if (w->doubtful > 0)
-		LOG_GROUP_LOG(WARNING, "group %s: %" PRIu64 " rows were rebuilt though their columns disagree\n",
-			      g->s.name, w->doubtful);
+		LOG_GROUP_LOG(WARNING, "group %s: %" PRIu64 " rows were %s though their columns disagree\n", g->s.name,
+			      w->doubtful, w->kind == WALK_MOVE ? "moved" : "rebuilt");
 	w->doubtful = 0;
 	if (w->bad > 0) {
 		LOG_GROUP_LOG(ERR, "group %s: %u segments cannot be rebuilt for now: too few columns can be read\n",
@@ -268,7 +272,7 @@ row_wrote(struct lgroup_op *op)
 		row_over(op->g);
 }
 
-/* Do the columns beyond the k that are rebuilt from agree with these? */
+/* Do the columns beyond the k that the others are made of agree with these? */
 static bool
 row_agrees(struct log_group *g, const struct lgroup_op *op, struct strake_buf **in)
 {
@@ -280,6 +284,21 @@ row_agrees(struct log_group *g, const struct lgroup_op *op, struct strake_buf **
 			return false;
 	}
 	return true;
+}
+
+/* What is to be written: the column as it lies, or made of k others. */
+static void
+row_make(struct log_group *g, const struct lgroup_op *op, struct strake_buf **in)
+{
+	struct lgroup_walk *w = &g->o.walk;
+
+	for (uint32_t i = 0; i < op->pieces; i++) {
+		if (op->of[i] == w->role) {
+			strake_buf_copy_out(in[i], 0, w->page->addr, g->space.unit);
+			return;
+		}
+	}
+	lgroup_parity_rebuild(&g->o.parity, w->from, w->role, in, g->space.unit, w->page->addr);
 }
 
 /* The store has looked at the row. It may have to write it first: later it can do more. */
@@ -313,14 +332,14 @@ lgroup_walk_wants(const struct log_group *g, uint32_t seg, uint32_t row, uint32_
 {
 	const struct lgroup_walk *w = &g->o.walk;
 
-	return w->kind == WALK_REBUILD && w->asked && w->seg == seg && w->row == row && w->member == member &&
-	       still_wanted(g);
+	return w->kind != WALK_NONE && w->copying && w->seg == seg && w->member == member && still_wanted(g) &&
+	       (row < w->row || (row == w->row && w->asked));
 }
 
 void
-lgroup_walk_mended(struct log_group *g)
+lgroup_walk_mended(struct log_group *g, uint32_t row)
 {
-	g->o.walk.mended = true;
+	g->o.walk.mended = g->o.walk.mended || row == g->o.walk.row;
 }
 
 static void
@@ -330,18 +349,16 @@ row_got(struct lgroup_op *op)
 	struct lgroup_walk *w = &g->o.walk;
 	struct strake_buf *in[LOG_ROLES_MAX];
 	uint32_t n = op->pieces, bad = 0, column;
-	bool as_is = n == 1 && op->of[0] == w->role, agrees = true;
+	bool agrees = true;
 
 	for (uint32_t i = 0; i < n; i++) {
 		in[i] = op->io[i].status == 0 ? op->io[i].bufs : NULL;
 		bad |= op->io[i].status != 0 ? 1u << op->of[i] : 0;
 	}
-	if (bad == 0 && as_is)
-		strake_buf_copy_out(in[0], 0, w->page->addr, g->space.unit);
-	else if (bad == 0)
+	if (bad == 0) {
 		agrees = row_agrees(g, op, in);
-	if (bad == 0 && !as_is)
-		lgroup_parity_rebuild(&g->o.parity, w->from, w->role, in, g->space.unit, w->page->addr);
+		row_make(g, op, in);
+	}
 	for (uint32_t i = 0; i < n; i++)
 		strake_buf_put_list(in[i]);
 	if (bad != 0) {
@@ -362,28 +379,27 @@ row_got(struct lgroup_op *op)
 	lgroup_go(op, row_wrote);
 }
 
-/* The row's bytes of the column: as they lie, if it moves and can be read; else from k others, and what else there is
- * is read to see whether it agrees. @return false: no way. */
+/* All columns of the row: the one that moves as well, if it can be read; then the others need not be there. @return
+ * false: no way. */
 static bool
 row_read(struct log_group *g)
 {
 	struct lgroup_walk *w = &g->o.walk;
 	struct lgroup_op *op = &w->op;
-	uint32_t width = g->o.geo.width, want;
-	bool as_is;
+	uint32_t width = g->o.geo.width, want = g->s.data;
 
 	w->role = lgroup_pos_role(width, w->seg, w->row, w->pos);
 	w->from = 0;
 	w->asked = false;
-	as_is = w->kind == WALK_MOVE && !(w->avoid >> w->role & 1) && lgroup_readable(g, w->mv.from, w->seg);
-	want = as_is ? 1 : g->s.data;
 	for (uint32_t role = 0; role < width; role++) {
 		uint32_t column = lgroup_role_column(g, w->seg, w->row, role), member = lgroup_column_member(column);
 
-		if ((role == w->role) != as_is || w->avoid >> role & 1 || !lgroup_readable(g, member, w->seg))
+		if (w->avoid >> role & 1 || !lgroup_readable(g, member, w->seg))
 			continue;
+		if (role == w->role)
+			want = 1;
 		op->of[op->ios] = role;
-		w->from |= op->ios < want ? 1u << role : 0;
+		w->from |= op->ios < g->s.data ? 1u << role : 0;
 		lgroup_io(op, member, STRAKE_IO_READ, lgroup_place(g, column, w->row, 0), g->space.unit, NULL, 0);
 	}
 	op->pieces = op->ios;

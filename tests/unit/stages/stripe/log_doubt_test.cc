@@ -2,7 +2,8 @@
  * Copyright (c) 2026 The Strake authors
  */
 
-/* What is done beside a drive that has something else than was written to it: rebuild, and what cannot be read. */
+/* What is done beside a drive that has something else than was written to it: rebuild, growth, and what cannot be read.
+ */
 
 #include "log_rig.h"
 
@@ -181,6 +182,36 @@ TEST_F(LogDoubt, GoesOnWhereTheStoreKnowsNoBetter)
 	EXPECT_GT(asked, 1u);
 	sp->check = nullptr;
 	expect_right_without({5, 2}, 2);
+}
+
+/* A drive is added, and columns of one move to it that has something else: what moves is what the store says, though
+ * that drive loses the repair. */
+TEST_F(LogDoubt, ColumnsMoveAsTheStoreHasThem)
+{
+	bytes bad = pattern(512, 9);
+	char text[300] = "";
+
+	all_up(4);
+	make_disks(1);
+	conf.n_drives = 5;
+	conf.data = 0;
+	uint32_t was = sp->segments;
+
+	fill(was);
+	loser = {this, nullptr, 0, [&] {
+			 for (uint32_t s = 0; s < was; s++)
+				 power_disk_poke(disks[2],
+						 lgroup_super_data_off(sp->intent_bytes) + s * conf.segment + 1024,
+						 bad.data(), bad.size());
+		 }};
+	loser.lose();
+	sp->check = mend_and_lose;
+	ASSERT_EQ(0, log_group_drive_add(g, plug(4), text, sizeof(text))) << text;
+	until([&] { return status().segments == status().segments_coming; });
+	sp->check = nullptr;
+	EXPECT_GT(loser.asked, was / 5);
+	expect_right_without({2}, was);
+	loser.io.reset();
 }
 
 /* Sectors of a drive cannot be read: they are written again as the store has the row. */
