@@ -12,7 +12,8 @@
  * 2 m) nobody may be away, unless the operator lists only the drives there are.
  *
  * A drive whose place was given to another is left out: a spare may have taken it since the file was written. A spare
- * that has a superblock is a member like any other.
+ * that has a superblock is a member like any other. One that has none that can be read, and is not blank either, is
+ * left out if the others know its serial number as that of a member: it counts as away, and nothing is written to it.
  */
 
 #include <stdio.h>
@@ -32,6 +33,7 @@ struct seen {
 	struct lgroup_super *s; /* NULL: holds nothing */
 	uint8_t copy;		/* of the newest superblock */
 	bool marked;
+	bool odd; /* holds something, and no superblock */
 	struct super_mark mark;
 };
 
@@ -85,6 +87,7 @@ look(const struct group_boot *boot, struct seen *f, struct strake_buf *page)
 		}
 	}
 	ret = f->s == NULL && !f->marked ? group_blank_check(boot, f->drive, page) : 0;
+	f->odd = ret == -EEXIST;
 out:
 	if (f->s == NULL || ret < 0) {
 		f->s = NULL;
@@ -265,6 +268,35 @@ place_member(struct log_group *g, const struct group_boot *boot, const struct se
 	return 0;
 }
 
+/* The others know it by its serial; or, if its place was given to another drive since, it has notes of the group. */
+static bool
+was_member(const struct log_group *g, struct strake_drive *d, struct strake_buf *page)
+{
+	for (uint32_t i = 0; i < g->s.members; i++) {
+		if (g->m[i].drive == NULL && d->serial[0] != '\0' && strcmp(g->s.member[i].serial, d->serial) == 0)
+			return true;
+	}
+	for (unsigned int i = 0; i < 2 * LOG_NOTES; i++) {
+		struct lgroup_note n;
+
+		if (strake_drive_sync(d, STRAKE_IO_READ, lgroup_note_off(i / 2, i % 2), page, LOG_NOTE_SLOT) == 0 &&
+		    lgroup_note_decode(&n, page->addr) == 0 && memcmp(n.uuid, g->s.uuid, sizeof(n.uuid)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+leave_out(const struct log_group *g, const struct group_boot *boot, struct strake_drive *d, struct strake_buf *page)
+{
+	if (!was_member(g, d, page))
+		return group_blank_check(boot, d, page);
+	LOG_GROUP_LOG(ERR, "group %s: drive %s is left out: it was a member, and its superblocks are damaged\n",
+		      g->s.name, d->name);
+	boot->err[0] = '\0';
+	return 0;
+}
+
 /* A blank drive takes the place of a member that is not there. */
 static int
 place_blank(struct log_group *g, const struct group_boot *boot, struct strake_drive *d)
@@ -328,7 +360,7 @@ same_as_conf(const struct group_boot *boot, const struct lgroup_super *s)
 }
 
 static int
-revive(struct log_group *g, const struct group_boot *boot, const struct seen *f)
+revive(struct log_group *g, const struct group_boot *boot, const struct seen *f, struct strake_buf *page)
 {
 	const struct seen *top = newest(boot, f);
 	uint32_t changed = 0;
@@ -343,7 +375,9 @@ revive(struct log_group *g, const struct group_boot *boot, const struct seen *f)
 	for (unsigned int i = 0; i < boot->n && ret == 0; i++)
 		ret = f[i].s != NULL ? place_member(g, boot, top, &f[i]) : 0;
 	for (unsigned int i = 0; i < boot->n && ret == 0; i++)
-		ret = f[i].s == NULL ? place_blank(g, boot, f[i].drive) : 0;
+		ret = f[i].odd ? leave_out(g, boot, f[i].drive, page) : 0;
+	for (unsigned int i = 0; i < boot->n && ret == 0; i++)
+		ret = f[i].s == NULL && !f[i].odd ? place_blank(g, boot, f[i].drive) : 0;
 	if (ret == 0)
 		ret = enough(g, boot, top->s);
 	for (uint32_t i = 0; i < g->s.members && ret == 0; i++) {
@@ -426,9 +460,9 @@ look_all(struct log_group *g, struct group_boot *boot, struct seen *f, struct st
 
 		f[n] = (struct seen){.drive = d};
 		ret = look(boot, &f[n], page);
-		if (ret < 0 && !spare)
+		if (ret < 0 && !spare && !f[n].odd)
 			return ret;
-		if (ret < 0)
+		if (ret < 0 && spare)
 			LOG_GROUP_LOG(WARNING, "%s; it cannot be a spare\n", boot->err);
 		else if (spare && f[n].s == NULL && g->spares < LOG_SPARES)
 			g->spare[g->spares++] = d;
@@ -447,9 +481,11 @@ assemble(struct log_group *g, struct group_boot *boot, struct seen *f, struct st
 
 	for (unsigned int i = 0; i < boot->n; i++)
 		unformed += f[i].s == NULL || f[i].marked;
+	for (unsigned int i = 0; i < boot->n && ret == 0 && unformed == boot->n; i++)
+		ret = f[i].odd ? group_blank_check(boot, f[i].drive, page) : 0;
 	/* If no drive has got beyond its mark, nothing was ever acknowledged: the group is made, or made once more. */
 	if (ret == 0)
-		ret = unformed == boot->n ? create(g, boot) : revive(g, boot, f);
+		ret = unformed == boot->n ? create(g, boot) : revive(g, boot, f, page);
 	if (ret == 0)
 		ret = parts(g, boot);
 	if (ret == 0 && unformed < boot->n && lgroup_notes_load(g) < 0)

@@ -105,6 +105,53 @@ TEST_F(LogPower, RefusesWhatIsNotOurs)
 	EXPECT_NE(std::string::npos, err.find("not blank")) << err;
 }
 
+/* A member whose superblocks are both damaged is away, and not written to; erased, it can take its place again. */
+TEST_F(LogPower, AMemberWithoutASuperblockIsLeftOut)
+{
+	bytes was(disk_bytes), is(disk_bytes), zeroes(kMiB);
+	uint8_t bit;
+
+	all_up(4);
+	fill(2);
+	ASSERT_EQ(0, note(2, "ours"));
+	stop();
+	for (unsigned copy = 0; copy < 2; copy++) {
+		power_disk_peek(disks[1], lgroup_super_off(copy) + 8000, &bit, 1);
+		bit ^= 1;
+		power_disk_poke(disks[1], lgroup_super_off(copy) + 8000, &bit, 1);
+	}
+	power_disk_peek(disks[1], 0, was.data(), was.size());
+	up({0, 1, 2, 3});
+	EXPECT_EQ("", err);
+	EXPECT_EQ(1u, status().missing);
+	EXPECT_EQ(LOG_MEMBER_MISSING, member(1).state);
+	expect_filled(2);
+	ASSERT_EQ(0, row(2, 0, data_of(2, 0)));
+	power_disk_peek(disks[1], 0, is.data(), is.size());
+	EXPECT_EQ(was, is);
+	EXPECT_EQ(-EEXIST, give(1, 1));
+	EXPECT_NE(std::string::npos, err.find("not blank")) << err;
+	power_disk_poke(disks[1], 0, zeroes.data(), zeroes.size());
+	power_disk_poke(disks[1], disk_bytes - zeroes.size(), zeroes.data(), zeroes.size());
+	ASSERT_EQ(0, give(1, 1)) << err;
+	in_sync();
+	stop();
+	/* With one that is away besides it cannot be spared. */
+	for (unsigned copy = 0; copy < 2; copy++)
+		power_disk_poke(disks[1], lgroup_super_off(copy) + 8000, &bit, 1);
+	EXPECT_EQ(-ENODEV, open({0, 1, 2}));
+	up({0, 1, 2, 3});
+	/* Nor is it in the way when another has its place. */
+	make_disks(1);
+	conf.n_drives = 4;
+	ASSERT_EQ(0, give(1, 4)) << err;
+	in_sync();
+	stop();
+	up({0, 1, 2, 3, 4});
+	EXPECT_EQ(0u, status().missing);
+	expect_filled(2);
+}
+
 TEST_F(LogPower, HostileSuperblocksAreRefusedInOneLine)
 {
 	all_up(4);
