@@ -110,7 +110,9 @@ struct power_lies {
 	uint32_t one_in; /**< of so many writes one is a lie; 0: none. Zeroes and deallocates may be lost */
 	uint64_t from;	 /**< nothing goes astray to a place before this */
 	uint64_t honest; /**< what is written before this is written */
-	uint32_t kinds;	 /**< bitmap of 1 << POWER_LIE_*; 0: all */
+	uint64_t head;	 /**< of writes before this one in `head_one_in` is a lie instead */
+	uint32_t head_one_in;
+	uint32_t kinds; /**< bitmap of 1 << POWER_LIE_*; 0: all */
 };
 void power_disk_lies(struct power_disk *disk, const struct power_lies *lies);
 

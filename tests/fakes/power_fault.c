@@ -118,9 +118,10 @@ power_faults_write(struct power_faults *f, struct power_medium *m, uint64_t off,
 	uint64_t *rng = &f->lies.seed;
 	struct power_payload *other;
 	uint32_t sectors = len / POWER_SECTOR, at = 0, n = len;
+	uint32_t one_in = off < f->lies.head ? f->lies.head_one_in : f->lies.one_in;
 	enum power_lie lie;
 
-	if (f->lies.one_in == 0 || off < f->lies.honest || power_draw(rng) % f->lies.one_in != 0) {
+	if (one_in == 0 || off < f->lies.honest || power_draw(rng) % one_in != 0) {
 		power_medium_write(m, off, len, data, fua);
 		return;
 	}

@@ -179,7 +179,7 @@ Story::recover(Image &im)
 	keep(std::to_string(im.nth) + (im.frail ? "-frail" : ""));
 	totals.points++;
 	/* Those who come back after that are to be rebuilt, as many as there is parity, and the others must not lie. */
-	if (kind == LYING && way == TOO_MANY)
+	if (lying(kind) && way == TOO_MANY)
 		way = PLAIN;
 	/* Those which lean on parity, or on all drives but one being good. */
 	if ((im.frail || !loses(seed, kind)) &&

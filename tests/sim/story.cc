@@ -27,13 +27,26 @@ static const struct {
 bool
 Story::loses(uint64_t seed, Kind kind)
 {
-	return kind != LYING || (shapes[seed % 8].parity > 1 && seed / 24 % 2 == 0);
+	return !lying(kind) ||
+	       (shapes[seed % 8].parity > 1 && seed / 24 % 2 == 0 && (kind == LYING || shapes[seed % 8].data > 2));
+}
+
+unsigned
+Story::liars(uint64_t seed, Kind kind)
+{
+	const unsigned data = shapes[seed % 8].data, parity = shapes[seed % 8].parity, gone = loses(seed, kind);
+
+	if (!lying(kind))
+		return 0;
+	/* Without their superblocks the others must still be more than there is parity: else they are not sure to know
+	 * the newest. */
+	return kind == LYING ? parity - gone : std::min(parity - gone, data - 1 - gone);
 }
 
 WorldConf
 Story::world_conf(uint64_t seed, Kind kind)
 {
-	const bool sealed = kind == SEALED || kind == RESEALED;
+	const bool sealed = kind == SEALED || kind == RESEALED || (kind == LYING_ALL && seed % 5 == 2);
 	uint64_t r = seed;
 	WorldConf c;
 
@@ -48,7 +61,7 @@ Story::world_conf(uint64_t seed, Kind kind)
 	c.row_age = (1 + power_draw(&r) % 50) * 1000000ull;
 	c.packs = kind == PACKED || (sealed && seed % 2 == 0);
 	c.checkpoint_bytes /= c.packs ? 2 : 1;
-	c.spare = kind == GROWN;
+	c.spare = kind == GROWN || (kind == LYING_ALL && seed % 3 == 1);
 	c.lively = kind == VOLUMES || sealed;
 	c.domains = sealed ? 1 + (seed % 4 < 2) : 0;
 	c.together = kind == VOLUMES ? 8 : 0;
@@ -59,8 +72,8 @@ Story::Story(uint64_t s, unsigned n, Kind k)
     : seed(s), points(n), kind(k), rnd(s * 7919 + 1), w(world_conf(s, k)), host(w, s * 31 + 7)
 {
 	totals.seeds = 1;
-	if (kind == LYING)
-		w.lie(w.conf.parity - loses(s, k), 1u << ((seed / 8 + 1) % POWER_LIES));
+	if (lying(kind))
+		w.lie(liars(s, k), 1u << ((seed / 8 + 1) % POWER_LIES), kind == LYING_ALL);
 	if (w.conf.lively)
 		acts = std::make_unique<Acts>(w, host, s * 131 + 3, k == RESEALED);
 }
@@ -116,6 +129,8 @@ Story::live(unsigned life, unsigned lives)
 
 	if (bad.empty())
 		bad = judge(host.oracle, true);
+	if (bad.empty())
+		bad = take_back();
 	if (!bad.empty())
 		return bad;
 	gap = 12;
@@ -166,7 +181,7 @@ Story::work(unsigned ops, bool lose)
 			}
 		}
 		allowed = 1 + points * (i + 1) / ops + more;
-		if (kind == GROWN && w.group().members < w.drives()) {
+		if (w.conf.spare && w.group().members < w.drives()) {
 			allowed = 0;
 			bad = i == 6 ? grow() : "";
 		}
@@ -257,8 +272,6 @@ std::string
 Story::give_back(unsigned i, bool *back)
 {
 	log_member_figures f;
-	char err[300] = "";
-	int ret;
 
 	log_group_member_get(w.g, i, &f);
 	if (f.state != LOG_MEMBER_MISSING)
@@ -266,8 +279,38 @@ Story::give_back(unsigned i, bool *back)
 	*back = true;
 	power_disk_vanish(w.disks[i], false);
 	away = false;
-	ret = log_group_member_return(w.g, i, w.drive[i], err, sizeof(err));
+	return member_return(i);
+}
+
+/* If it has lied about its superblocks, it has to be erased before. */
+std::string
+Story::member_return(unsigned i)
+{
+	char err[300] = "";
+	int ret = log_group_member_return(w.g, i, w.drive[i], err, sizeof(err));
+
+	if (ret == -EEXIST && kind == LYING_ALL) {
+		w.erase(i);
+		totals.erased++;
+		ret = log_group_member_return(w.g, i, w.drive[i], err, sizeof(err));
+	}
 	return ret == 0 ? "" : std::string("a drive cannot come back: ") + err;
+}
+
+/* Drives that were left out as they have no superblock any more. */
+std::string
+Story::take_back()
+{
+	std::string bad;
+
+	for (unsigned i = 0; kind == LYING_ALL && i < w.group().members && bad.empty(); i++) {
+		log_member_figures f;
+
+		log_group_member_get(w.g, i, &f);
+		if (f.state == LOG_MEMBER_MISSING && !log_group_has_drive(w.g, w.drive[i]))
+			bad = member_return(i);
+	}
+	return bad;
 }
 
 std::string
@@ -330,9 +373,13 @@ Story::finish()
 		bad = replay_some();
 	if (bad.empty())
 		bad = judge(host.oracle, true);
+	if (bad.empty())
+		bad = take_back();
 	if (bad.empty() && acts != nullptr)
 		bad = acts->settle();
-	if (bad.empty() && kind == GROWN)
+	if (bad.empty() && w.conf.spare)
+		bad = wait_in_sync();
+	if (bad.empty() && w.conf.spare)
 		bad = wait_grown();
 	for (unsigned i = 0; (i < 40 || (i < 4000 && !seen_all())) && bad.empty(); i++) {
 		host.begin();
@@ -400,7 +447,7 @@ Story::state() const
 	add(g.stale, 1);
 	if (acts != nullptr)
 		add(acts->now(), ACTS);
-	if (kind == GROWN)
+	if (w.conf.spare)
 		add(growing(), 1);
 	return key;
 }
@@ -438,7 +485,7 @@ Story::take(uint64_t nth)
 	totals.in_collection += !store_gc_idle(w.st);
 	totals.in_rebuild += g.stale > 0;
 	totals.in_slow += slow;
-	totals.in_growth += kind == GROWN && growing();
+	totals.in_growth += w.conf.spare && growing();
 	if (acts != nullptr)
 		totals.in_acts[acts->now()]++;
 	images.push_back({power_image_take(w.ps, rnd()), host.oracle, nth < frail, nth});

@@ -24,7 +24,8 @@ enum Kind {
 	GROWN,	  /* the group gets a drive more */
 	SEALED,	  /* and sealed; keys are changed and erased, volumes come and go */
 	RESEALED, /* and what older keys have sealed is sealed anew */
-	LYING,	  /* as many drives as there is parity lie about writes */
+	LYING,	  /* as many drives as there is parity lie about writes to segments */
+	LYING_ALL /* and about superblocks, notes and intents */
 };
 
 struct Image {
@@ -45,6 +46,7 @@ class Story
 
 	/* In such a story a drive goes away. Beside drives that lie that is one of as many as there is parity. */
 	static bool loses(uint64_t seed, Kind kind);
+	static unsigned liars(uint64_t seed, Kind kind);
 
 	Totals totals;
 
@@ -70,6 +72,11 @@ class Story
 	unsigned more = 0;    /* of them, for acts */
 
 	static WorldConf world_conf(uint64_t seed, Kind kind);
+	static bool
+	lying(Kind kind)
+	{
+		return kind == LYING || kind == LYING_ALL;
+	}
 	std::string live(unsigned life, unsigned lives);
 	std::string work(unsigned ops, bool lose);
 	std::string do_act();
@@ -83,6 +90,8 @@ class Story
 		return slow ? 1000000 : 30000;
 	} /* turns until something hangs */
 	std::string give_back(unsigned drive, bool *back);
+	std::string member_return(unsigned drive);
+	std::string take_back();
 	bool seen_all() const;
 	std::string replay_some();
 	std::string finish();

@@ -48,6 +48,7 @@ Totals::add(const Totals &t)
 	resealed += t.resealed;
 	lies += t.lies;
 	caught += t.caught;
+	erased += t.erased;
 	acts_add(acts, t.acts);
 	acts_add(in_acts, t.in_acts);
 	states.insert(t.states.begin(), t.states.end());
@@ -77,7 +78,8 @@ Totals::print(const char *head) const
 	if (resealed > 0)
 		printf("%s: %lu chunks sealed anew\n", head, resealed);
 	if (lies > 0)
-		printf("%s: %lu lies, %lu readings of what was wrong by them\n", head, lies, caught);
+		printf("%s: %lu lies, %lu readings of what was wrong by them, %lu drives without a superblock erased\n",
+		       head, lies, caught, erased);
 	if (acts != ActCounts{}) {
 		acts_print((std::string(head) + ": acts:").c_str(), acts);
 		acts_print((std::string(head) + ": power went in").c_str(), in_acts);

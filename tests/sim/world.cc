@@ -144,6 +144,15 @@ World::group() const
 	return s;
 }
 
+void
+World::erase(unsigned i)
+{
+	const bytes zeroes(1u << 20);
+
+	power_disk_poke(disks[i], 0, zeroes.data(), zeroes.size());
+	power_disk_poke(disks[i], conf.drive_bytes - zeroes.size(), zeroes.data(), zeroes.size());
+}
+
 int
 World::grow()
 {
@@ -158,12 +167,12 @@ World::grow()
 }
 
 void
-World::lie(unsigned liars, uint32_t kinds)
+World::lie(unsigned liars, uint32_t kinds, bool all)
 {
-	const uint64_t from = lgroup_super_data_off(262144);
+	const uint64_t data = lgroup_super_data_off(262144), from = all ? 0 : data;
 
 	for (unsigned i = 0; i < liars; i++) {
-		power_lies l = {conf.seed + i, 12, from, from, kinds};
+		power_lies l = {conf.seed + i, 12, from, from, data, 4, kinds};
 
 		power_disk_lies(disks[(conf.seed + i) % drives()], &l);
 	}

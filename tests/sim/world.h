@@ -109,10 +109,13 @@ class World
 		return (1u << disks.size()) - 1;
 	}
 	struct log_group_status group() const;
+	/* Make a drive's first and last bytes zeroes, as one does before a group takes it for blank. */
+	void erase(unsigned i);
 	/* Add the spare. @return of log_group_drive_add(). */
 	int grow();
-	/* So many drives lie about what they write to segments, once in a while; lies told so far. */
-	void lie(unsigned liars, uint32_t kinds);
+	/* So many drives lie about what they write to segments, once in a while, or about all that they write, more
+	 * often before the segments; lies told so far. */
+	void lie(unsigned liars, uint32_t kinds, bool all);
 	uint64_t lies() const;
 
 	const WorldConf conf;
