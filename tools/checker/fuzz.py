@@ -42,7 +42,7 @@ def one(name, seconds):
     corpus = tempfile.mkdtemp(prefix="strake-fuzz-")
     seeds = os.path.join(corpus, "seeds")
     sh([os.path.join(ROOT, "tests", "fuzz", "seeds.py"), name, seeds], timeout=60)
-    cmd = [os.path.join(FOLDER, "tests", "fuzz", name), f"-max_total_time={seconds}", "-timeout=10",
+    cmd = [os.path.join(FOLDER, "tests", "fuzz", name), f"-max_total_time={seconds}", "-timeout=30",
            "-rss_limit_mb=4096", "-print_final_stats=1", "-entropic=0", f"-artifact_prefix={corpus}/", corpus]
     status, out = sh(cmd, timeout=seconds + 120, env={"ASAN_OPTIONS": "detect_leaks=0"})
     found = what_broke_it(corpus)
