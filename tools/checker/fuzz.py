@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-from build import setup
+from build import CLANG, setup
 from common import BUILD, ROOT, sh, tail
 
 FOLDER = BUILD + "-fuzz"
@@ -56,7 +56,7 @@ def one(name, seconds):
 
 def run_for(length):
     ok, text = setup(FOLDER, ["-Dfuzz=true", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dwerror=false"],
-                     env={"CC": "clang-14", "CXX": "clang++-14"}, target="fuzzers")
+                     env=CLANG, target="fuzzers")
     yield "build", ok, text
     if not ok:
         return

@@ -5,7 +5,7 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 
-from build import setup
+from build import CLANG, setup
 from common import BUILD, sh, tail
 
 ASAN_ENV = {
@@ -55,7 +55,7 @@ def sanitized():
     folder = BUILD + "-asan"
     # Clang needs little more than half of gcc's time for this, and its sanitizers see more.
     ok, text = setup(folder, ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dwerror=false",
-                              "-Doptimization=1", "-Dc_args=-g1"], env={"CC": "clang-14", "CXX": "clang++-14"})
+                              "-Doptimization=1", "-Dc_args=-g1"], env=CLANG)
     yield "build", ok, text
     if ok:
         yield from run_all(folder, ASAN_ENV)
