@@ -31,6 +31,14 @@ extern "C" {
 #endif
 
 struct strake_stream;
+struct strake_stream_ops;
+
+/** What a carrier needs to tell a peer that one of its streams is over when the stream itself cannot. Plain bytes: it
+ * outlives the stream and may be handed to another lcore. */
+struct strake_stream_words {
+	const struct strake_stream_ops *ops; /**< whose language it is; NULL: there are none */
+	uint64_t w[6];
+};
 
 /** What the user of a stream is told. All required unless said otherwise. */
 struct strake_stream_cb {
@@ -59,6 +67,13 @@ struct strake_stream_ops {
 	 * [off, off + len) of @p buf. A carrier that copies anyway (kernel socket) reads them there and hands rx()
 	 * slices of it; others ignore it. Takes a reference to @p buf while it uses it. */
 	void (*expect)(struct strake_stream *s, struct strake_buf *buf, uint32_t off, uint32_t len);
+	/** Optional, with tell(): note what would tell the peer that this stream is over, before close() or abort(), or
+	 * from inside closed(). Only of a stream that was connected. */
+	void (*last_words)(const struct strake_stream *s, struct strake_stream_words *out);
+	/** Optional, with last_words(): bring the last words of another stream with these ops to the peer of this one,
+	 * by this one's way: the other's is dead, and the peer would wait for its own timeouts. May be lost on the way;
+	 * the peer may drop what comes by a way that it did not expect. */
+	void (*tell)(struct strake_stream *s, const struct strake_stream_words *words);
 };
 
 /** The part every carrier begins its connection with. */

@@ -44,6 +44,7 @@ struct pipe {
 	struct strake_stream_ops ops;
 	uint64_t rng;
 	uint64_t placed;
+	const struct strake_stream *told, *told_by;
 	struct pipe_end *ends;
 	struct {
 		uint16_t port;
@@ -302,6 +303,22 @@ stream_abort(struct strake_stream *s)
 }
 
 static void
+stream_last_words(const struct strake_stream *s, struct strake_stream_words *out)
+{
+	out->ops = s->ops;
+	out->w[0] = (uint64_t)(uintptr_t)s;
+}
+
+static void
+stream_tell(struct strake_stream *s, const struct strake_stream_words *words)
+{
+	struct pipe_end *e = (struct pipe_end *)s;
+
+	e->p->told = (const struct strake_stream *)(uintptr_t)words->w[0];
+	e->p->told_by = s;
+}
+
+static void
 stream_expect(struct strake_stream *s, struct strake_buf *buf, uint32_t off, uint32_t len)
 {
 	struct pipe_end *e = (struct pipe_end *)s;
@@ -430,6 +447,8 @@ pipe_create(const struct pipe_conf *conf)
 		.close = stream_close,
 		.abort = stream_abort,
 		.expect = conf->expect ? stream_expect : NULL,
+		.last_words = stream_last_words,
+		.tell = stream_tell,
 	};
 	p->carrier = (struct strake_carrier){
 		.name = "pipe", .listen = carrier_listen, .unlisten = carrier_unlisten, .connect = carrier_connect};
@@ -471,6 +490,19 @@ pipe_open(struct pipe *p, uint16_t port)
 		return NULL;
 	e->raw = true;
 	return e;
+}
+
+const struct strake_stream *
+pipe_told(const struct pipe *p, const struct strake_stream **by)
+{
+	*by = p->told_by;
+	return p->told;
+}
+
+void
+pipe_time_out(struct pipe_end *end)
+{
+	end_soon(end->peer, -ETIMEDOUT);
 }
 
 void

@@ -56,6 +56,10 @@ void pipe_stop_reading(struct pipe_end *end, bool stop);
 bool pipe_eof(const struct pipe_end *end);
 /** Reset by the other end. */
 bool pipe_was_reset(const struct pipe_end *end);
+/** Whose last words were told, and by whom; NULL: nobody's yet. */
+const struct strake_stream *pipe_told(const struct pipe *p, const struct strake_stream **by);
+/** The stream end gives up: it has heard nothing for long. */
+void pipe_time_out(struct pipe_end *end);
 /** Bytes handed to the stream end's rx() so far that lay in an expect() window. */
 uint64_t pipe_placed(const struct pipe *p);
 

@@ -23,6 +23,7 @@ Wire::Wire(const WireConf &c, rte_mempool *p, rte_mempool *ext_pool) : conf(c), 
 	ops.route = route;
 	ops.unroute = unroute;
 	ops.send = send;
+	ops.send_as = send_as;
 	for (int i = 0; i < 2; i++) {
 		memset(&ends[i].ifp, 0, sizeof(ends[i].ifp));
 		ends[i].wire = this;
@@ -130,6 +131,17 @@ Wire::send(port_dst *dst, rte_mbuf *m, uint8_t tos)
 		part.insert(part.end(), bytes.begin() + off, bytes.begin() + off + n);
 		w->transmit(end->index, dst, std::move(part), tos);
 	}
+	return 0;
+}
+
+int
+Wire::send_as(port_dst *dst, const port_addr *local, const port_addr *remote, rte_mbuf *m)
+{
+	End *end = (End *)dst->ifp;
+	auto *p = rte_pktmbuf_mtod(m, const uint8_t *);
+
+	end->wire->inject(1 - end->index, std::vector<uint8_t>(p, p + m->data_len), *local, *remote);
+	rte_pktmbuf_free(m);
 	return 0;
 }
 

@@ -70,7 +70,7 @@ on_gone(nvmf_qpair *qp)
 	delete h;
 }
 
-const nvmf_transport transport = {"fuzz", NVME_TRTYPE_TCP, 8192, 131072, on_kill};
+const nvmf_transport transport = {"fuzz", NVME_TRTYPE_TCP, 8192, 131072, on_kill, nullptr};
 
 void
 flush()

@@ -332,7 +332,7 @@ transmit(port_dst *d, rte_mbuf *m, uint8_t)
 	return 0;
 }
 
-const port_if_ops wire_ops = {route, unroute, transmit};
+const port_if_ops wire_ops = {route, unroute, transmit, nullptr, nullptr};
 
 /* --- what peers send ------------------------------------------------------------------------------------------------
  */

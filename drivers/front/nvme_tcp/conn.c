@@ -71,11 +71,21 @@ drop(struct nvme_tcp_slots *list)
 		nvme_tcp_slot_put(slot);
 }
 
+/* Before the nvmf room hears of the end: it may want them told. */
+static void
+note_words(struct nvme_tcp_conn *conn, const struct strake_stream *s)
+{
+	if (!conn->dying && s->ops->last_words != NULL)
+		s->ops->last_words(s, &conn->words);
+}
+
 void
 nvme_tcp_conn_die(struct nvme_tcp_conn *conn)
 {
 	if (conn->dying)
 		return;
+	if (conn->stream != NULL)
+		note_words(conn, conn->stream);
 	/* What came before the end is carried out as far as the nvmf room sees fit. */
 	nvme_tcp_burst_end(conn);
 	conn->dying = true;
@@ -120,11 +130,23 @@ nvme_tcp_conn_kill(struct nvmf_qpair *qp)
 	nvme_tcp_conn_close((struct nvme_tcp_conn *)qp, false);
 }
 
+void
+nvme_tcp_conn_tell(struct nvmf_qpair *by, const struct nvmf_qpair *lost)
+{
+	const struct strake_stream_words *words = &((const struct nvme_tcp_conn *)lost)->words;
+	struct strake_stream *s = ((struct nvme_tcp_conn *)by)->stream;
+
+	if (s != NULL && words->ops == s->ops)
+		s->ops->tell(s, words);
+}
+
 static void
 conn_closed(struct strake_stream *s, int err)
 {
 	struct nvme_tcp_conn *conn = s->user;
 
+	note_words(conn, s);
+	conn->qp.silent |= err == -ETIMEDOUT;
 	conn->stream = NULL;
 	conn->state = CONN_CLOSING;
 	strake_timer_cancel(&conn->timer);
@@ -162,6 +184,7 @@ look_for_progress(struct nvme_tcp_conn *conn)
 		conn->idle_looks = 0;
 	} else if (++conn->idle_looks == 2) {
 		conn->lc->stats.timeouts_progress++;
+		conn->qp.silent = true;
 		nvme_tcp_conn_close(conn, true);
 		return;
 	}

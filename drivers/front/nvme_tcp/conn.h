@@ -148,6 +148,8 @@ struct nvme_tcp_conn {
 	TAILQ_ENTRY(nvme_tcp_conn) stalled_link; /**< to be looked at again next turn */
 	TAILQ_ENTRY(nvme_tcp_conn) reap_link;	 /**< to be freed at the end of the turn */
 	TAILQ_ENTRY(nvme_tcp_conn) wait_link;	 /**< wants to send an R2T that the lcore's budget has no room for */
+	/** The stream's, from when the end began; from then on any lcore may read them. */
+	struct strake_stream_words words;
 };
 
 struct nvme_tcp_counters {
@@ -193,6 +195,8 @@ void nvme_tcp_conn_reap(struct nvme_tcp_lcore *lc);
 void nvme_tcp_conn_kill(struct nvmf_qpair *qp);
 /** Look at this connection again next turn. */
 void nvme_tcp_conn_stall(struct nvme_tcp_conn *conn);
+/** Last words of another connection go to the host by this one's stream: nvmf_transport::tell. */
+void nvme_tcp_conn_tell(struct nvmf_qpair *by, const struct nvmf_qpair *lost);
 /** To be freed at the end of the turn, if nothing holds it any more. */
 void nvme_tcp_conn_settle(struct nvme_tcp_conn *conn);
 const char *nvme_tcp_conn_state_name(const struct nvme_tcp_conn *conn);

@@ -18,7 +18,8 @@ STRAKE_STEP(send_step, STRAKE_AT_FRONT_OUT, "NVMe/TCP: PDUs to send")
 
 struct nvme_tcp_lcore *nvme_tcp_lcores[STRAKE_LCORE_MAX];
 struct nvme_tcp_conf nvme_tcp_limits;
-struct nvmf_transport nvme_tcp_trans = {.name = "tcp", .trtype = 3, .kill = nvme_tcp_conn_kill};
+struct nvmf_transport nvme_tcp_trans = {
+	.name = "tcp", .trtype = 3, .kill = nvme_tcp_conn_kill, .tell = nvme_tcp_conn_tell};
 
 static uint32_t
 or_default(uint32_t value, uint32_t dflt)

@@ -21,6 +21,7 @@
 #define NVMF_AER_MAX	  4  /**< Asynchronous Event Requests under way */
 #define NVMF_ABORT_MAX	  4  /**< Aborts under way */
 #define NVMF_ERRORS_MAX	  32 /**< entries of the error log */
+#define NVMF_TELL_MAX	  8  /**< queue pairs of a controller that a host is told of by another way */
 #define NVMF_RESV_NOTES	  64 /**< reservation notifications kept for a host that does not read them */
 #define NVMF_KAS	  10 /**< keep-alive granularity, 100 ms */
 #define NVMF_READY_HALF_S 30 /**< CAP.TO, CRTO.CRWMT: 500 ms */
@@ -72,10 +73,13 @@ struct nvmf_ctrlr {
 	uint16_t admin_size; /**< entries the transport gives a queue at most */
 	uint32_t cc, csts;
 	bool dying;
+	bool silent;   /**< its keep-alive timer expired */
+	uint8_t told;  /**< queue pairs whose end the host was told of by another way */
 	bool stopping; /**< CC.EN = 0 or a shutdown waits for the I/O queue pairs to go */
 
 	uint32_t kato; /**< ms, rounded up to the granularity; 0: none */
 	struct strake_timer ka;
+	uint64_t heard_at; /**< when the host last said that it lives, ns */
 
 	uint32_t feature[NVMF_FEATURES];
 	uint32_t temp_under; /**< second value of NVMF_FEAT_TEMPERATURE */
@@ -116,6 +120,10 @@ void nvmf_ctrlr_error(struct nvmf_ctrlr *c, const struct nvme_error_entry *e);
 void nvmf_ka_start(struct nvmf_ctrlr *c, uint32_t kato);
 void nvmf_ka_touch(struct nvmf_ctrlr *c);
 void nvmf_ka_stop(struct nvmf_ctrlr *c);
+
+/** A queue pair that ended is to be told of by the way of another. @return that one, or NULL: no need, or no way. In
+ * tell.c. */
+struct nvmf_qpair *nvmf_tell_by(const struct nvmf_qpair *lost);
 
 /** Something the host may want to know: sent if it asked for it, once until it has read the log page. */
 void nvmf_aer_raise(struct nvmf_ctrlr *c, enum nvmf_event event);

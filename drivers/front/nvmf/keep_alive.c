@@ -18,6 +18,7 @@ expired(struct strake_timer *t, uint64_t now)
 	rte_log(RTE_LOG_NOTICE, ka_log, "NVMF: %s did not keep controller %u of %s alive for %u ms\n", c->hostnqn,
 		c->cntlid, c->sub->nqn, c->kato);
 	nvmf_target->ka_expired++;
+	c->silent = true;
 	c->csts |= NVME_CSTS_CFS;
 	nvmf_ctrlr_kill(c);
 }
@@ -40,10 +41,11 @@ nvmf_ka_start(struct nvmf_ctrlr *c, uint32_t kato)
 void
 nvmf_ka_touch(struct nvmf_ctrlr *c)
 {
+	c->heard_at = strake_now();
 	if (c->kato == 0 || c->dying)
 		strake_timer_cancel(&c->ka);
 	else
-		strake_timer_arm(&c->ka, strake_now() + c->kato * STRAKE_NS_PER_MS);
+		strake_timer_arm(&c->ka, c->heard_at + c->kato * STRAKE_NS_PER_MS);
 }
 
 void

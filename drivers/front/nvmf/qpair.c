@@ -398,16 +398,30 @@ forgotten(struct strake_msg *msg)
 	fini_lcore(qp);
 }
 
+/* On the lcore of the one that can tell. Main knew it when it sent this, so its memory is still its own. */
+static void
+tell(struct strake_msg *msg)
+{
+	struct nvmf_qpair *qp = container_of(msg, struct nvmf_qpair, msg);
+	struct nvmf_qpair *by = qp->tell_by;
+
+	if (!by->dying)
+		by->transport->tell(by, qp);
+	msg->fn = forgotten;
+	strake_msg_send(qp->lcore, msg);
+}
+
 static void
 forget(struct strake_msg *msg)
 {
 	struct nvmf_qpair *qp = container_of(msg, struct nvmf_qpair, msg);
 
+	qp->tell_by = nvmf_tell_by(qp);
 	if (qp->ctrlr != NULL)
 		nvmf_ctrlr_remove(qp->ctrlr, qp);
 	qp->ctrlr = NULL;
-	msg->fn = forgotten;
-	strake_msg_send(qp->lcore, msg);
+	msg->fn = qp->tell_by != NULL ? tell : forgotten;
+	strake_msg_send(qp->tell_by != NULL ? qp->tell_by->lcore : qp->lcore, msg);
 }
 
 void

@@ -89,6 +89,21 @@ template6(struct port_way *w)
 	w->ip_len = sizeof(*ip);
 }
 
+static void
+way_init(struct port_way *w, struct port_lcore *lc, const struct port_addr *local, const struct port_addr *remote)
+{
+	memset(w, 0, sizeof(*w));
+	w->d.ifp = &lc->ifp;
+	w->d.local = *local;
+	w->d.remote = *remote;
+	w->d.mtu = lc->port->mtu;
+	w->pseudo_sum = port_csum_pseudo(local, remote, IPPROTO_TCP);
+	if (local->family == 6)
+		template6(w);
+	else
+		template4(w);
+}
+
 static struct port_way *
 way_new(struct port_lcore *lc, const struct port_addr *local, const struct port_addr *remote)
 {
@@ -103,16 +118,7 @@ way_new(struct port_lcore *lc, const struct port_addr *local, const struct port_
 		lc->stats.dst_full++;
 		return NULL;
 	}
-	memset(w, 0, sizeof(*w));
-	w->d.ifp = &lc->ifp;
-	w->d.local = *local;
-	w->d.remote = *remote;
-	w->d.mtu = lc->port->mtu;
-	w->pseudo_sum = port_csum_pseudo(local, remote, IPPROTO_TCP);
-	if (local->family == 6)
-		template6(w);
-	else
-		template4(w);
+	way_init(w, lc, local, remote);
 	LIST_INSERT_HEAD(&lc->way_bucket[bucket_of(lc, local, remote)], w, bucket);
 	TAILQ_INSERT_TAIL(&lc->way_idle, w, idle);
 	return w;
@@ -217,11 +223,11 @@ must_cut(const struct port *port, const struct rte_mbuf *m)
 	return m->tso_segsz != 0 && port->tso && m->pkt_len > (uint32_t)m->tso_segsz + (tcp->data_off >> 4 << 2);
 }
 
+/** Checksum and IP header of a segment. @return -ENOBUFS: it was dropped. */
 static int
-segment(struct port_dst *dst, struct rte_mbuf *m, uint8_t tos)
+put_headers(const struct port_way *w, struct rte_mbuf *m, uint8_t tos)
 {
-	struct port_way *w = (struct port_way *)dst;
-	struct port_lcore *lc = port_lcore_of(dst->ifp);
+	struct port_lcore *lc = port_lcore_of(w->d.ifp);
 	const struct port *port = lc->port;
 	uint32_t l4_len = m->pkt_len;
 	bool tso = must_cut(port, m);
@@ -241,7 +247,31 @@ segment(struct port_dst *dst, struct rte_mbuf *m, uint8_t tos)
 	}
 	put_ip(w, ip, (uint16_t)l4_len, tos, !tso);
 	lc->stats.tx_cut += tso;
-	return port_neigh_send(lc, w->neigh, m, strake_now());
+	return 0;
+}
+
+static int
+segment(struct port_dst *dst, struct rte_mbuf *m, uint8_t tos)
+{
+	const struct port_way *w = (const struct port_way *)dst;
+	int ret = put_headers(w, m, tos);
+
+	return ret < 0 ? ret : port_neigh_send(port_lcore_of(dst->ifp), w->neigh, m, strake_now());
+}
+
+static int
+segment_as(struct port_dst *dst, const struct port_addr *local, const struct port_addr *remote, struct rte_mbuf *m)
+{
+	struct port_lcore *lc = port_lcore_of(dst->ifp);
+	struct port_way w;
+	int ret;
+
+	way_init(&w, lc, local, remote);
+	ret = put_headers(&w, m, 0);
+	if (ret < 0)
+		return ret;
+	return port_neigh_send_as(lc, ((const struct port_way *)dst)->neigh, m,
+				  local->family == 6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
 }
 
 const struct port_if_ops port_if_ops = {
@@ -249,6 +279,7 @@ const struct port_if_ops port_if_ops = {
 	.unroute = unroute,
 	.foreign = port_foreign,
 	.send = segment,
+	.send_as = segment_as,
 };
 
 bool

@@ -222,6 +222,16 @@ port_neigh_send(struct port_lcore *lc, struct port_neigh *n, struct rte_mbuf *m,
 	return port_eth_send(lc, m, n->eth);
 }
 
+int
+port_neigh_send_as(struct port_lcore *lc, const struct port_neigh *n, struct rte_mbuf *m, uint16_t ethertype)
+{
+	if (!usable(n)) {
+		port_drop(m, &lc->stats.tx_drop_neigh);
+		return -ENOBUFS;
+	}
+	return port_eth_send_to(lc, m, (const struct rte_ether_addr *)n->eth, ethertype);
+}
+
 static void
 send_waiting(struct port_lcore *lc, struct port_neigh *n)
 {

@@ -302,6 +302,8 @@ struct port_neigh *port_neigh_get(struct port_lcore *lc, const struct port_addr 
 struct port_neigh *port_neigh_find(struct port_lcore *lc, const struct port_addr *addr);
 /** Send a packet (data at the IP header) to a neighbour, or let it wait. Takes it. @return 0 or -ENOBUFS. */
 int port_neigh_send(struct port_lcore *lc, struct port_neigh *n, struct rte_mbuf *m, uint64_t now);
+/** Send a packet of this type, whatever the family of the neighbour's address, if it is known where that is. */
+int port_neigh_send_as(struct port_lcore *lc, const struct port_neigh *n, struct rte_mbuf *m, uint16_t ethertype);
 /** Learned: @p addr is at @p mac. @p make enters unknown ones if there is room; @p share tells the other lcores. */
 void port_neigh_learn(struct port_lcore *lc, const struct port_addr *addr, const struct rte_ether_addr *mac, bool make,
 		      bool share, uint64_t now);

@@ -376,6 +376,9 @@ void tcp_reply(struct tcp *tcp, const struct tcp_seg *s, uint32_t seq, uint32_t 
 	       const struct tcp_options *opt);
 /** RST as RFC 9293 3.10.7.1 has it. */
 void tcp_reply_reset(struct tcp *tcp, const struct tcp_seg *s);
+/** strake_stream_ops: what an RST needs, and sending it by the way of another connection. */
+void tcp_last_words(const struct strake_stream *s, struct strake_stream_words *out);
+void tcp_tell(struct strake_stream *s, const struct strake_stream_words *words);
 
 /* timer.c */
 void tcp_timer_set(struct tcp_conn *c, enum tcp_due which, uint64_t due);

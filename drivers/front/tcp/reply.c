@@ -80,6 +80,59 @@ tcp_reply_reset(struct tcp *tcp, const struct tcp_seg *s)
 		tcp_reply(tcp, s, 0, s->seq + len, TCP_RST | TCP_ACK, 0, NULL);
 }
 
+/*
+ * Last words. A peer takes an RST only at the very number it expects next (RFC 5961, 3.2), and takes it from any of its
+ * devices: a connection is its addresses and ports. What it expects is not known while it is silent: it is at least
+ * what it has acknowledged, and that is it where nothing was under way; at most what was sent.
+ */
+
+struct words {
+	struct tcp_key key;
+	uint32_t acked, sent;
+};
+static_assert(sizeof(struct words) == sizeof(((struct strake_stream_words *)NULL)->w), "words fit, without padding");
+
+void
+tcp_last_words(const struct strake_stream *s, struct strake_stream_words *out)
+{
+	const struct tcp_conn *c = (const struct tcp_conn *)((const char *)s - offsetof(struct tcp_conn, stream));
+	const struct words words = {.key = c->key, .acked = c->snd_una, .sent = c->snd_max};
+
+	out->ops = s->ops;
+	memcpy(out->w, &words, sizeof(words));
+}
+
+static void
+reset_by(struct tcp_conn *by, const struct tcp_key *key, uint32_t seq)
+{
+	struct tcp *tcp = by->tcp;
+	struct port_addr local = {.family = (uint8_t)key->family}, remote = local;
+	struct rte_mbuf *m = build(tcp, key->lport, key->rport, seq, 0, TCP_RST, 0, NULL);
+
+	if (m == NULL)
+		return;
+	memcpy(local.b, key->local, sizeof(local.b));
+	memcpy(remote.b, key->remote, sizeof(remote.b));
+	if (tcp->ifp->ops->send_as(by->dst, &local, &remote, m) < 0)
+		tcp->n.tx_dropped++;
+	else
+		tcp->n.tx_told++;
+}
+
+void
+tcp_tell(struct strake_stream *s, const struct strake_stream_words *w)
+{
+	struct tcp_conn *by = tcp_conn_of(s);
+	struct words words;
+
+	if (by->state == TCP_CLOSED || by->tcp->ifp->ops->send_as == NULL)
+		return;
+	memcpy(&words, w->w, sizeof(words));
+	reset_by(by, &words.key, words.acked);
+	if (words.sent != words.acked)
+		reset_by(by, &words.key, words.sent);
+}
+
 /* A SYN, or in SYN_RCVD a SYN-ACK. An active open offers everything; the answer takes only what was offered. */
 bool
 tcp_send_syn(struct tcp_conn *c, uint64_t now)

@@ -85,6 +85,8 @@ const struct strake_stream_ops tcp_stream_ops = {
 	.send = stream_send,
 	.close = stream_close,
 	.abort = stream_abort,
+	.last_words = tcp_last_words,
+	.tell = tcp_tell,
 };
 
 void

@@ -84,6 +84,11 @@ struct nvmf_transport {
 	uint32_t max_xfer;   /**< longest payload; MDTS is made from it */
 	/** End a queue pair from main's side (keep-alive expiry, disconnect): on the queue pair's lcore. */
 	void (*kill)(struct nvmf_qpair *qp);
+	/** Optional: @p lost has ended and its host does not hear of it by its own way, which is dead: tell it by that
+	 * of
+	 * @p by, or it waits for its own timeouts. On the lcore of @p by, which has not ended; @p lost is another's, so
+	 * only what was noted before nvmf_qpair_fini() may be looked at. */
+	void (*tell)(struct nvmf_qpair *by, const struct nvmf_qpair *lost);
 };
 
 /**
@@ -99,6 +104,7 @@ struct nvmf_qpair {
 	bool connected;
 	bool discovery;			/**< its controller is a discovery controller */
 	bool dying;			/**< no new commands; those under way are being finished */
+	bool silent;			/**< the transport's: it ended because the host did not answer */
 	bool touches;			/**< the transport's: it reads what commands return before it is gone */
 	char local[64], peer[64];	/**< "10.0.0.2", for logs, discovery and telemetry */
 	uint16_t local_service;		/**< TCP port the host came in by */
@@ -128,6 +134,7 @@ struct nvmf_qpair {
 	struct nvmf_qpair *ctrlr_next;
 	struct strake_msg kill_msg;
 	bool kill_sent;
+	struct nvmf_qpair *tell_by; /**< by whose way the host is told of the end */
 };
 
 /* --- target, on main ------------------------------------------------------------------------------------------------

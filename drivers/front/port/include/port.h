@@ -92,6 +92,13 @@ struct port_if_ops {
 	 */
 	int (*send)(struct port_dst *dst, struct rte_mbuf *m, uint8_t tos);
 	/**
+	 * The same for a segment from @p local to @p remote, of which neither need be known here, nor of the family of
+	 * @p dst: to the next hop that @p dst leads to. For what a host must hear when the way it came by is dead.
+	 * @return 0, or -ENOBUFS when it was dropped (also: the next hop is not known just now). Optional.
+	 */
+	int (*send_as)(struct port_dst *dst, const struct port_addr *local, const struct port_addr *remote,
+		       struct rte_mbuf *m);
+	/**
 	 * A received segment for nobody here: neither for a connection nor for a port that is listened on. Goes to the
 	 * host's kernel, whole, if the port has an exception path. @return true if the mbuf was taken. Optional.
 	 */

@@ -98,8 +98,8 @@ said_at()
 }
 
 # Two devices of the appliance, each with a cable of its own. That of the one in use is pulled, and put in again: nothing
-# tells the host so, it has to find out within 10 s. Then Linux 6.1 waits for its keep-alive as long once more before
-# it lets go of what it had sent there; how I/O stood still must not be longer than that.
+# tells the host so but the appliance, which misses its keep-alive, by the other. Without that Linux 6.1 waits for its own
+# keep-alive to time out, and then as long once more before it lets go of what it had sent there.
 cable()
 {
 	name=cable
@@ -113,13 +113,14 @@ cable()
 	found=$(said_at "starting error recovery")
 	over=$(said_at "Reconnecting in")
 	say "$name: found out after $((found - cut)) ms, let go after $((over - cut)) ms" >/dev/console
-	[ $((found - cut)) -le 10000 ] || die "it took $((found - cut)) ms to find out"
-	stall $((over - cut + 1000))
+	stall 10000
 	[ "$(cat /sys/class/nvme/$first/state)" != live ]
 	outside mend
 	wait_for 30 '[ "$(cat /sys/class/nvme/$first/state)" = live ]'
 }
 
+# As systemd sets it; strictly (1) a host drops what comes in by another device than its answer would leave by.
+echo 2 >/proc/sys/net/ipv4/conf/all/rp_filter
 ip addr add 10.98.0.1/24 dev eth1
 ip link set eth1 up
 t cable tolerant

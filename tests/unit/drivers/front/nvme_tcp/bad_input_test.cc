@@ -46,7 +46,9 @@ TEST_F(NvmeTcp, EndsTransfersThatStopHalfWay)
 	Connect();
 	host.write(host.capsule(Host::io(NVME_IO_WRITE, 1, 0, 8192)));
 	EXPECT_EQ(NVME_TCP_R2T, Get().type);
+	nvme_tcp_conn *conn = TAILQ_FIRST(&nvme_tcp_lcores[0]->active);
 	Pass(3 * CONN_PROGRESS_NS + STRAKE_NS_PER_SEC);
+	EXPECT_TRUE(conn->qp.silent);
 	EXPECT_TRUE(pipe_was_reset(host.end));
 	EXPECT_EQ(1u, Stats().timeouts_progress);
 }

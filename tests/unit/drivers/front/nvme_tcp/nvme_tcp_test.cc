@@ -377,6 +377,53 @@ TEST_F(NvmeTcp, ServesAThousandConnectionsAndFreesThem)
 	EXPECT_LE(nvme_tcp_lcores[0]->n_active, 1u);
 }
 
+/* What a stream has to say is noted before the nvmf room hears of its end, which may have another connection tell it.
+ */
+TEST_F(NvmeTcp, TellsTheHostByAnotherConnection)
+{
+	const nvmf_transport *t = nvme_tcp_transport();
+	Host second;
+	const strake_stream *by = nullptr;
+
+	Start();
+	Connect();
+	second.end = pipe_open(pipe, kPort);
+	second.write(second.icreq());
+	Turn(20);
+	nvme_tcp_conn *a = TAILQ_FIRST(&nvme_tcp_lcores[0]->active), *b = TAILQ_NEXT(a, link);
+	const strake_stream *of = a->stream;
+	nvmf->hold_gone = true;
+	t->kill(&a->qp);
+	EXPECT_FALSE(a->qp.silent);
+	pipe_shut(host.end);
+	Turn(20);
+	EXPECT_EQ(nullptr, a->stream);
+	t->tell(&b->qp, &a->qp);
+	EXPECT_EQ(of, pipe_told(pipe, &by));
+	EXPECT_EQ(b->stream, by);
+}
+
+TEST_F(NvmeTcp, SaysWhoseHostDidNotAnswer)
+{
+	const strake_stream *by = nullptr;
+	Host second;
+
+	Start();
+	Connect();
+	second.end = pipe_open(pipe, kPort);
+	Turn(20);
+	nvme_tcp_conn *a = TAILQ_FIRST(&nvme_tcp_lcores[0]->active), *b = TAILQ_NEXT(a, link);
+	const strake_stream *of = a->stream;
+	nvmf->hold_gone = true;
+	pipe_time_out(host.end);
+	Turn(5);
+	EXPECT_TRUE(a->qp.silent);
+	nvme_tcp_transport()->tell(&b->qp, &a->qp);
+	EXPECT_EQ(of, pipe_told(pipe, &by));
+	nvme_tcp_transport()->tell(&a->qp, &b->qp); /* has no stream any more */
+	EXPECT_EQ(of, pipe_told(pipe, &by));
+}
+
 TEST_F(NvmeTcp, TellsAboutItsConnections)
 {
 	Start();

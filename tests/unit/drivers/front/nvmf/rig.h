@@ -98,7 +98,7 @@ rig_gone(nvmf_qpair *qp)
 	h->gone = true;
 }
 
-static const nvmf_transport kTransport = {"fake", NVME_TRTYPE_TCP, 8192, 131072, rig_kill};
+static const nvmf_transport kTransport = {"fake", NVME_TRTYPE_TCP, 8192, 131072, rig_kill, nullptr};
 
 class Rig : public World
 {

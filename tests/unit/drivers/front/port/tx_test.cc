@@ -255,6 +255,54 @@ TEST_F(PortTx, LetsGoOfFramesNobodyTakes)
 	EXPECT_EQ(1u, TakeSent().size()) << "and goes on";
 }
 
+/* For another port, whose way is dead: its addresses, of either family, to where this way leads. */
+TEST_F(PortTx, SendsForOthersByAWayItHas)
+{
+	port_addr other4 = addr("192.0.2.2"), far4 = addr("192.0.2.1");
+	port_addr other6 = addr("2001:db8::2"), far6 = addr("2001:db8::1");
+	const struct port_if_ops *ops;
+
+	conf.vlan = 7;
+	Ready();
+	ops = ifp[1]->ops;
+	for (port_dst *by : {dst4, dst6}) {
+		EXPECT_EQ(0, ops->send_as(by, &other4, &far4, Outgoing(Unsummed(0, 0x04))));
+		EXPECT_EQ(0, ops->send_as(by, &other6, &far6, Outgoing(Unsummed(0, 0x04))));
+	}
+	Turn();
+	std::vector<Sent> sent = TakeSent();
+	ASSERT_EQ(4u, sent.size());
+	for (size_t i = 0; i < sent.size(); i++) {
+		const Bytes &f = sent[i].bytes;
+		bool v6 = i % 2 != 0;
+
+		EXPECT_EQ(kPeerMac + our_mac + be16(0x8100) + be16(7) + be16(v6 ? 0x86dd : 0x0800), slice(f, 0, 18));
+		EXPECT_EQ(v6 ? raw(other6) + raw(far6) : raw(other4) + raw(far4),
+			  v6 ? slice(f, 26, 32) : slice(f, 30, 8));
+		Bytes seg = slice(f, v6 ? 58 : 38);
+		EXPECT_EQ(0xffff, plain_sum((v6 ? pseudo(other6, far6, 6, 20) : pseudo(other4, far4, 6, 20)) + seg));
+		if (!v6) {
+			EXPECT_EQ(0xffff, plain_sum(slice(f, 18, 20)));
+		}
+	}
+	EXPECT_EQ(0u, Stats().no_route);
+}
+
+TEST_F(PortTx, DoesNotAskForANeighbourToSendForOthers)
+{
+	port_addr other = addr("192.0.2.2"), far = addr("192.0.2.1"), unknown = addr("10.0.0.77");
+	port_dst *by;
+
+	Ready();
+	by = ifp[1]->ops->route(ifp[1], &us4, &unknown);
+	ASSERT_NE(nullptr, by);
+	EXPECT_EQ(-ENOBUFS, ifp[1]->ops->send_as(by, &other, &far, Outgoing(Unsummed(0, 0x04))));
+	Turn();
+	EXPECT_TRUE(TakeSent().empty());
+	EXPECT_EQ(1u, Stats().tx_drop_neigh);
+	ifp[1]->ops->unroute(by);
+}
+
 TEST_F(PortTx, KnowsWhereItCanSend)
 {
 	port_addr other = addr("10.0.0.9"), far = addr("192.0.2.1"), far6 = addr("2001:db8::1");
