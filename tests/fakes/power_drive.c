@@ -162,23 +162,6 @@ fill_read(struct power_disk *d, struct strake_io *io)
 	return 0;
 }
 
-static bool
-payload_changed(const struct op *op)
-{
-	const uint8_t *was = power_payload_bytes(op->data);
-	struct strake_buf_iter it;
-	uint8_t *at;
-	uint32_t n;
-
-	if (strake_buf_iter_init(&it, op->io->bufs, op->io->buf_off, op->io->len) < 0)
-		return true;
-	for (; (n = strake_buf_iter_next(&it, &at)) > 0; was += n) {
-		if (memcmp(at, was, n) != 0)
-			return true;
-	}
-	return false;
-}
-
 /* Carry it out. */
 static int
 perform(struct power_disk *d, struct op *op)
@@ -194,7 +177,7 @@ perform(struct power_disk *d, struct op *op)
 		power_medium_settle(&d->medium, op->seq);
 		return 0;
 	case STRAKE_IO_WRITE:
-		d->figures.changed += payload_changed(op);
+		d->figures.changed += !power_payload_is(op->data, io);
 		break;
 	default:
 		break;
@@ -205,6 +188,22 @@ perform(struct power_disk *d, struct op *op)
 	if (d->conf.write_through)
 		power_medium_settle(&d->medium, power_medium_seq(&d->medium));
 	return 0;
+}
+
+static bool
+power_lies_well(const struct strake_drive *drive, const struct strake_io *io)
+{
+	const struct power_disk *d = drive->priv;
+	struct strake_buf_iter it;
+	bool well = true;
+	uint8_t *at;
+	uint32_t n;
+
+	if (d->conf.align == 0 || strake_buf_iter_init(&it, io->bufs, io->buf_off, io->len) < 0)
+		return true;
+	while ((n = strake_buf_iter_next(&it, &at)) > 0)
+		well = well && (((uintptr_t)at | n) & (d->conf.align - 1)) == 0;
+	return well;
 }
 
 static void
@@ -228,6 +227,7 @@ begin(struct power_disk *d, struct strake_io *io)
 		d->figures.overlaps += overlaps(d, io);
 	}
 	if (op->status == 0 && io->op == STRAKE_IO_WRITE) {
+		d->figures.gathered += !power_lies_well(io->drive, io);
 		op->data = power_payload_new(io->len);
 		if (strake_buf_copy_out(io->bufs, io->buf_off, power_payload_bytes(op->data), io->len) < 0)
 			rte_panic("write of %u bytes with a shorter payload\n", io->len);
@@ -374,6 +374,7 @@ static const struct strake_drive_ops power_ops = {
 	.lcore_init = power_lcore_init,
 	.lcore_fini = power_lcore_fini,
 	.submit = power_submit,
+	.lies_well = power_lies_well,
 };
 STRAKE_DRIVE_REGISTER(power_ops)
 

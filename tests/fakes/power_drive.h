@@ -76,6 +76,7 @@ struct power_conf {
 	uint32_t delay_turns; /**< each I/O takes 1 to 1 + this many turns, and so they complete out of order */
 	uint32_t depth;	      /**< most I/Os under way on the disk; more are not taken. 0: any number */
 	uint32_t max_io;      /**< 0: STRAKE_BUF_PAGE_MAX */
+	uint32_t align;	      /**< payload lies well in pieces that begin and end at its multiples; 0: any does */
 	const char *serial;   /**< NULL: "power-N" */
 };
 
@@ -129,7 +130,8 @@ void power_disk_slow(struct power_disk *disk, uint32_t times);
 struct power_figures {
 	uint64_t ops[STRAKE_IO_OPS]; /**< carried out */
 	uint64_t fua;
-	uint64_t failed; /**< by fault, cut or vanishing */
+	uint64_t failed;   /**< by fault, cut or vanishing */
+	uint64_t gathered; /**< writes that came with a payload that did not lie well */
 	uint64_t lies[POWER_LIES];
 	uint64_t inflight, most_inflight;
 	uint64_t overlaps;	/**< submitted over a range that was being written, or written over one under way */

@@ -10,6 +10,8 @@
 #include <rte_common.h>
 #include <rte_debug.h>
 
+#include "strake_drive.h"
+
 struct power_page {
 	uint32_t refs;
 	uint8_t at[POWER_PAGE];
@@ -133,6 +135,23 @@ uint8_t *
 power_payload_bytes(struct power_payload *p)
 {
 	return p->at;
+}
+
+bool
+power_payload_is(struct power_payload *p, const struct strake_io *io)
+{
+	const uint8_t *was = power_payload_bytes(p);
+	struct strake_buf_iter it;
+	uint8_t *at;
+	uint32_t n;
+
+	if (strake_buf_iter_init(&it, io->bufs, io->buf_off, io->len) < 0)
+		return false;
+	for (; (n = strake_buf_iter_next(&it, &at)) > 0; was += n) {
+		if (memcmp(at, was, n) != 0)
+			return false;
+	}
+	return true;
 }
 
 void

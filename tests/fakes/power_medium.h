@@ -21,6 +21,7 @@
 
 struct power_page;
 struct power_payload;
+struct strake_io;
 
 /* A write that is not known to be durable. Oldest first. */
 struct power_version {
@@ -56,6 +57,8 @@ uint64_t power_medium_seq(const struct power_medium *m);
 /* Bytes to be written, with one reference. */
 struct power_payload *power_payload_new(uint32_t len);
 uint8_t *power_payload_bytes(struct power_payload *p);
+/* Are they still what the write has? */
+bool power_payload_is(struct power_payload *p, const struct strake_io *io);
 void power_payload_put(struct power_payload *p);
 /* Write bytes [off, off + len), in the cache only unless fua; @p data NULL: zeroes. Takes a reference of its own. */
 void power_medium_write(struct power_medium *m, uint64_t off, uint32_t len, struct power_payload *data, bool fua);

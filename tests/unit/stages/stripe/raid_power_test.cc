@@ -148,7 +148,12 @@ class RaidPower : public GroupRig
 		disk_conf.delay_turns = rnd() % 4;
 		disk_bytes = 4 * kMiB;
 		ps = power_supply_new(seed);
-		make_disks(n);
+		/* Neither half takes every payload as it lies, one does, or both. */
+		for (unsigned i = 0; i < n; i++) {
+			disk_conf.align = (seed >> 1 & (1 + i % 2)) != 0 ? 4096 : 0;
+			make_disks(1);
+		}
+		conf.n_drives = n;
 		ours.clear();
 		for (unsigned i = 0; i < n; i++)
 			ours.push_back(first + i);
@@ -219,6 +224,8 @@ class RaidPower : public GroupRig
 
 			power_disk_figures(disks[first + i], &f);
 			ASSERT_EQ(0u, f.overlaps + f.changed + f.out_of_bounds) << "seed " << seed;
+			/* What both would have to gather was gathered before; what one would is its own. */
+			ASSERT_EQ((seed >> 1 & 3) == 1 + i % 2, f.gathered > 0) << "seed " << seed;
 			power_disk_free(disks[first + i]);
 		}
 		disks.clear();
