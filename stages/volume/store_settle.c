@@ -15,6 +15,12 @@
  * Until then power may have left a row no parity, and a write that goes astray may come to lie in it after it was
  * scanned. What was found and is lost by that was not flushed, but what it replaced was: recovery begins anew, without
  * it.
+ *
+ * Rows of the map's segments stay as power left them. What it can have torn there is of a checkpoint that never
+ * counted: one that counts closed its last row, and had all of its rows flushed, before its superblock was written, and
+ * nothing is appended to such a segment after recovery. So no chunk that is needed lies in a torn row, or in a row
+ * whose columns are made of one. Scrub and rebuild see that its columns disagree, and leave it, until the segment is
+ * collected.
  */
 
 #include <errno.h>
