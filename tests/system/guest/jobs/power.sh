@@ -88,6 +88,8 @@ joins()
 	nvme connect -t tcp -a 127.0.0.1 -s 4420 -n $NQN2 -i 1 --keep-alive-tmo=60
 	CTRL=/dev/$(ls /sys/class/nvme | grep -vxF "$before" | head -n 1)
 	wait_for 20 '[ "$(cat /sys/class/nvme/${CTRL#/dev/}/state)" = live ]'
+	# It asks for its namespaces after that, and knows no I/O command before.
+	wait_for 20 "ls -d /sys/class/nvme/${CTRL#/dev/}/nvme*n1"
 }
 
 # What it was answered before the power failed: it is registered, and has reserved the volume, which others may not write.
