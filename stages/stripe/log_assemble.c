@@ -9,7 +9,8 @@
  * is here comes back stale, to be rebuilt; at most m members may be stale or away. One thing more is asked: could those
  * who are away know of a newer generation, which took all that are here out of service? It took at most m, so more than
  * m members in sync that are here prove that there is none. With fewer (only possible where all drives are at most
- * 2 m) nobody may be away, unless the operator lists only the drives there are.
+ * 2 m) nobody may be away, unless the operator lists only the drives there are. One of which a copy of the superblock
+ * cannot be read proves nothing either: it is written again soon.
  *
  * A drive whose place was given to another is left out: a spare may have taken it since the file was written. A spare
  * that has a superblock is a member like any other. One that has none that can be read, and is not blank either, is
@@ -33,12 +34,26 @@ struct seen {
 	struct lgroup_super *s; /* NULL: holds nothing */
 	uint8_t copy;		/* of the newest superblock */
 	bool marked;
-	bool odd; /* holds something, and no superblock */
+	bool part; /* of its superblock a copy cannot be read */
+	bool odd;  /* holds something, and no superblock that can be read */
 	struct super_mark mark;
 };
 
 /* --- looking at one drive ------------------------------------------------------------------------------------------
  */
+
+static int
+unread(const struct group_boot *boot, const struct seen *f, int ret)
+{
+	return group_refuse(boot, ret, "drive \"%s\" cannot be read: %s", f->drive->name, strerror(-ret));
+}
+
+/* It holds no superblock. @return 0: nor anything else. */
+static int
+blank(const struct group_boot *boot, const struct seen *f, struct strake_buf *page)
+{
+	return f->part ? unread(boot, f, -EIO) : group_blank_check(boot, f->drive, page);
+}
 
 /* One copy of the superblock, or the mark in its place. @return 0: *s is one; -ENOENT: none; else it was refused. */
 static int
@@ -46,8 +61,9 @@ seen_copy(const struct group_boot *boot, struct seen *f, uint8_t copy, struct lg
 {
 	int ret = strake_drive_sync(f->drive, STRAKE_IO_READ, lgroup_super_off(copy), page, LOG_SUPER_BYTES);
 
+	f->part = f->part || ret < 0;
 	if (ret < 0)
-		return group_refuse(boot, ret, "drive \"%s\" cannot be read: %s", f->drive->name, strerror(-ret));
+		return ret == -ENODEV || ret == -ENOMEM ? unread(boot, f, ret) : -ENOENT;
 	if (copy == 0 && mark_decode(&f->mark, page->addr) == 0) {
 		f->marked = true;
 		if (strcmp(f->mark.name, boot->conf->name) != 0)
@@ -86,8 +102,8 @@ look(const struct group_boot *boot, struct seen *f, struct strake_buf *page)
 			f->copy = copy;
 		}
 	}
-	ret = f->s == NULL && !f->marked ? group_blank_check(boot, f->drive, page) : 0;
-	f->odd = ret == -EEXIST;
+	ret = f->s == NULL && !f->marked ? blank(boot, f, page) : 0;
+	f->odd = ret == -EEXIST || (ret < 0 && f->part);
 out:
 	if (f->s == NULL || ret < 0) {
 		f->s = NULL;
@@ -287,12 +303,12 @@ was_member(const struct log_group *g, struct strake_drive *d, struct strake_buf 
 }
 
 static int
-leave_out(const struct log_group *g, const struct group_boot *boot, struct strake_drive *d, struct strake_buf *page)
+leave_out(const struct log_group *g, const struct group_boot *boot, const struct seen *f, struct strake_buf *page)
 {
-	if (!was_member(g, d, page))
-		return group_blank_check(boot, d, page);
+	if (!was_member(g, f->drive, page))
+		return blank(boot, f, page);
 	LOG_GROUP_LOG(ERR, "group %s: drive %s is left out: it was a member, and its superblocks are damaged\n",
-		      g->s.name, d->name);
+		      g->s.name, f->drive->name);
 	boot->err[0] = '\0';
 	return 0;
 }
@@ -320,9 +336,9 @@ place_blank(struct log_group *g, const struct group_boot *boot, struct strake_dr
 
 /* At most m are out, and those who are here are not the ones that went out unnoticed. */
 static int
-enough(const struct log_group *g, const struct group_boot *boot, const struct lgroup_super *top)
+enough(const struct log_group *g, const struct group_boot *boot, const struct seen *f, const struct lgroup_super *top)
 {
-	uint32_t here = lgroup_mask_state(g, LOG_MEMBER_IN_SYNC), all = 0, gone;
+	uint32_t here = lgroup_mask_state(g, LOG_MEMBER_IN_SYNC), all = 0, part = 0, gone;
 
 	for (uint32_t i = 0; i < RTE_MIN(g->s.members, LOG_SUPER_MEMBERS); i++)
 		all |= (uint32_t)(top->member[i].state == LOG_MEMBER_IN_SYNC) << i;
@@ -336,13 +352,17 @@ enough(const struct log_group *g, const struct group_boot *boot, const struct lg
 				    g->s.members - (uint32_t)__builtin_popcount(here), g->s.members, g->s.parity, i,
 				    g->s.member[i].serial);
 	}
-	if (gone == 0 || (uint32_t)__builtin_popcount(here) > g->s.parity ||
+	for (unsigned int i = 0; i < boot->n; i++)
+		part |= (uint32_t)(f[i].s != NULL && f[i].part) << (f[i].s != NULL ? f[i].s->index : 0);
+	gone |= part & here;
+	if (gone == 0 || (uint32_t)__builtin_popcount(here & ~part) > g->s.parity ||
 	    (boot->n + g->spares == boot->conf->n_drives + boot->conf->n_spares && boot->n < g->s.members))
 		return 0;
 	return group_refuse(boot, -ENODEV,
-			    "member %u, drive with serial \"%s\", which may know newer data, is missing; list only the "
+			    "member %u, drive with serial \"%s\", which may know newer data, %s; list only the "
 			    "drives there are to go on without it",
-			    (uint32_t)__builtin_ctz(gone), g->s.member[__builtin_ctz(gone)].serial);
+			    (uint32_t)__builtin_ctz(gone), g->s.member[__builtin_ctz(gone)].serial,
+			    part >> __builtin_ctz(gone) & 1 ? "cannot be read" : "is missing");
 }
 
 static int
@@ -375,11 +395,11 @@ revive(struct log_group *g, const struct group_boot *boot, const struct seen *f,
 	for (unsigned int i = 0; i < boot->n && ret == 0; i++)
 		ret = f[i].s != NULL ? place_member(g, boot, top, &f[i]) : 0;
 	for (unsigned int i = 0; i < boot->n && ret == 0; i++)
-		ret = f[i].odd ? leave_out(g, boot, f[i].drive, page) : 0;
+		ret = f[i].odd ? leave_out(g, boot, &f[i], page) : 0;
 	for (unsigned int i = 0; i < boot->n && ret == 0; i++)
 		ret = f[i].s == NULL && !f[i].odd ? place_blank(g, boot, f[i].drive) : 0;
 	if (ret == 0)
-		ret = enough(g, boot, top->s);
+		ret = enough(g, boot, f, top->s);
 	for (uint32_t i = 0; i < g->s.members && ret == 0; i++) {
 		if (g->m[i].drive == NULL)
 			LOG_GROUP_LOG(WARNING, "group %s: member %u, drive with serial %s, is missing\n", g->s.name, i,
@@ -482,7 +502,7 @@ assemble(struct log_group *g, struct group_boot *boot, struct seen *f, struct st
 	for (unsigned int i = 0; i < boot->n; i++)
 		unformed += f[i].s == NULL || f[i].marked;
 	for (unsigned int i = 0; i < boot->n && ret == 0 && unformed == boot->n; i++)
-		ret = f[i].odd ? group_blank_check(boot, f[i].drive, page) : 0;
+		ret = f[i].odd ? blank(boot, &f[i], page) : 0;
 	/* If no drive has got beyond its mark, nothing was ever acknowledged: the group is made, or made once more. */
 	if (ret == 0)
 		ret = unformed == boot->n ? create(g, boot) : revive(g, boot, f, page);

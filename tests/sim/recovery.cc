@@ -12,6 +12,7 @@
 #include "story.h"
 
 extern "C" {
+#include "power_medium.h"
 #include "stages/stripe/log_super_format.h"
 }
 
@@ -94,24 +95,36 @@ Story::damage(Image &)
 	return boot(w.all_drives());
 }
 
-/* Sectors of one drive that cannot be read until they are written. */
+static void
+bad_sectors(power_disk *d, uint64_t off, uint64_t len)
+{
+	power_fault f = {};
+
+	f.ops = 1u << STRAKE_IO_READ;
+	f.off = off;
+	f.len = len;
+	f.status = -EIO;
+	f.heals = true;
+	power_disk_fault(d, &f);
+}
+
+/* Sectors of one drive that cannot be read until they are written, also one each of its superblocks, of the notes that
+ * a store has, and of the intents. */
 std::string
 Story::unreadable()
 {
 	const uint64_t from = lgroup_super_data_off(262144), bytes = w.conf.drive_bytes - from;
 	power_disk *d = w.disks[rnd() % w.drives()];
-	std::string bad;
+	uint64_t head = seed + totals.unreadable;
 
 	for (unsigned i = 0; i < 8; i++) {
-		power_fault f = {};
+		uint64_t off = from + rnd() % (bytes / 512) * 512;
 
-		f.ops = 1u << STRAKE_IO_READ;
-		f.off = from + rnd() % (bytes / 512) * 512;
-		f.len = 512 * (1 + rnd() % 16);
-		f.status = -EIO;
-		f.heals = true;
-		power_disk_fault(d, &f);
+		bad_sectors(d, off, 512 * (1 + rnd() % 16));
 	}
+	bad_sectors(d, power_draw(&head) % (2 * LOG_SUPER_BYTES / 512) * 512, 512);
+	bad_sectors(d, LOG_NOTES_OFF + power_draw(&head) % (4 * LOG_NOTE_SLOT / 512) * 512, 512);
+	bad_sectors(d, LOG_INTENTS_OFF + power_draw(&head) % (262144 / 512) * 512, 512);
 	totals.unreadable++;
 	return boot(w.all_drives());
 }

@@ -152,6 +152,64 @@ TEST_F(LogPower, AMemberWithoutASuperblockIsLeftOut)
 	expect_filled(2);
 }
 
+/* Sectors of a member's superblocks cannot be read. One copy is enough, and the other is written again, if the rest is
+ * sure to know the newest; without both the member is away. */
+TEST_F(LogPower, ASuperblockThatCannotBeReadIsWrittenAgain)
+{
+	power_fault bad = {};
+
+	bad.ops = 1u << STRAKE_IO_READ;
+	bad.len = 512;
+	bad.status = -EIO;
+	bad.heals = true;
+	all_up(4);
+	fill(2);
+	stop();
+	for (unsigned copy = 0; copy < 2; copy++) {
+		bad.off = lgroup_super_off(copy) + 1024;
+		power_disk_fault(disks[1], &bad);
+		for (unsigned i = 0; i < 2; i++) { /* the other copy may be the next to be written */
+			up({0, 1, 2, 3});
+			EXPECT_EQ("", err);
+			EXPECT_EQ(0u, status().missing + status().stale);
+			expect_filled(2);
+			stop();
+		}
+	}
+	for (unsigned copy = 0; copy < 2; copy++) {
+		bad.off = lgroup_super_off(copy) + 1024;
+		power_disk_fault(disks[1], &bad);
+	}
+	up({0, 1, 2, 3});
+	EXPECT_EQ(LOG_MEMBER_MISSING, member(1).state);
+	expect_filled(2);
+}
+
+/* One of two may have gone on alone, and say so in the copy that cannot be read. */
+TEST_F(LogPower, ASuperblockThatCannotBeReadMayBeTheNewest)
+{
+	power_fault bad = {};
+
+	conf.data = 1;
+	all_up(2);
+	ASSERT_EQ(0, row(0, 0, data_of(0, 0)));
+	lose(0);
+	ASSERT_EQ(0, row(0, 1, data_of(0, 1)));
+	stop();
+	bad.ops = 1u << STRAKE_IO_READ;
+	bad.status = -EIO;
+	bad.len = 512;
+	for (unsigned copy = 0; copy < 2; copy++) {
+		bad.off = lgroup_super_off(copy);
+		power_disk_fault(disks[1], &bad);
+		EXPECT_EQ(-ENODEV, open({0, 1}));
+		EXPECT_NE(std::string::npos, err.find("cannot be read")) << err;
+		power_disk_no_faults(disks[1]);
+	}
+	up({0, 1});
+	EXPECT_EQ(data_of(0, 1), read(0, sp->row_bytes, sp->row_bytes));
+}
+
 TEST_F(LogPower, HostileSuperblocksAreRefusedInOneLine)
 {
 	all_up(4);
