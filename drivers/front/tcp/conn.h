@@ -359,6 +359,9 @@ uint32_t tcp_send_data(struct tcp_conn *c, struct tcp_cursor *cur, uint32_t len,
 bool tcp_output(struct tcp_conn *c, uint64_t now);
 /** Send one segment without payload. */
 bool tcp_send_bare(struct tcp_conn *c, uint32_t seq, uint8_t flags, uint64_t now);
+/** Where such a segment stands: at the edge of what was sent, wherever it is being sent again from, but within the
+ * peer's window even if that shrank, or the peer would ignore it. */
+uint32_t tcp_bare_seq(const struct tcp_conn *c);
 /** Send [seq, seq + len) again, len cut to a segment. @return bytes, 0: could not. */
 uint32_t tcp_retransmit(struct tcp_conn *c, uint32_t seq, uint32_t len, uint64_t now);
 /** Window field to send, moving rcv_adv. */

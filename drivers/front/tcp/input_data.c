@@ -104,7 +104,7 @@ input_payload(struct tcp_conn *c, struct tcp_seg *s, uint32_t seq, uint32_t end,
 	 * duplicates, so that each segment needs its own. */
 	tcp_ack_now(c);
 	if (len == 0 && !(c->flags & TCP_F_SACK))
-		tcp_send_bare(c, c->snd_nxt, TCP_ACK, now);
+		tcp_send_bare(c, tcp_bare_seq(c), TCP_ACK, now);
 }
 
 static void

@@ -204,10 +204,8 @@ send_new(struct tcp_conn *c, uint64_t now)
 	}
 }
 
-/* Where a segment without payload stands: at the edge of what was sent, but within the peer's window even if that
- * shrank, or the peer would ignore it. */
-static uint32_t
-bare_seq(const struct tcp_conn *c)
+uint32_t
+tcp_bare_seq(const struct tcp_conn *c)
 {
 	uint32_t edge = c->snd_una + c->snd_wnd;
 
@@ -282,7 +280,7 @@ tcp_output(struct tcp_conn *c, uint64_t now)
 		ok = send_data(c, now);
 	}
 	if (c->flags & TCP_F_ACK_NOW)
-		ok = tcp_send_bare(c, bare_seq(c), TCP_ACK, now) && ok;
+		ok = tcp_send_bare(c, tcp_bare_seq(c), TCP_ACK, now) && ok;
 	else if (c->flags & TCP_F_ACK_LATER && c->due[TCP_DUE_ACK] == 0)
 		tcp_timer_set(c, TCP_DUE_ACK, now + TCP_DELACK_NS);
 	/* Something is out, or waits for a window: either way a timer must run. */

@@ -109,7 +109,7 @@ tcp_abort(struct tcp_conn *c, int err)
 		return;
 	if (c->state >= TCP_SYN_RCVD && c->state != TCP_TIME_WAIT) {
 		c->tcp->n.tx_resets++;
-		tcp_send_bare(c, c->snd_nxt, TCP_RST | TCP_ACK, strake_now());
+		tcp_send_bare(c, tcp_bare_seq(c), TCP_RST | TCP_ACK, strake_now());
 	}
 	tcp_conn_close(c, err);
 }

@@ -122,6 +122,35 @@ TEST_F(Raw, AbortsWithAReset)
 	EXPECT_EQ("", user.rx);
 }
 
+/* A peer that has it all and whose acknowledgements are lost takes a reset only behind that (RFC 5961, 3.2). */
+TEST_F(Raw, AbortsBehindAllThatWasSentThoughItIsSendingAgain)
+{
+	establish();
+	write(std::string(5000, 'x'));
+	later(1500);
+	EXPECT_GT(n().timeouts, 0u);
+	out.clear();
+	user.s->ops->abort(user.s);
+	w->turn(1000);
+	ASSERT_EQ(1u, out.size());
+	EXPECT_TRUE(out[0].flags & TCP_RST);
+	EXPECT_EQ(ack + 5000, out[0].seq);
+}
+
+/* Likewise the duplicate that a peer without SACK counts. */
+TEST_F(Raw, AcknowledgesAGapBehindAllThatWasSentThoughItIsSendingAgain)
+{
+	establish();
+	write(std::string(5000, 'x'));
+	later(1500);
+	EXPECT_GT(n().timeouts, 0u);
+	send(TCP_ACK, seq + 3, ack, "def");
+	ASSERT_GE(out.size(), 1u);
+	EXPECT_EQ("", out[0].data);
+	EXPECT_EQ(seq, out[0].ack);
+	EXPECT_EQ(ack + 5000, out[0].seq);
+}
+
 TEST_F(Raw, ReusesTimeWaitForANewerSynOnly)
 {
 	establish({2, 4, 5, 0xb4, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1});
