@@ -71,6 +71,8 @@ int plan_store_up(struct appliance *a, unsigned int i);
 /** Does a store live on this lcore? Then its drives and log groups are the stores' step to begin and to end. */
 bool plan_stores_owner(const struct appliance *a, uint16_t lcore);
 bool plan_volume_is_log(const struct conf_volume *v);
+/** What is wrong with that many bytes for a volume of a log group, or NULL. */
+const char *plan_log_size_wrong(uint64_t bytes);
 /** The number by which a store knows the domain of a volume; 0: it shares with nobody. */
 uint32_t plan_domain_number(const struct conf_volume *v);
 /** Are two volumes of one group and domain? What they share of blocks and keys they share then. */

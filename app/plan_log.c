@@ -29,6 +29,14 @@ plan_volume_is_log(const struct conf_volume *v)
 	return v->group->style == CONF_STYLE_LOG;
 }
 
+const char *
+plan_log_size_wrong(uint64_t bytes)
+{
+	if (bytes % 4096 != 0)
+		return "the size of a volume of a log group is a whole number of 4-KiB blocks";
+	return bytes > LOG_VOLUME_MAX ? "a volume of a log group has 64TiB at most" : NULL;
+}
+
 static const char *
 domain_name(const struct conf_volume *v)
 {
@@ -154,7 +162,12 @@ plan_check(const struct conf *conf, char *err, size_t errlen)
 
 	for (unsigned int i = 0; ret == 0 && i < conf->n_volumes; i++) {
 		const struct conf_volume *v = &conf->volumes[i];
+		const char *why = plan_volume_is_log(v) ? plan_log_size_wrong(v->size) : NULL;
 
+		if (why != NULL) {
+			snprintf(err, errlen, "%s:%u: volume \"%s\": %s", conf->file, v->line, v->name, why);
+			return -EINVAL;
+		}
 		for (unsigned int s = 0; ret == 0 && s < v->n_stages; s++)
 			ret = check_stage(conf, v, &v->stages[s], err, errlen);
 		for (unsigned int u = 0; ret == 0 && plan_volume_is_log(v) && u < i; u++) {

@@ -75,10 +75,9 @@ room_resize(struct appliance *a, const struct conf_volume *v, uint64_t bytes, ch
 
 	if (!plan_volume_is_log(v))
 		return group_extent_resize(a->groups[v->group - a->conf->groups], v->name, bytes, err, errlen);
-	ret = bytes % 4096 != 0 ? -EINVAL : log_resize(strake_volume_find(v->name), bytes);
+	ret = log_resize(strake_volume_find(v->name), bytes);
 	if (ret < 0)
-		snprintf(err, errlen, "volume \"%s\": %s", v->name,
-			 ret == -EINVAL ? "a size is a whole number of 4-KiB blocks" : strerror(-ret));
+		snprintf(err, errlen, "volume \"%s\": %s", v->name, strerror(-ret));
 	return ret;
 }
 
@@ -151,7 +150,7 @@ volumes_resize(struct appliance *a, const struct ctl_request *r, json_t *answer)
 {
 	struct conf_volume *v = volumes_find(a, ctl_value(r, "name"), answer);
 	struct strake_volume *vol = v != NULL ? strake_volume_find(v->name) : NULL;
-	const char *force = ctl_value(r, "shrink");
+	const char *force = ctl_value(r, "shrink"), *why;
 	uint64_t bytes;
 
 	if (vol == NULL)
@@ -160,6 +159,9 @@ volumes_resize(struct appliance *a, const struct ctl_request *r, json_t *answer)
 		return -EINVAL;
 	if (bytes == 0 || bytes % v->lba != 0)
 		return ctl_refuse(answer, -EINVAL, "a size is a whole number of %u-byte blocks", v->lba);
+	why = plan_volume_is_log(v) ? plan_log_size_wrong(bytes) : NULL;
+	if (why != NULL)
+		return ctl_refuse(answer, -EINVAL, "%s", why);
 	if (bytes == v->size)
 		return 0;
 	if (bytes > v->size)

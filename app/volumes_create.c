@@ -21,8 +21,6 @@
 #include "volume_json.h"
 #include "volumes.h"
 
-#define LOG_BYTES_MAX (64ULL << 40)
-
 /* --- stages --------------------------------------------------------------------------------------------------------
  */
 
@@ -139,16 +137,6 @@ check_name(struct appliance *a, const char *name, json_t *answer)
 	return 0;
 }
 
-static int
-check_size(const struct conf_volume *v, json_t *answer)
-{
-	if (v->size % 4096 != 0)
-		return ctl_refuse(answer, -EINVAL, "a size is a whole number of 4-KiB blocks");
-	if (v->size > LOG_BYTES_MAX)
-		return ctl_refuse(answer, -E2BIG, "a volume of a log group has 64TiB at most");
-	return 0;
-}
-
 /* The volume that the command asks for. @p v is to be cleared whatever is returned. */
 static int
 wanted(struct appliance *a, const struct ctl_request *r, struct conf_volume *v, json_t *answer)
@@ -158,6 +146,7 @@ wanted(struct appliance *a, const struct ctl_request *r, struct conf_volume *v, 
 	const struct conf_group *g = conf_group_find(a->conf, group);
 	const struct conf_volume *model = NULL;
 	uint64_t size, lba = 4096;
+	const char *wrong;
 	char text[37], why[256];
 	json_t *stages, *from;
 	int ret;
@@ -174,6 +163,9 @@ wanted(struct appliance *a, const struct ctl_request *r, struct conf_volume *v, 
 		return ctl_refuse(answer, -ENOKEY, "%s", a->seals_why[g - a->conf->groups]);
 	if (ctl_number(r, "size", &size, answer) < 0 || size < 4096 || size > 1ULL << 50)
 		return ctl_refuse(answer, -EINVAL, "a size is 4KiB or more, such as 10GiB");
+	wrong = plan_log_size_wrong(size);
+	if (wrong != NULL)
+		return ctl_refuse(answer, -EINVAL, "%s", wrong);
 	if (like != NULL) {
 		model = conf_volume_find(a->conf, like);
 		if (model == NULL || model->group != g)
@@ -199,7 +191,7 @@ wanted(struct appliance *a, const struct ctl_request *r, struct conf_volume *v, 
 			ctl_refuse(answer, ret, "%s", why);
 	}
 	json_decref(from);
-	return ret < 0 ? ret : check_size(v, answer);
+	return ret;
 }
 
 /* --- making --------------------------------------------------------------------------------------------------------

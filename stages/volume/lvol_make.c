@@ -55,7 +55,7 @@ conf_check(const struct log_conf *conf, char *err, size_t errlen)
 		snprintf(err, errlen, "volume \"%s\": a name has 1 to %d characters", conf->name, STRAKE_NAME_MAX - 1);
 	else if (conf->lba_shift != 9 && conf->lba_shift != 12)
 		snprintf(err, errlen, "volume \"%s\": blocks have 512 or 4096 bytes", conf->name);
-	else if (conf->bytes == 0 || conf->bytes % LOG_BLOCK != 0 || conf->bytes > 64ULL << 40)
+	else if (conf->bytes == 0 || conf->bytes % LOG_BLOCK != 0 || conf->bytes > LOG_VOLUME_MAX)
 		snprintf(err, errlen, "volume \"%s\": its size must be a multiple of 4 KiB, up to 64 TiB", conf->name);
 	else if (v != NULL && v->d.lba_shift != conf->lba_shift)
 		snprintf(err, errlen, "volume \"%s\": it has blocks of %u bytes", conf->name, 1u << v->d.lba_shift);

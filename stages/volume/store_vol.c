@@ -210,7 +210,7 @@ store_vol_resize(struct store *st, struct store_vol *v, uint64_t bytes)
 	bool smaller = bytes < v->d.bytes;
 	int ret;
 
-	if (bytes > (uint64_t)LOG_BLOCK << 36)
+	if (bytes > LOG_VOLUME_MAX)
 		return -E2BIG;
 	if (smaller) {
 		ret = store_until(st, clear, &c);

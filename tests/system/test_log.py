@@ -568,6 +568,8 @@ def case_what_does_not_fit_together_is_refused_with_its_line(b):
     refused(b, conf(b, more=v1.format("[dedup: {domain: b}, compress, seal: {key_file: x.key}]")), "key_file", "v0")
     refused(b, conf(b, more=v1.format("[dedup, compress]")), "shares domain", "seal")
     refused(b, conf(b, stages="[seal]"), "either key_file or keyring")
+    for size in ("65TiB", "67109376"):  # 64 MiB and half a KiB
+        refused(b, conf(b, lba=512, volume=size), "v0", "4-KiB" if size.isdigit() else "64TiB")
     status, said = b.appliance(conf(b, stages=f"[{SEAL}, compress]")).fails()
     check(status == 3 and "must come after" in said, said)
 

@@ -287,8 +287,48 @@ def case_sizes_and_namespaces_outlive_kill_9_too(b):
     a.stop()
 
 
+def case_the_last_blocks_of_64_tebibytes(b):
+    end = 64 << 40
+    a = prepared(b, conf(b, volume="64TiB")).start()
+    c = b.client()
+
+    def space():
+        return json.loads(c.run("identify", "--json").stdout)["namespaces"][0]
+    check(space()["blocks"] == end // 4096, f"{space()}")
+
+    def at(*args, offset, length, **kw):
+        return c.run(*args, "--offset", str(end - offset), "--length", str(length), **kw)
+    at("verify", offset=8 << 20, length=8 << 20)
+    c.run("verify", "--length", "4M", "--seed", "2")  # what is cut off of a place must not meet it
+    # One block behind the end is nobody's, also for a host that has not seen yet that there is less.
+    load = c.begin("bench", "--pattern", "randread", "--offset", str(end - 4096), "--size", "4K", "--time", "5s", "--json")
+    until(lambda: a.ctl("volume", "show", "v0")["read_ops"] > 4096, 30, "the load runs")
+    a.ctl("volume", "resize", "v0", str(end - 4096), "--shrink", "v0")
+    said = load.communicate(timeout=30)[0].decode()
+    check("LBA out of range" in said, said)
+    check(at("read", offset=8192, length=8192, expect=None).returncode != 0, "read over the end")
+    at("read", offset=8192, length=4096)
+    check("64TiB" in a.refused("volume", "resize", "v0", str(end + 4096)), "a block more than there can be")
+    a.ctl("volume", "resize", "v0", "64TiB")
+    check(at("read", offset=4096, length=4096).stdout == bytes(4096), "what was cut off came back")
+    at("verify", "--seed", "3", offset=8 << 20, length=8 << 20)
+    at("trim", offset=4 << 20, length=2 << 20)
+    c.run("flush")
+    a.kill()
+    for _ in range(2):
+        a.start()
+        whole = at("read", offset=8 << 20, length=8 << 20).stdout
+        check(whole[4 << 20:6 << 20] == bytes(2 << 20), "what was trimmed")
+        at("verify", "--seed", "3", "--read-only", offset=8 << 20, length=4 << 20)
+        at("verify", "--seed", "3", "--read-only", offset=2 << 20, length=2 << 20)
+        c.run("verify", "--length", "4M", "--seed", "2", "--read-only")
+        check(space()["blocks"] == end // 4096, f"{space()}")
+        a.stop()
+        b.fsck()
+
+
 def case_what_cannot_be_is_refused_with_the_reason(b):
-    a = prepared(b, conf(b)).start()
+    a = prepared(b, conf(b, lba=512)).start()
 
     def no(*args, words, status=1):
         said = a.refused("volume", *args, status=status)
@@ -299,8 +339,11 @@ def case_what_cannot_be_is_refused_with_the_reason(b):
     no("create", "new", "--group", "g9", "--size", "1GiB", words=["no group"])
     no("create", "new", "--group", "g0", "--size", "65TiB", words=["64TiB"])
     no("create", "new", "--group", "g0", "--size", "4097", words=["whole number"])
+    no("resize", "v0", "65TiB", words=["64TiB"])
     no("create", ".new", "--group", "g0", "--size", "1GiB", words=["is not a name"])
     no("create", "new", "--group", "g0", words=["--size"], status=2)
+    for bytes_ in (32 << 20, 1 << 30):
+        no("resize", "v0", str(bytes_ + 512), "--shrink", "v0", words=["whole number of 4-KiB"])
     no(*new, "--like", "v9", words=["go by"])
     no(*new, "--stages", "dedup,squash", words=["no stage"])
     no(*new, "--stages", "dedup", words=["shares domain", "compress"])
@@ -313,6 +356,7 @@ def case_what_cannot_be_is_refused_with_the_reason(b):
     no("delete", "v9", words=["no volume"])
     no("delete", ".g0.known.00000000", words=["no volume"])
     check(names(a) == ["v0"], f"something was made: {names(a)}")
+    check(spaces(b.client())[1]["blocks"] == 1 << 20, f"it has another size: {spaces(b.client())}")
     said = a.refused("volume", "delete", "v0", sure=False, status=2)
     check("--yes" in said, said)
     b.client().run("verify", "--length", "4M", "--seed", "1")

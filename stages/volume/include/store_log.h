@@ -20,6 +20,8 @@ extern "C" {
 
 struct store;
 
+#define LOG_VOLUME_MAX (64ULL << 40) /**< largest volume, bytes */
+
 struct store_conf {
 	const char *name;
 	struct strake_space *space;
@@ -69,7 +71,7 @@ void log_lcore_fini(struct strake_volume *vol);
 /** On each data lcore, when no request is under way: has the store's own work let go of the volume? It begins none
  * anew. */
 bool log_lcore_drain(struct strake_volume *vol);
-/** Another size, durable on return. What lies beyond a smaller end is forgotten. Main. */
+/** Another size, up to LOG_VOLUME_MAX, durable on return. What lies beyond a smaller end is forgotten. Main. */
 int log_resize(struct strake_volume *vol, uint64_t bytes);
 /** Forget all that a volume holds, durably: it reads as zeroes. No host has it. Main. */
 int log_clear(struct strake_volume *vol);
