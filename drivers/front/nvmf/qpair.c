@@ -398,6 +398,21 @@ forgotten(struct strake_msg *msg)
 	fini_lcore(qp);
 }
 
+static void
+answer(struct nvmf_qpair *qp)
+{
+	qp->msg.fn = forgotten;
+	strake_msg_send(qp->lcore, &qp->msg);
+}
+
+/* On main. The answer comes from here, behind all that was sent about the queue pair before. */
+static void
+told(struct strake_msg *msg)
+{
+	nvmf_target->rounds--;
+	answer(container_of(msg, struct nvmf_qpair, msg));
+}
+
 /* On the lcore of the one that can tell. Main knew it when it sent this, so its memory is still its own. */
 static void
 tell(struct strake_msg *msg)
@@ -407,8 +422,8 @@ tell(struct strake_msg *msg)
 
 	if (!by->dying)
 		by->transport->tell(by, qp);
-	msg->fn = forgotten;
-	strake_msg_send(qp->lcore, msg);
+	msg->fn = told;
+	strake_msg_send(STRAKE_LCORE_MAIN, msg);
 }
 
 static void
@@ -420,8 +435,13 @@ forget(struct strake_msg *msg)
 	if (qp->ctrlr != NULL)
 		nvmf_ctrlr_remove(qp->ctrlr, qp);
 	qp->ctrlr = NULL;
-	msg->fn = qp->tell_by != NULL ? tell : forgotten;
-	strake_msg_send(qp->tell_by != NULL ? qp->tell_by->lcore : qp->lcore, msg);
+	if (qp->tell_by == NULL) {
+		answer(qp);
+		return;
+	}
+	nvmf_target->rounds++;
+	msg->fn = tell;
+	strake_msg_send(qp->tell_by->lcore, msg);
 }
 
 void

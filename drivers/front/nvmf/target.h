@@ -61,7 +61,7 @@ struct nvmf_target {
 	uint32_t ctrlrs;
 	uint64_t ka_expired; /**< controllers lost to the keep-alive timer */
 	uint64_t t_start;
-	uint32_t rounds; /**< messages about namespaces sent to data lcores and not back yet */
+	uint32_t rounds; /**< messages sent round data lcores and not back yet */
 	bool draining;
 	struct strake_timer spare;    /**< when to look at the room that is left */
 	uint32_t lcores;	      /**< bitmap of data lcores that run; atomic */

@@ -166,6 +166,25 @@ TEST_F(Tell, OfSomeQueuesOnlyButOfTheAdminQueue)
 	EXPECT_EQ(9u, told.size());
 }
 
+/* A shutdown waits for what is on its way. */
+TEST_F(Tell, IsOverBeforeTheTargetGoes)
+{
+	auto dead = path("10.0.0.2", 3000, 0), live = path("10.1.0.2", 0, 0, HOST_A, 1, 2);
+
+	turn(3100);
+	fini(*dead[0]);
+	strake_lcore_enter(0);
+	strake_lcore_turn(now);
+	fini(*live[0]);
+	strake_lcore_enter(0);
+	strake_lcore_turn(now);
+	EXPECT_FALSE(nvmf_drain()) << "no controller is left, but a message";
+	turn(5);
+	strake_lcore_enter(0);
+	EXPECT_TRUE(nvmf_drain());
+	EXPECT_TRUE(dead[0]->gone && live[0]->gone);
+}
+
 /* The one that is to tell ends while the message is on its way to it. */
 TEST_F(Tell, NotByOneThatHasJustEnded)
 {
