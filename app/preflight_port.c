@@ -93,6 +93,20 @@ iommu(const struct preflight_src *src, const char *about, const char *addr, stru
 			      "%s: no IOMMU, which vfio wants", addr);
 }
 
+/* The kernel's interface of a card; a virtio card has it one device further. */
+static bool
+interface_of(const struct preflight_src *src, const char *addr, char *iface, size_t len)
+{
+	char child[64];
+
+	if (preflight_entry(src, 0, iface, len, "/sys/bus/pci/devices/%s/net", addr))
+		return true;
+	for (unsigned int i = 0; preflight_entry(src, i, child, sizeof(child), "/sys/bus/pci/devices/%s", addr); i++)
+		if (strncmp(child, "virtio", 6) == 0)
+			return preflight_entry(src, 0, iface, len, "/sys/bus/pci/devices/%s/%s/net", addr, child);
+	return false;
+}
+
 /* Taking a card from the kernel takes its interface too, and whoever is logged in by it. */
 static void
 unbound(const struct preflight_src *src, const char *about, const char *addr, const char *driver,
@@ -101,7 +115,7 @@ unbound(const struct preflight_src *src, const char *about, const char *addr, co
 	char iface[32] = "", state[16] = "", mend[96];
 
 	snprintf(mend, sizeof(mend), "dpdk-devbind.py -b vfio-pci %s", addr);
-	if (preflight_entry(src, 0, iface, sizeof(iface), "/sys/bus/pci/devices/%s/net", addr))
+	if (interface_of(src, addr, iface, sizeof(iface)))
 		preflight_read(src, state, sizeof(state), "/sys/class/net/%s/operstate", iface);
 	if (driver[0] == '\0')
 		preflight_say(r, PREFLIGHT_FAIL, about, mend, "%s has no driver, wants vfio-pci", addr);

@@ -26,6 +26,7 @@ SHORT = {"tests/system/test_guest.py": ["linux_asks_everything_nvme_cli_can", "c
                                         "paths_fail_under_a_linux_host"],
          "tests/system/test_drives.py": ["nvme_drives_by_every_way", "nvme_drives_in_trouble",
                                          "nvme_drives_that_warn_and_lie"],
+         "tests/system/test_cards.py": [],
          "tests/system/test_power.py": ["five_power_losses", "five_power_losses_of_a_log_volume"]}
 LONG = {"tests/system/test_guest.py": ["bytes_through_a_linux_host", "log_volumes_under_a_linux_host",
                                        "a_full_log_volume_under_a_linux_host",

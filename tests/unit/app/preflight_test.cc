@@ -353,6 +353,23 @@ TEST_F(Preflight, ModulesThatAreWanted)
 	EXPECT_EQ("FAIL|af_packet|not loaded: af_packet ports need it|modprobe af_packet\n", said("modules"));
 }
 
+/* A virtual machine may have no other way in. */
+TEST_F(Preflight, VirtioCardOfTheKernelIsNamedWithItsInterface)
+{
+	const std::string dev = "/sys/bus/pci/devices/0000:00:10.0";
+
+	file("/sys/bus/pci/drivers/vfio-pci/bind", "");
+	text = port("00:10.0");
+	link(dev + "/driver", "../../../bus/pci/drivers/virtio-pci");
+	file(dev + "/irq", "");
+	file(dev + "/virtio0/net/eth0/mtu", "");
+	file("/sys/class/net/eth0/operstate", "up\n");
+	run();
+	EXPECT_EQ("FAIL|p0|0000:00:10.0 is the kernel's (virtio-pci, eth0 is up: see `exception:` before you take it)|"
+		  "dpdk-devbind.py -b vfio-pci 0000:00:10.0\n",
+		  said("port device"));
+}
+
 TEST_F(Preflight, CardOnItsWayFromTheKernelToVfio)
 {
 	const std::string dev = "/sys/bus/pci/devices/0000:3b:00.0";
