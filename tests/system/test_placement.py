@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Stages of log volumes inline or on data lcores of their own, as the file says: same bytes, same reduction."""
+
+import os
+import sys
+
+from harness import check, main
+from test_log import conf, prepared
+
+MIB = 1 << 20
+KEPT = ("logical_blocks", "unique_blocks", "hit_blocks", "zero_blocks", "plain_bytes", "stored_bytes")
+# The store of the one group is data lcore 1's. What has no lcore runs where the work is.
+PLACES = ({}, {"dedup": 2}, {"compress": 2}, {"seal": 2}, {"dedup": 1, "compress": 2, "seal": 1}, {"dedup": 2, "compress": 2, "seal": 2})
+
+
+def stages(at, compress=""):
+    def stage(name, keys=""):
+        keys = ", ".join(k for k in (keys, f"lcore: {at[name]}" if name in at else "") if k)
+        return f"{name}: {{{keys}}}" if keys else name
+    return f"[{stage('dedup')}, {stage('compress', compress)}, {stage('seal', 'key_file: v.key')}]"
+
+
+def same_everywhere(b, compress, places=PLACES):
+    """The same to drives that are new each time, by every placement."""
+    # Blocks that become half as large, a quarter of which come again when the first of them are stored, and zeroes.
+    half = b"".join(bytes([65 + i % 26]) * 2048 + os.urandom(2048) for i in range(1536))
+    data = half + half[:2 * MIB] + bytes(MIB)
+    first = None
+    for at in places:
+        for d in range(4):
+            if os.path.exists(os.path.join(b.folder, f"d{d}")):
+                os.unlink(os.path.join(b.folder, f"d{d}"))
+        a = prepared(b, conf(b, size="128MiB", stages=stages(at, compress), data_cpus="[0, 1]")).start()
+        c = b.client()
+        for first_of, what in ((0, half), (len(half), data[len(half):])):
+            c.run("write", "--offset", str(first_of), "--length", str(len(what)), stdin=what)
+        c.run("flush")
+        c.run("write", "--offset", "64M", "--length", str(len(data)), stdin=data)
+        c.run("flush")
+        s = a.ctl("store", "show", "g0")
+        found = {k: s[k] for k in KEPT}
+        first = first or found
+        check(found == first and s["hit_blocks"] > 0 and s["stored_bytes"] < 0.6 * s["plain_bytes"], f"{at}: {found}, inline {first}")
+        for name, lcore in at.items():
+            st = [st for st in a.ctl("stage", "list") if st["name"].endswith(f".{name}")]
+            check(len(st) == 1 and st[0]["lcore"] == lcore and st[0]["down"] > 0, f"{name} is not at {lcore}: {st}")
+        c.run("verify", "--offset", "128M", "--length", "8M", "--queues", "2", "--timeout", "60s")
+        for _ in range(2):
+            for offset in ("0", "64M"):
+                check(c.run("read", "--offset", offset, "--length", str(len(data))).stdout == data, f"{at}: bytes at {offset}")
+            a.stop()
+            b.fsck()
+            a.start()
+        a.stop()
+
+
+def case_lz4_and_sealed(b):
+    same_everywhere(b, "codec: lz4")
+
+
+def case_deflate_by_a_device_and_sealed(b):
+    same_everywhere(b, "codec: deflate, device: compress_isal", ({}, {"compress": 2}))
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
