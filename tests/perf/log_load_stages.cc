@@ -4,6 +4,8 @@
 
 /* Chunk stages with chunks in a real chain, to a stage that forgets them. */
 
+#include <isa-l.h>
+
 #include "log_load.h"
 
 extern "C" {
@@ -15,6 +17,8 @@ namespace
 {
 
 constexpr unsigned int kBurst = 32;
+/* Chunks of bursts that have not come back: a device may take more than a turn. */
+unsigned int under_way;
 
 void
 sink_down(strake_stage *, strake_unit **units, uint16_t n)
@@ -54,6 +58,7 @@ free_chunk(strake_unit *u)
 {
 	must(u->status == 0, "a chunk failed");
 	strake_chunk_free(strake_chunk_of(u));
+	under_way--;
 }
 
 /* The next bytes of the ring. */
@@ -94,8 +99,11 @@ burst(strake_chain *chain, uint32_t len)
 	for (unsigned int i = 0; i < kBurst; i++)
 		units[i] =
 			&chunk(strake_buf_wrap(at + (uint64_t)i * len, len, &lent, nullptr, STRAKE_BUF_STABLE), len)->u;
+	under_way += kBurst;
 	strake_chain_begin(chain, units, kBurst);
-	turn();
+	do
+		turn();
+	while (under_way > 0);
 }
 
 void
@@ -117,6 +125,38 @@ lz4_run(uint32_t len)
 		},
 		[&] { burst(chain, len); });
 	shrink_fini(&lz4);
+	strake_chain_destroy(chain);
+	stage_free(st);
+}
+
+/* ISA-L's own deflate, a run at a time, as its device does it. */
+void
+deflate_run(uint32_t len)
+{
+	strake_stage *st = stage_make("compress", "deflate", {"codec", "deflate", "device", "compress_isal"});
+	strake_chain *chain = chain_of(st);
+	std::vector<uint8_t> out(kRun), level(ISAL_DEF_LVL1_DEFAULT);
+	isal_zstream z;
+
+	compare(
+		"deflate, compress_isal, runs of " + std::to_string(len / 1024) + " KiB", (uint64_t)kBurst * len, 40,
+		[&] {
+			uint8_t *at = next_bytes((uint64_t)kBurst * len);
+
+			for (unsigned int i = 0; i < kBurst; i++) {
+				isal_deflate_stateless_init(&z);
+				z.level = 1;
+				z.level_buf = level.data();
+				z.level_buf_size = (uint32_t)level.size();
+				z.end_of_stream = 1;
+				z.next_in = at + (uint64_t)i * len;
+				z.avail_in = len;
+				z.next_out = out.data();
+				z.avail_out = len - 64;
+				must(isal_deflate_stateless(&z) == COMP_OK, "deflate");
+			}
+		},
+		[&] { burst(chain, len); });
 	strake_chain_destroy(chain);
 	stage_free(st);
 }
@@ -206,6 +246,8 @@ stages_run()
 {
 	for (uint32_t len : {kBlock, kRun})
 		lz4_run(len);
+	for (uint32_t len : {kBlock, kRun})
+		deflate_run(len);
 	for (const char *driver : {"crypto_aesni_gcm", "crypto_aesni_mb"})
 		for (uint32_t len : {kBlock, kRun / 2, kRun})
 			seal_run(driver, len);
