@@ -85,9 +85,8 @@ struct nvmf_transport {
 	/** End a queue pair from main's side (keep-alive expiry, disconnect): on the queue pair's lcore. */
 	void (*kill)(struct nvmf_qpair *qp);
 	/** Optional: @p lost has ended and its host does not hear of it by its own way, which is dead: tell it by that
-	 * of
-	 * @p by, or it waits for its own timeouts. On the lcore of @p by, which has not ended; @p lost is another's, so
-	 * only what was noted before nvmf_qpair_fini() may be looked at. */
+	 * of @p by, or it waits for its own timeouts. On the lcore of @p by, which has not ended; @p lost is another's,
+	 * so only what was noted before nvmf_qpair_fini() may be looked at. */
 	void (*tell)(struct nvmf_qpair *by, const struct nvmf_qpair *lost);
 };
 
