@@ -165,7 +165,9 @@ Story::live(unsigned life, unsigned lives)
 std::string
 Story::work(unsigned ops, bool lose)
 {
-	unsigned depth = 1 + (unsigned)(rnd() % 12), gone = (unsigned)(rnd() % w.drives());
+	/* Not the one that is added only now: what has nothing on it yet is not rebuilt. */
+	bool grows = w.conf.spare && w.group().members < w.drives();
+	unsigned depth = 1 + (unsigned)(rnd() % 12), gone = (unsigned)(rnd() % (w.drives() - grows));
 	unsigned lose_at = lose ? ops / 4 : ops, back_at = lose ? ops / 4 + (unsigned)(rnd() % 40) : ops;
 	bool back = false, lost = false;
 	std::string bad;
