@@ -18,11 +18,12 @@ from guest.machine import Machine
 from harness import STRAKE, STRAKE_IO, STRAKECTL, check, main
 from test_drives import need
 
-VIRTIO = [(512, None, f"virtio-blk-pci,drive=d{n},serial=POWER{n}", 0) for n in range(3)]
+VIRTIO = [(unit, None, f"virtio-blk-pci,drive=d{n},serial=POWER{n}", 0) for n, unit in enumerate((512, 512, 4096))]
 # A mirror has an NVMe drive and a virtio disk: QEMU's NVMe forgets that a write was FUA, so what the group writes that way
 # (superblocks and dirty maps, below 1 MiB) counts as durable there. The virtio disk has no FUA: the kernel flushes it
 # instead, and its record tells all. A log group writes its intents that way, anywhere, so it is on two virtio disks.
-# The third is the disk of the file system where the appliance keeps its state.
+# The third is the disk of the file system where the appliance keeps its state: ext4's superblock is written as a whole
+# or not at all by blocks of 4096 bytes, and does not stand being torn.
 DRIVES = {"mirror": [(4096, "nvme,id=nvme0,serial=POWER0,max_ioqpairs=4,mdts=7", "nvme-ns,bus=nvme0,drive=d0,nsid=1", 1 << 20),
                      *VIRTIO[1:]],
           "log": VIRTIO}
