@@ -100,7 +100,7 @@ struct plan_stages {
 };
 
 int plan_stages_up(struct appliance *a, const struct conf_volume *v, struct plan_stages *lists);
-/** Open log group @p i from the drives of it that are there; its owner is dealt in turn. */
+/** Open log group @p i from the drives of it that are there; its owner is as its file says, or dealt in turn. */
 int plan_log_group_up(struct appliance *a, unsigned int i, struct strake_drive **members, unsigned int n);
 int plan_log_volume_up(struct appliance *a, unsigned int i, const uint8_t *uuid);
 /** The `seal` that the volumes of a group share, made and opened for the first of them. a->err has the place. */

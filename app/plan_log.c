@@ -184,15 +184,17 @@ plan_check(const struct conf *conf, char *err, size_t errlen)
 int
 plan_log_group_up(struct appliance *a, unsigned int i, struct strake_drive **members, unsigned int n)
 {
-	unsigned int before = 0;
+	const struct conf_group *conf = &a->conf->groups[i];
+	unsigned int before = 0, owner = conf->lcore;
 	int ret;
 
 	for (unsigned int g = 0; g < i; g++)
 		before += a->log_groups[g] != NULL;
-	ret = log_group_open(&a->log_groups[i], &a->conf->groups[i], members, n, (uint16_t)(1 + before % a->n_data),
-			     a->err, sizeof(a->err));
+	if (owner == 0)
+		owner = 1 + before % a->n_data;
+	ret = log_group_open(&a->log_groups[i], conf, members, n, (uint16_t)owner, a->err, sizeof(a->err));
 	if (ret == 0)
-		log_group_rebuild_rate(a->log_groups[i], a->conf->groups[i].rebuild_rate);
+		log_group_rebuild_rate(a->log_groups[i], conf->rebuild_rate);
 	return ret;
 }
 

@@ -88,23 +88,12 @@ static const cyaml_schema_field_t drive_fields[] = {
 };
 
 static const cyaml_schema_field_t group_fields[] = {
-	STR(conf_group, name),
-	ENUM(conf_group, raid, raids),
-	UINT(conf_group, chunk),
-	UINT(conf_group, region),
-	BOOL(conf_group, create),
-	ENUM(conf_group, style, styles),
-	UINT(conf_group, data),
-	UINT(conf_group, parity),
-	UINT(conf_group, unit),
-	UINT(conf_group, segment),
-	UINT(conf_group, map_cache),
-	UINT(conf_group, rebuild_rate),
-	UINT(conf_group, scrub_every),
-	UINT(conf_group, scrub_rate),
-	UINT(conf_group, reseal_rate),
-	UINT(conf_group, line),
-	CYAML_FIELD_END,
+	STR(conf_group, name),	       ENUM(conf_group, raid, raids), UINT(conf_group, chunk),
+	UINT(conf_group, region),      BOOL(conf_group, create),      ENUM(conf_group, style, styles),
+	UINT(conf_group, data),	       UINT(conf_group, parity),      UINT(conf_group, unit),
+	UINT(conf_group, segment),     UINT(conf_group, map_cache),   UINT(conf_group, rebuild_rate),
+	UINT(conf_group, scrub_every), UINT(conf_group, scrub_rate),  UINT(conf_group, reseal_rate),
+	UINT(conf_group, lcore),       UINT(conf_group, line),	      CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t volume_fields[] = {

@@ -297,8 +297,8 @@ group_members(struct conf_check *ck, struct conf_node *group, struct conf_node *
 static void
 group_plain(struct conf_check *ck, const struct conf_node *g)
 {
-	static const char *const keys[] = {"map_cache",	  "spares",	"rebuild_rate",
-					   "scrub_every", "scrub_rate", "reseal_rate"};
+	static const char *const keys[] = {"map_cache",	 "spares",	"rebuild_rate", "scrub_every",
+					   "scrub_rate", "reseal_rate", "lcore"};
 
 	for (unsigned int i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		struct conf_node *node = conf_node_get(g, keys[i]);
@@ -339,12 +339,26 @@ group_style(struct conf_check *ck, struct conf_node *g)
 			       data, (uint64_t)(64 << 20) / data);
 }
 
+/* Is there the data lcore that a stage or a group shall have? */
+static void
+lcore_there(struct conf_check *ck, const struct conf_node *of)
+{
+	const struct conf_node *cpus = conf_node_get(conf_node_get(ck->tree->root, "appliance"), "data_cpus");
+	unsigned int lcores = cpus != NULL && cpus->kind == CONF_NODE_LIST && !cpus->bad ? cpus->n : 1;
+	uint64_t lcore = number(of, "lcore", 0);
+
+	if (lcore > lcores)
+		conf_err_value(ck->errs, conf_node_get(of, "lcore"),
+			       "there is no data lcore %" PRIu64 "; appliance.data_cpus makes %u", lcore, lcores);
+}
+
 static void
 group_rules(struct conf_check *ck)
 {
 	for (struct conf_node *g = conf_first(ck->tree, "groups"); g != NULL; g = g->next) {
 		struct conf_node *list = conf_node_get(g, "drives"), *spares = conf_node_get(g, "spares");
 
+		lcore_there(ck, g);
 		if (list == NULL || list->kind != CONF_NODE_LIST)
 			continue;
 		if (spares != NULL && spares->kind == CONF_NODE_LIST)
@@ -358,35 +372,21 @@ group_rules(struct conf_check *ck)
 }
 
 static void
-stage_lcores(struct conf_check *ck, struct conf_node *volume, unsigned int lcores)
-{
-	const struct conf_node *list = conf_node_get(volume, "stages");
-
-	if (list == NULL || list->kind != CONF_NODE_LIST)
-		return;
-	for (struct conf_node *s = list->first; s != NULL; s = s->next) {
-		uint64_t lcore = s->kind == CONF_NODE_MAP ? number(s->first, "lcore", 0) : 0;
-
-		if (lcore > lcores)
-			conf_err_value(ck->errs, conf_node_get(s->first, "lcore"),
-				       "there is no data lcore %" PRIu64 "; appliance.data_cpus makes %u", lcore,
-				       lcores);
-	}
-}
-
-static void
 volume_rules(struct conf_check *ck)
 {
-	const struct conf_node *cpus = conf_node_get(conf_node_get(ck->tree->root, "appliance"), "data_cpus");
-	unsigned int lcores = cpus != NULL && cpus->kind == CONF_NODE_LIST && !cpus->bad ? cpus->n : 1;
-
 	for (struct conf_node *v = conf_first(ck->tree, "volumes"); v != NULL; v = v->next) {
+		const struct conf_node *stages = conf_node_get(v, "stages");
 		uint64_t size = number(v, "size", 0), lba = number(v, "lba", 512);
 
 		if (size % lba != 0)
 			conf_err_value(ck->errs, conf_node_get(v, "size"),
 				       "%" PRIu64 " bytes are no whole number of %" PRIu64 "-byte blocks", size, lba);
-		stage_lcores(ck, v, lcores);
+		if (stages == NULL || stages->kind != CONF_NODE_LIST)
+			continue;
+		for (struct conf_node *s = stages->first; s != NULL; s = s->next) {
+			if (s->kind == CONF_NODE_MAP)
+				lcore_there(ck, s->first);
+		}
 	}
 }
 

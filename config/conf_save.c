@@ -211,6 +211,8 @@ save_group(FILE *out, const struct conf_group *g)
 		put_size(out, "    ", "scrub_rate", g->scrub_rate);
 	if (g->reseal_rate != 0)
 		put_size(out, "    ", "reseal_rate", g->reseal_rate);
+	if (g->lcore != 0)
+		put_uint(out, "    ", "lcore", g->lcore);
 	if (g->style == CONF_STYLE_PLAIN)
 		put_size(out, "    ", "region", g->region);
 	put_bool(out, "    ", "create", g->create);

@@ -173,6 +173,9 @@ static const struct conf_field group_fields[] = {
 	{.key = {"reseal_rate", CONF_SIZE, .min = 4096, .max = 1ULL << 40,
 		 .help = "Of a log group: after `key rotate`, bytes of older keys that are sealed anew in a second, at "
 			 "most; without it 64MiB. `key reseal` changes it."}},
+	{.key = {"lcore", CONF_UINT, .min = 1, .max = 31,
+		 .help = "Of a log group: the data lcore, by number, that has its rows, their parity, and its store; "
+			 "without it groups are dealt to them in turn."}},
 	{},
 };
 

@@ -111,6 +111,7 @@ struct conf_group {
 	uint64_t scrub_every;  /**< ns from the end of one scrub to the next; 0 (default): only when told */
 	uint64_t scrub_rate;   /**< bytes a second of such a scrub; 0 (default): no limit */
 	uint64_t reseal_rate;  /**< bytes a second that are sealed anew after a change of keys; 0 (default): 64MiB */
+	unsigned int lcore;    /**< data lcore (1-based) that has its rows and store; 0 (default): dealt in turn */
 	unsigned int line;
 };
 

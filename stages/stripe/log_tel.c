@@ -174,6 +174,7 @@ lgroup_tel_info(const char *params, struct rte_tel_data *d)
 	rte_tel_data_add_dict_string(d, "name", s.name);
 	rte_tel_data_add_dict_string(d, "state", log_group_words(&s, words, sizeof(words)));
 	rte_tel_data_add_dict_string(d, "uuid", uuid);
+	rte_tel_data_add_dict_int(d, "lcore", g->space.owner);
 	rte_tel_data_add_dict_u64(d, "data", s.data);
 	rte_tel_data_add_dict_u64(d, "parity", s.parity);
 	rte_tel_data_add_dict_u64(d, "unit_bytes", s.unit);

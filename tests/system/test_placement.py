@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Stages of log volumes inline or on data lcores of their own, as the file says: same bytes, same reduction."""
+"""Stages of log volumes inline or on data lcores of their own, as the file says, and so what lays the rows: same bytes, same
+reduction."""
 
 import os
 import sys
@@ -10,8 +11,10 @@ from test_log import conf, prepared
 
 MIB = 1 << 20
 KEPT = ("logical_blocks", "unique_blocks", "hit_blocks", "zero_blocks", "plain_bytes", "stored_bytes")
-# The store of the one group is data lcore 1's. What has no lcore runs where the work is.
-PLACES = ({}, {"dedup": 2}, {"compress": 2}, {"seal": 2}, {"dedup": 1, "compress": 2, "seal": 1}, {"dedup": 2, "compress": 2, "seal": 2})
+# "rows" are the group's, with their parity and the store: data lcore 1's unless the file says another. What else has no
+# lcore runs where the work is.
+PLACES = ({}, {"dedup": 2}, {"compress": 2}, {"seal": 2}, {"dedup": 1, "compress": 2, "seal": 1}, {"dedup": 2, "compress": 2, "seal": 2},
+          {"rows": 2}, {"rows": 2, "dedup": 1, "compress": 1, "seal": 1})
 
 
 def stages(at, compress=""):
@@ -31,7 +34,11 @@ def same_everywhere(b, compress, places=PLACES):
         for d in range(4):
             if os.path.exists(os.path.join(b.folder, f"d{d}")):
                 os.unlink(os.path.join(b.folder, f"d{d}"))
-        a = prepared(b, conf(b, size="128MiB", stages=stages(at, compress), data_cpus="[0, 1]")).start()
+        text = conf(b, size="128MiB", stages=stages(at, compress), data_cpus="[0, 1]")
+        rows = at.get("rows", 1)
+        if "rows" in at:
+            text = text.replace("style: log", f"style: log, lcore: {rows}")
+        a = prepared(b, text).start()
         c = b.client()
         for first_of, what in ((0, half), (len(half), data[len(half):])):
             c.run("write", "--offset", str(first_of), "--length", str(len(what)), stdin=what)
@@ -42,7 +49,10 @@ def same_everywhere(b, compress, places=PLACES):
         found = {k: s[k] for k in KEPT}
         first = first or found
         check(found == first and s["hit_blocks"] > 0 and s["stored_bytes"] < 0.6 * s["plain_bytes"], f"{at}: {found}, inline {first}")
+        check(a.ctl("group", "show", "g0")["lcore"] == rows, f"the group's rows are not at {rows}")
         for name, lcore in at.items():
+            if name == "rows":
+                continue
             st = [st for st in a.ctl("stage", "list") if st["name"].endswith(f".{name}")]
             check(len(st) == 1 and st[0]["lcore"] == lcore and st[0]["down"] > 0, f"{name} is not at {lcore}: {st}")
         c.run("verify", "--offset", "128M", "--length", "8M", "--queues", "2", "--timeout", "60s")

@@ -366,8 +366,10 @@ TEST(ConfRules, SparesAndScrubsAreOfLogGroups)
 	EXPECT_ERROR(valid_with("groups", log + "spares: [d1]}, {name: g1, raid: 0, drives: [d1]}]\n"), 1,
 		     "is in groups[0] already");
 	EXPECT_ERROR(valid_with("groups", log + "scrub_every: 0s}]\n"), 1, "scrub_every");
+	EXPECT_ERROR(valid_with("groups", log + "lcore: 4}]\n"), 1,
+		     "there is no data lcore 4; appliance.data_cpus makes");
 	for (const char *key : {"spares: [d1]", "rebuild_rate: 1MiB", "scrub_every: 1h", "scrub_rate: 1MiB",
-				"reseal_rate: 1MiB", "map_cache: 16MiB"})
+				"reseal_rate: 1MiB", "map_cache: 16MiB", "lcore: 1"})
 		EXPECT_ERROR(
 			valid_with("groups", "groups: [{name: g0, raid: 0, drives: [d0], " + std::string(key) + "}]\n"),
 			1, "is of log groups");

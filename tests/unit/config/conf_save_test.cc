@@ -48,7 +48,7 @@ class Maker
 		all += "- name: g1\n  style: log\n  parity: 0\n  drives: [d4]\n" + one("spares", {"[d5]", "[d6, d5]"}) +
 		       one("rebuild_rate", {"4KiB", "1GiB"}) + one("scrub_every", {"90min", "7d", "3s"}) +
 		       one("scrub_rate", {"4KiB", "5000000"}) + one("reseal_rate", {"4KiB", "1GiB"}) +
-		       one("map_cache", {"16MiB", "100000000"});
+		       one("map_cache", {"16MiB", "100000000"}) + one("lcore", {"1"});
 		all += "volumes:\n- name: v0\n  group: g0\n  size: " + pick({"4KiB", "1TiB", "5000000512"}) +
 		       "\n  lba: 512\n" + one("read_only", {"true", "false"}) +
 		       one("uuid", {"6f1c1f3e-6d0a-4f7e-9a51-0d6a3e5c7b1a"}) +
