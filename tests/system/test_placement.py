@@ -73,5 +73,22 @@ def case_deflate_by_a_device_and_sealed(b):
     same_everywhere(b, "codec: deflate, device: compress_isal", ({}, {"compress": 2}))
 
 
+def case_rows_of_the_same_drives_by_another_lcore(b):
+    """What is on the drives does not know who laid it; after a kill another replays it, too."""
+    whole = b""
+    for lcore in (1, 2, 1):
+        text = conf(b, data_cpus="[0, 1]").replace("style: log", f"style: log, lcore: {lcore}")
+        a = prepared(b, text).start()
+        c = b.client()
+        check(a.ctl("group", "show", "g0")["lcore"] == lcore, f"the group's rows are not at {lcore}")
+        check(c.run("read", "--length", str(4 * MIB)).stdout[:len(whole)] == whole, f"bytes at {lcore}")
+        more = os.urandom(MIB)
+        c.run("write", "--offset", str(len(whole)), "--length", str(MIB), stdin=more)
+        c.run("flush")
+        whole += more
+        a.kill()
+    b.fsck()
+
+
 if __name__ == "__main__":
     sys.exit(main(globals()))
