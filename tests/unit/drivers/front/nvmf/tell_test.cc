@@ -66,6 +66,16 @@ class Tell : public Rig
 		turn(5);
 	}
 
+	/* One ends, main sends what there is to tell on its way, and who is to tell it ends, too. */
+	void
+	ends_both(Host &dead, Host &live)
+	{
+		fini(dead);
+		strake_lcore_enter(0);
+		strake_lcore_turn(now);
+		fini(live);
+	}
+
 	void
 	alive(const std::vector<Host *> &p)
 	{
@@ -172,10 +182,7 @@ TEST_F(Tell, IsOverBeforeTheTargetGoes)
 	auto dead = path("10.0.0.2", 3000, 0), live = path("10.1.0.2", 0, 0, HOST_A, 1, 2);
 
 	turn(3100);
-	fini(*dead[0]);
-	strake_lcore_enter(0);
-	strake_lcore_turn(now);
-	fini(*live[0]);
+	ends_both(*dead[0], *live[0]);
 	strake_lcore_enter(0);
 	strake_lcore_turn(now);
 	EXPECT_FALSE(nvmf_drain()) << "no controller is left, but a message";
@@ -191,10 +198,7 @@ TEST_F(Tell, NotByOneThatHasJustEnded)
 	auto dead = path("10.0.0.2", 3000, 0), live = path("10.1.0.2", 0, 0, HOST_A, 1, 2);
 
 	turn(3100);
-	fini(*dead[0]);
-	strake_lcore_enter(0);
-	strake_lcore_turn(now);
-	fini(*live[0]);
+	ends_both(*dead[0], *live[0]);
 	turn(5);
 	EXPECT_EQ(0u, told.size());
 	EXPECT_TRUE(dead[0]->gone && live[0]->gone);
