@@ -126,8 +126,6 @@ Wire::send(port_dst *dst, rte_mbuf *m, uint8_t tos)
 		th->sent_seq = rte_cpu_to_be_32(rte_be_to_cpu_32(th->sent_seq) + (uint32_t)(off - hlen));
 		if (off + n < bytes.size())
 			th->tcp_flags &= (uint8_t) ~(RTE_TCP_FIN_FLAG | RTE_TCP_PSH_FLAG);
-		if (off > hlen)
-			th->tcp_flags &= (uint8_t)~RTE_TCP_CWR_FLAG;
 		part.insert(part.end(), bytes.begin() + off, bytes.begin() + off + n);
 		w->transmit(end->index, dst, std::move(part), tos);
 	}

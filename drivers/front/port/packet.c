@@ -119,15 +119,11 @@ static struct virtio_net_hdr
 head_of(const struct rte_mbuf *m)
 {
 	struct virtio_net_hdr h = {.hdr_len = m->data_len};
-	const struct rte_tcp_hdr *tcp;
 
 	if ((m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) == 0)
 		return h;
-	tcp = rte_pktmbuf_mtod_offset(m, const struct rte_tcp_hdr *, m->l2_len + m->l3_len);
 	h.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	h.gso_type = m->ol_flags & RTE_MBUF_F_TX_IPV4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
-	if (tcp->tcp_flags & RTE_TCP_CWR_FLAG)
-		h.gso_type |= VIRTIO_NET_HDR_GSO_ECN; /* on the first segment only (RFC 3168, 6.1.2) */
 	h.gso_size = m->tso_segsz;
 	h.csum_start = (uint16_t)(m->l2_len + m->l3_len);
 	h.csum_offset = offsetof(struct rte_tcp_hdr, cksum);

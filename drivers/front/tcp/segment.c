@@ -259,6 +259,11 @@ tcp_send_data(struct tcp_conn *c, struct tcp_cursor *cur, uint32_t len, uint8_t 
 		if (c->flags & TCP_F_CWR) {
 			flags |= TCP_CWR;
 			c->flags &= ~TCP_F_CWR;
+			/* On one segment (RFC 3168, 6.1.2): not every device that cuts takes it from the others. */
+			if (len > most) {
+				flags &= (uint8_t)~TCP_FIN;
+				len = most;
+			}
 		}
 	}
 	if (cur->seq + len == c->q.end)

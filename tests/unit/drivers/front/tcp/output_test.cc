@@ -367,6 +367,41 @@ TEST_F(Raw, GivesWayOnceToAnEchoOfCongestion)
 	EXPECT_EQ(2u, n().ecn_reductions) << "of the next window";
 }
 
+/* Not every device that cuts knows that only the first segment may say so: virtio's, for one. */
+TEST_F(Raw, SaysThatItGaveWayInOneSegmentThoughTheDeviceCuts)
+{
+	WireConf wc;
+	unsigned said = 0;
+	std::string got;
+
+	wc.caps = PORT_CAP_TSO;
+	build(wc, conf());
+	inject(segment(TCP_SYN | TCP_ECE | TCP_CWR, 1000, 0, "", {2, 4, 3, 0xe8}));
+	w->turn(1000);
+	seq = 1001;
+	ack = out.at(0).seq + 1;
+	send(TCP_ACK, seq, ack);
+	uint32_t before = conn()->cc.cwnd;
+	write(numbers(before));
+	w->turn(1000);
+	send(TCP_ACK | TCP_ECE, seq, ack + 1000);
+	EXPECT_EQ(1u, n().ecn_reductions);
+	send(TCP_ACK, seq, ack + before);
+	write(numbers(4500));
+	user.s->ops->close(user.s); /* its end goes with the last of them */
+	out.clear();
+	w->turn(1000);
+	for (const Reply &r : out) {
+		said += (r.flags & TCP_CWR) != 0;
+		got += r.data;
+	}
+	EXPECT_EQ(1u, said);
+	EXPECT_TRUE(out.at(0).flags & TCP_CWR);
+	EXPECT_EQ(numbers(4500), got);
+	EXPECT_FALSE(out.at(0).flags & TCP_FIN);
+	EXPECT_TRUE(out.back().flags & TCP_FIN);
+}
+
 TEST_F(Raw, HeedsNoEchoThatWasNotAgreed)
 {
 	establish(kSack);
