@@ -154,7 +154,7 @@ __wrap_rte_eth_dev_info_get(uint16_t id, struct rte_eth_dev_info *info)
 
 	if (ret != 0 || !is_fake(id))
 		return ret;
-	info->rx_offload_capa = fake->conf.rx_offloads | RTE_ETH_RX_OFFLOAD_SCATTER;
+	info->rx_offload_capa = fake->conf.rx_offloads | (fake->conf.no_scatter ? 0 : RTE_ETH_RX_OFFLOAD_SCATTER);
 	info->tx_offload_capa = fake->conf.tx_offloads;
 	if (!fake->conf.single_segment)
 		info->tx_offload_capa |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;

@@ -30,9 +30,10 @@ extern "C" {
 struct ethdev_conf {
 	uint16_t queues;      /**< 1 to ETHDEV_QUEUES_MAX */
 	uint16_t tx_slots;    /**< of each TX ring, a power of two: one less fit; 0: 4096 */
-	uint64_t rx_offloads; /**< besides scatter */
+	uint64_t rx_offloads; /**< besides scatter, which it has anyway */
 	uint64_t tx_offloads;
 	bool single_segment; /**< no MULTI_SEGS */
+	bool no_scatter;     /**< the same of what is received */
 	uint64_t rss;	     /**< flow types; 0: none */
 	uint16_t reta_size;
 	uint16_t max_mtu;   /**< 0: no limit */

@@ -211,7 +211,7 @@ put_cksum(const struct port_way *w, struct rte_mbuf *m, struct rte_tcp_hdr *tcp,
 	m->l3_len = w->ip_len;
 	m->l4_len = tcp->data_off >> 4 << 2;
 	if (tso)
-		m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | (v4 ? RTE_MBUF_F_TX_IP_CKSUM : 0);
+		m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | (v4 && port->tx_ip_cksum ? RTE_MBUF_F_TX_IP_CKSUM : 0);
 }
 
 /** Longer than a segment may be, which the peer or the path may hold well below our MTU: the device must cut it. */
@@ -245,7 +245,8 @@ put_headers(const struct port_way *w, struct rte_mbuf *m, uint8_t tos)
 		port_drop(m, &lc->stats.tx_drop_size);
 		return -ENOBUFS;
 	}
-	put_ip(w, ip, (uint16_t)l4_len, tos, !tso);
+	/* Who cuts makes the sum of each packet's header; who cannot make it from nothing changes what it finds. */
+	put_ip(w, ip, (uint16_t)l4_len, tos, !tso || !port->tx_ip_cksum);
 	lc->stats.tx_cut += tso;
 	return 0;
 }

@@ -20,14 +20,16 @@
 #define POOL_MBUFS 8192u       /* mbufs of one lcore, if the memory allows */
 /* AF_XDP keeps each mbuf, with its pool's header, in one page, and 256 bytes of it are the kernel's
  * (XDP_PACKET_HEADROOM). The second cache line is what a mempool adds to spread over memory channels. */
-#define XDP_ROOM  (4096 - 2 * RTE_CACHE_LINE_SIZE - sizeof(struct rte_mbuf) - PORT_MBUF_PRIV)
-#define XDP_MTU	  (XDP_ROOM - 256 - RTE_PKTMBUF_HEADROOM - PORT_ETH_MAX)
-#define EXT_MBUFS 16384
+#define XDP_ROOM    (4096 - 2 * RTE_CACHE_LINE_SIZE - sizeof(struct rte_mbuf) - PORT_MBUF_PRIV)
+#define XDP_MTU	    (XDP_ROOM - 256 - RTE_PKTMBUF_HEADROOM - PORT_ETH_MAX)
+#define EXT_MBUFS   16384
+#define SEGS_MAX    64u /* of a frame, at most: rings of 128 exist, and one that is longer than its ring never goes */
+#define PREPARE_MAX 64u /* frames prepared at once: what a full device does not take is prepared again */
 
-#define RSS_TCP	  (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP)
-#define RSS_ALL	  (RSS_TCP | RTE_ETH_RSS_IP)
-#define RX_CKSUM  (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
-#define TX_CKSUM  (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
+#define RSS_TCP	    (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP)
+#define RSS_ALL	    (RSS_TCP | RTE_ETH_RSS_IP)
+#define RX_CKSUM    (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
+#define TX_CKSUM    (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
 
 static bool
 is_driver(const struct port *port, const char *name)
@@ -174,7 +176,8 @@ port_unplug(struct port *port)
 
 /** What the port shall do, and what of it the device does. */
 static void
-choose_offloads(struct port *port, const struct rte_eth_dev_info *info, struct rte_eth_conf *ec)
+choose_offloads(struct port *port, const struct conf_port *conf, const struct rte_eth_dev_info *info,
+		struct rte_eth_conf *ec)
 {
 	uint64_t rx = info->rx_offload_capa, tx = info->tx_offload_capa;
 
@@ -187,15 +190,22 @@ choose_offloads(struct port *port, const struct rte_eth_dev_info *info, struct r
 		tx &= ~RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
 	port->tx_ip_cksum = (tx & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
 	port->tx_tcp_cksum = (tx & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;
-	port->tso = (tx & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0 && port->tx_ip_cksum && port->tx_tcp_cksum &&
+	/* The IPv4 header's own sum is no matter: virtio and vmxnet3 leave it to software, in both directions. */
+	port->tso = (tx & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0 && port->tx_tcp_cksum &&
 		    (tx & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
-	port->lro = (rx & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0 && (rx & RX_CKSUM) == RX_CKSUM;
+	port->lro = (rx & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0 && (rx & RTE_ETH_RX_OFFLOAD_TCP_CKSUM) != 0 &&
+		    (rx & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
+	if (conf->exception != NULL) /* the kernel gets frames as they were on the wire, for it may forward them */
+		port->lro = false;
 	port->vlan_insert = port->vlan != 0 && (tx & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0;
 	port->tx_segs_max = (tx & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) == 0
 				    ? 1
 				    : RTE_MIN(info->tx_desc_lim.nb_seg_max, info->tx_desc_lim.nb_mtu_seg_max);
-	if (port->tx_segs_max == 0)
-		port->tx_segs_max = UINT16_MAX; /* the driver states no limit */
+	if (port->tx_segs_max == 0 || port->tx_segs_max > SEGS_MAX)
+		port->tx_segs_max = SEGS_MAX; /* the driver states no limit */
+	port->tx_prepare = port->tx_tcp_cksum || port->vlan_insert;
+	if (port->tx_prepare)
+		port->tx_burst_max = RTE_MIN(port->tx_burst_max, PREPARE_MAX);
 	port->tso_max = port->tso ? PORT_TSO_MAX : 0;
 	ec->rxmode.offloads =
 		rx & (RX_CKSUM | (port->vlan != 0 ? RTE_ETH_RX_OFFLOAD_VLAN_STRIP : 0) | RTE_ETH_RX_OFFLOAD_SCATTER);
@@ -420,7 +430,7 @@ port_device_start(struct port *port, const struct conf_port *conf, char *err, si
 		port->below = below.driver_name;
 	port->tx_burst_max = burst_max(port, conf);
 	port->copies = copies(port, conf);
-	choose_offloads(port, &info, &ec);
+	choose_offloads(port, conf, &info, &ec);
 	choose_queues(port, conf, &info, &ec);
 	ret = choose_mtu(port, conf, &info, &ec, err, errlen);
 	if (ret < 0)

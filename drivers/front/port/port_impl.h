@@ -67,6 +67,7 @@ struct port {
 	bool rss;     /* the device steers; otherwise frames go to their owner by ring */
 	bool rx_intr; /* queues have a descriptor to sleep on */
 	bool tx_ip_cksum, tx_tcp_cksum, tso, lro, vlan_insert;
+	bool tx_prepare; /* the driver must see frames before they are sent: it has work left to do in them */
 	const char *driver;
 	struct rte_ether_addr mac;
 	struct port_prefix addrs[PORT_ADDRS_MAX];

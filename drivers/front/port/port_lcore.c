@@ -33,6 +33,7 @@ of_poller(struct strake_poller *p)
 
 /* --- transmit --- */
 
+/** @return frames gone, from the first on: sent, or refused. */
 static uint16_t
 device_tx(struct port_lcore *lc, struct rte_mbuf **frames, uint16_t n)
 {
@@ -40,6 +41,14 @@ device_tx(struct port_lcore *lc, struct rte_mbuf **frames, uint16_t n)
 
 	if (port->packet[lc->tx_queue] >= 0)
 		return port_packet_tx(lc, port->packet[lc->tx_queue], frames, n);
+	if (port->tx_prepare) {
+		/* Each device has its own idea of a pseudo header when it cuts, and virtio's tags are made here. */
+		n = rte_eth_tx_prepare(port->id, lc->tx_queue, frames, n);
+		if (unlikely(n == 0)) {
+			port_drop(frames[0], &lc->stats.tx_drop_refused);
+			return 1;
+		}
+	}
 	return rte_eth_tx_burst(port->id, lc->tx_queue, frames, n);
 }
 
@@ -202,6 +211,7 @@ port_tcp_input(struct port_lcore *lc, struct rte_mbuf *m)
 	uint64_t flags = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
 
 	pkt->ifp = &lc->ifp;
+	lc->stats.rx_joined += (m->ol_flags & RTE_MBUF_F_RX_LRO) != 0;
 	/* NONE: the sender is on this machine and left the sum undone, but the device vouches for the bytes. */
 	if (flags != RTE_MBUF_F_RX_L4_CKSUM_GOOD && flags != RTE_MBUF_F_RX_L4_CKSUM_NONE &&
 	    (flags == RTE_MBUF_F_RX_L4_CKSUM_BAD || !port_csum_ok(m, 0, pkt, IPPROTO_TCP))) {

@@ -66,13 +66,16 @@ figure()
 	strakectl port show "$1" --name g --json | sed -n "s/.*\"$2\": \([0-9]*\),\?/\1/p"
 }
 
-# The first card brings frames to who owns their flow, as we reckon it; both make the sums of what is sent.
+# The first card brings frames to who owns their flow, as we reckon it; both make the sums of what is sent. The first cuts
+# what we send and joins what hosts send, the latter saying nothing of the IPv4 header's sum.
 serves()
 {
 	outside io
 	[ "$(figure p0 rx_tcp)" -gt 10000 ] && [ "$(figure p0 rx_handed)" = 0 ] && [ "$(figure p0 tx_cksum_offload)" = 1 ] &&
-		[ "$(figure p1 rx_tcp)" -gt 1000 ] && [ "$(figure p1 tx_cksum_offload)" = 1 ] ||
-		die "$(strakectl port show p0 --name g; strakectl port show p1 --name g)"
+		[ "$(figure p0 tso)" = 1 ] && [ "$(figure p0 tx_cut)" -gt 1000 ] &&
+		[ "$(figure p0 lro)" = 1 ] && [ "$(figure p0 rx_joined)" -gt 1000 ] &&
+		[ "$(figure p1 rx_tcp)" -gt 1000 ] && [ "$(figure p1 tx_cksum_offload)" = 1 ] && [ "$(figure p1 tso)" = 0 ] &&
+		[ "$(figure p1 tx_cut)" = 0 ] || die "$(for p in p0 p1; do strakectl port show $p --name g; done)"
 }
 
 ends()

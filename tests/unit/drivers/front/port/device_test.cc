@@ -133,6 +133,20 @@ TEST_F(PortDevice, ComputesSumsItselfOnTap)
 	EXPECT_EQ(0u, dev->tx_asked & dev_conf.tx_offloads);
 }
 
+/* The kernel may forward what it gets, and then to links that take no more than theirs. */
+TEST_F(PortDevice, HasNothingJoinedThatMayBeTheKernels)
+{
+	const uint64_t lro = RTE_ETH_RX_OFFLOAD_TCP_LRO;
+
+	dev_conf.rx_offloads = lro | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+	conf.exception = "no/interface"; /* the device is set up by the time this is found out */
+	EXPECT_NE(std::string::npos, OpenError().find("no/interface"));
+	EXPECT_EQ(RTE_ETH_RX_OFFLOAD_TCP_CKSUM, dev->rx_asked & dev_conf.rx_offloads);
+	conf.exception = nullptr;
+	Open();
+	EXPECT_EQ(dev_conf.rx_offloads, dev->rx_asked & dev_conf.rx_offloads);
+}
+
 TEST_F(PortDevice, CountersHaveNamesAndMeanings)
 {
 	const char *text = nullptr;

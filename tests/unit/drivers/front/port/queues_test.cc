@@ -267,10 +267,42 @@ TEST_F(PortQueues, SleepsOnlyBrieflyWithoutInterrupts)
 
 TEST_F(PortQueues, AsksForLroOnlyWithChecksums)
 {
-	dev_conf.rx_offloads = RTE_ETH_RX_OFFLOAD_TCP_LRO;
+	dev_conf.rx_offloads = RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
 	Open(1);
 	EXPECT_EQ(0u, ifp[1]->caps);
 	EXPECT_EQ(0u, dev->rx_asked & RTE_ETH_RX_OFFLOAD_TCP_LRO);
+}
+
+/* What is joined must find room: our mbufs hold one segment each. */
+TEST_F(PortQueues, AsksForLroOnlyWhereFramesMayHaveSeveralPieces)
+{
+	dev_conf.rx_offloads = RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+	dev_conf.no_scatter = true;
+	Open(1);
+	EXPECT_EQ(0u, ifp[1]->caps);
+	EXPECT_EQ(0u, dev->rx_asked & RTE_ETH_RX_OFFLOAD_TCP_LRO);
+}
+
+/* As virtio has it: nothing is said of the IPv4 header, and of the segment that whoever sent it is on this machine. */
+TEST_F(PortQueues, TakesJoinedSegmentsWhoseIpHeadersItMustSum)
+{
+	const uint64_t flags = RTE_MBUF_F_RX_L4_CKSUM_NONE | RTE_MBUF_F_RX_LRO;
+	Bytes packet = ip4_packet(peer4, us4, 6, tcp_segment(peer4, us4, 1, 2, Bytes(9000, 7)));
+
+	dev_conf.rx_offloads = RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+	Open(1);
+	EXPECT_EQ(PORT_CAP_LRO, ifp[1]->caps);
+	EXPECT_EQ(dev_conf.rx_offloads, dev->rx_asked & ~RTE_ETH_RX_OFFLOAD_SCATTER);
+	set16(packet, 20 + 16, 0x1234); /* half done */
+	Receive(IpFrame(packet), 1514, flags);
+	Receive(IpFrame(ip6_packet(peer6, us6, 6, tcp_segment(peer6, us6, 1, 2, Bytes(9000, 7)))), 1514, flags);
+	ASSERT_EQ(2u, segments.size());
+	EXPECT_EQ(9020u, segments[0].bytes.size());
+	EXPECT_EQ(2u, Stats().rx_joined);
+	packet[8] ^= 1;
+	Receive(IpFrame(packet), 1514, flags);
+	EXPECT_EQ(1u, Stats().rx_drop_ip_cksum);
+	EXPECT_EQ(2u, segments.size());
 }
 
 TEST_F(PortQueues, TakesJoinedSegments)

@@ -127,6 +127,10 @@ TEST_F(PortRx, BelievesTheDeviceAboutChecksums)
 	Receive(Tcp4(), 0, RTE_MBUF_F_RX_IP_CKSUM_BAD);
 	EXPECT_EQ(1u, Stats().rx_drop_ip_cksum);
 	EXPECT_EQ(2u, segments.size());
+	bad = Tcp4();
+	bad[14 + 8] ^= 1;
+	Receive(bad, 0, RTE_MBUF_F_RX_IP_CKSUM_NONE); /* vouched for as well */
+	EXPECT_EQ(3u, segments.size());
 }
 
 TEST_F(PortRx, SurvivesTruncationAtEveryLength)

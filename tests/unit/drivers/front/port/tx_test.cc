@@ -143,6 +143,136 @@ TEST_F(PortTx, LetsTheDeviceCut)
 	EXPECT_EQ(plain_sum(pseudo(us6, peer6, 6, 0)), get16(sent[1].bytes, 54 + 16));
 }
 
+/* virtio and vmxnet3 cut, and say nothing of the IPv4 header's sum; vmxnet3 refuses frames that ask for it. */
+TEST_F(PortTx, LetsADeviceCutThatDoesNotSumIpHeaders)
+{
+	dev_conf.tx_offloads = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO;
+	Ready();
+	ASSERT_EQ(PORT_CAP_TSO, ifp[1]->caps);
+	EXPECT_EQ(dev_conf.tx_offloads, dev->tx_asked & ~RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
+	for (port_dst *dst : {dst4, dst6}) {
+		rte_mbuf *m = Outgoing(Unsummed(5000), {1020, 1000, 1000, 1000, 1000});
+
+		m->tso_segsz = 1400;
+		EXPECT_EQ(0, ifp[1]->ops->send(dst, m, 0x02));
+	}
+	Turn();
+	std::vector<Sent> sent = TakeSent();
+	ASSERT_EQ(2u, sent.size());
+	EXPECT_EQ(RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_TCP_SEG, sent[0].flags);
+	EXPECT_EQ(RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_TCP_SEG, sent[1].flags);
+	EXPECT_EQ(5040u, get16(sent[0].bytes, 16));
+	EXPECT_EQ(0xffff, plain_sum(slice(sent[0].bytes, 14, 20))) << "of the frame as it is handed over";
+	EXPECT_EQ(plain_sum(pseudo(us4, peer4, 6, 0)), get16(sent[0].bytes, 34 + 16));
+	EXPECT_EQ(plain_sum(pseudo(us6, peer6, 6, 0)), get16(sent[1].bytes, 54 + 16));
+	EXPECT_EQ(2u, Stats().tx_cut);
+}
+
+TEST_F(PortTx, LeavesTheSumToADeviceThatDoesNotSumIpHeaders)
+{
+	dev_conf.tx_offloads = RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+	Ready();
+	EXPECT_EQ(0u, ifp[1]->caps);
+	Send(dst4, Unsummed(11));
+	Turn();
+	Sent s = TakeSent().at(0);
+	EXPECT_EQ(RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM, s.flags);
+	EXPECT_EQ(plain_sum(pseudo(us4, peer4, 6, 31)), get16(s.bytes, 34 + 16));
+	EXPECT_EQ(0xffff, plain_sum(slice(s.bytes, 14, 20)));
+}
+
+/* A device cannot cut whose segments somebody else must sum, nor one that takes no frames of several pieces. */
+TEST_F(PortTx, CutsOnlyWithWhatCuttingTakes)
+{
+	dev_conf.tx_offloads = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO;
+	Open();
+	EXPECT_EQ(0u, ifp[1]->caps);
+	EXPECT_EQ(0u, dev->tx_asked & dev_conf.tx_offloads);
+}
+
+TEST_F(PortTx, CutsNothingInOnePiece)
+{
+	dev_conf.tx_offloads = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO;
+	dev_conf.single_segment = true;
+	Open();
+	EXPECT_EQ(0u, ifp[1]->caps);
+	EXPECT_EQ(0u, dev->tx_asked & RTE_ETH_TX_OFFLOAD_TCP_TSO);
+}
+
+/* A frame of more pieces than the ring has descriptors would never go; virtio's rings may have 128. */
+TEST_F(PortTx, KeepsFramesShorterThanAnyRing)
+{
+	Open();
+	EXPECT_EQ(64, ifp[1]->tx_segs_max);
+}
+
+/** A driver that looks at frames before they are sent, and refuses those to a port of 666. */
+static unsigned prepared, calls;
+
+static uint16_t
+Prepare(void *, struct rte_mbuf **m, uint16_t n)
+{
+	calls++;
+	for (uint16_t i = 0; i < n; i++) {
+		const uint8_t *frame = rte_pktmbuf_mtod(m[i], const uint8_t *);
+
+		if (frame[36] == 666 >> 8 && frame[37] == (666 & 255))
+			return i;
+		prepared++;
+	}
+	return n;
+}
+
+TEST_F(PortTx, ShowsTheDriverWhatItShallHaveAHandIn)
+{
+	dev_conf.tx_offloads = RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+	Ready();
+	rte_eth_fp_ops[dev->id].tx_pkt_prepare = Prepare;
+	prepared = 0;
+	for (unsigned i = 0; i < 200; i++) {
+		Bytes seg = Unsummed(i);
+
+		if (i % 7 == 0)
+			set16(seg, 2, 666);
+		Send(dst4, seg);
+	}
+	Turn();
+	std::vector<Sent> sent = TakeSent();
+	ASSERT_EQ(200u - 29, sent.size()) << "all but those it refused";
+	for (size_t i = 0, size = 0; i < sent.size(); i++, size++) {
+		size += size % 7 == 0;
+		EXPECT_EQ(40 + size, get16(sent[i].bytes, 16)) << "in order";
+	}
+	EXPECT_EQ(29u, Stats().tx_drop_refused);
+	EXPECT_EQ(200u - 29, prepared) << "once each";
+}
+
+TEST_F(PortTx, ShowsTheDriverNothingThatIsDone)
+{
+	Ready();
+	rte_eth_fp_ops[dev->id].tx_pkt_prepare = Prepare;
+	calls = 0;
+	Send(dst4, Unsummed(1));
+	Turn();
+	EXPECT_EQ(1u, TakeSent().size());
+	EXPECT_EQ(0u, calls);
+}
+
+/* A device that is full is not asked to prepare all that waits, at every turn anew. */
+TEST_F(PortTx, PreparesFewOfThoseThatCannotGo)
+{
+	dev_conf.tx_offloads = RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+	dev_conf.tx_slots = 64;
+	Ready();
+	rte_eth_fp_ops[dev->id].tx_pkt_prepare = Prepare;
+	for (unsigned i = 0; i < 500; i++)
+		Send(dst4, Unsummed(1));
+	prepared = 0;
+	Turn();
+	EXPECT_LE(prepared, 64u * 5);
+	EXPECT_EQ(63u, TakeSent().size());
+}
+
 TEST_F(PortTx, AsksForNoCuttingWithoutNeed)
 {
 	dev_conf.tx_offloads =
@@ -217,6 +347,7 @@ TEST_F(PortTx, TagsByTheDevice)
 	Sent s = TakeSent().at(0);
 	EXPECT_EQ(kPeerMac + our_mac + be16(0x0800), slice(s.bytes, 0, 14));
 	EXPECT_EQ(RTE_MBUF_F_TX_VLAN, s.flags);
+	EXPECT_TRUE(port->tx_prepare) << "virtio's driver makes the tag then, or never";
 	EXPECT_EQ(42u, s.tci);
 }
 
