@@ -334,24 +334,53 @@ place_blank(struct log_group *g, const struct group_boot *boot, struct strake_dr
 	return group_refuse(boot, -EEXIST, "drive \"%s\" is blank, and no member's place is free for it", d->name);
 }
 
+/* Why a member is out of service. */
+static const char *
+out_why(const struct log_group *g, const struct group_boot *boot, const struct seen *f, uint32_t i)
+{
+	if (g->m[i].state == LOG_MEMBER_IN_SYNC)
+		return "has a superblock that cannot be read";
+	if (g->m[i].state == LOG_MEMBER_STALE)
+		return "is not rebuilt";
+	for (unsigned int d = 0; d < boot->n; d++) {
+		if (f[d].odd && strcmp(f[d].drive->serial, g->s.member[i].serial) == 0)
+			return "has damaged superblocks";
+	}
+	return "is missing";
+}
+
+/* The first of some members, each with why; @return @p text. */
+static const char *
+out_text(char *text, size_t len, const struct log_group *g, const struct group_boot *boot, const struct seen *f,
+	 uint32_t mask)
+{
+	size_t n = 0;
+
+	for (text[0] = '\0'; mask != 0 && n < len; mask &= mask - 1) {
+		uint32_t i = (uint32_t)__builtin_ctz(mask);
+
+		n += (size_t)snprintf(text + n, len - n, "%smember %u (serial \"%s\") %s", n > 0 ? ", " : "", i,
+				      g->s.member[i].serial, out_why(g, boot, f, i));
+	}
+	return text;
+}
+
 /* At most m are out, and those who are here are not the ones that went out unnoticed. */
 static int
 enough(const struct log_group *g, const struct group_boot *boot, const struct seen *f, const struct lgroup_super *top)
 {
 	uint32_t here = lgroup_mask_state(g, LOG_MEMBER_IN_SYNC), all = 0, part = 0, gone;
+	uint32_t out = (g->s.members < 32 ? (1u << g->s.members) - 1 : UINT32_MAX) & ~here;
+	char text[200];
 
 	for (uint32_t i = 0; i < RTE_MIN(g->s.members, LOG_SUPER_MEMBERS); i++)
 		all |= (uint32_t)(top->member[i].state == LOG_MEMBER_IN_SYNC) << i;
 	gone = all & ~here;
-	if (g->s.members - (uint32_t)__builtin_popcount(here) > g->s.parity) {
-		uint32_t i = gone != 0 ? (uint32_t)__builtin_ctz(gone) : 0;
-
+	if ((uint32_t)__builtin_popcount(out) > g->s.parity)
 		return group_refuse(boot, -ENODEV,
-				    "%u of its %u drives are missing or not rebuilt, and it can spare %u; member %u, "
-				    "drive with serial \"%s\", is missing",
-				    g->s.members - (uint32_t)__builtin_popcount(here), g->s.members, g->s.parity, i,
-				    g->s.member[i].serial);
-	}
+				    "%u of its %u drives are missing or not rebuilt, and it can spare %u: %s",
+				    (uint32_t)__builtin_popcount(out), g->s.members, g->s.parity,
+				    out_text(text, sizeof(text), g, boot, f, out));
 	for (unsigned int i = 0; i < boot->n; i++)
 		part |= (uint32_t)(f[i].s != NULL && f[i].part) << (f[i].s != NULL ? f[i].s->index : 0);
 	gone |= part & here;
@@ -359,10 +388,9 @@ enough(const struct log_group *g, const struct group_boot *boot, const struct se
 	    (boot->n + g->spares == boot->conf->n_drives + boot->conf->n_spares && boot->n < g->s.members))
 		return 0;
 	return group_refuse(boot, -ENODEV,
-			    "member %u, drive with serial \"%s\", which may know newer data, %s; list only the "
-			    "drives there are to go on without it",
-			    (uint32_t)__builtin_ctz(gone), g->s.member[__builtin_ctz(gone)].serial,
-			    part >> __builtin_ctz(gone) & 1 ? "cannot be read" : "is missing");
+			    "these may know newer data than the other drives, list only the others to go on without "
+			    "them: %s",
+			    out_text(text, sizeof(text), g, boot, f, gone));
 }
 
 static int

@@ -152,6 +152,56 @@ TEST_F(LogPower, AMemberWithoutASuperblockIsLeftOut)
 	expect_filled(2);
 }
 
+/* Where half of the drives can serve alone, that half whose superblocks are damaged may have: nothing that is left on
+ * the others tells one from the other, so both are refused, until the operator says which half is to go on. */
+TEST_F(LogPower, HalfOfTheDrivesWithoutSuperblocksMayBeTheNewer)
+{
+	for (bool newer : {false, true}) {
+		uint8_t bit;
+
+		if (newer) {
+			up({0, 1, 2, 3});
+			until([&] { return status().stale + status().missing == 0; });
+			for (unsigned i : {2, 3})
+				power_disk_vanish(disks[i], true); /* at once: neither hears of the other */
+			ASSERT_EQ(0, row(1, 0, data_of(1, 0)));
+			EXPECT_EQ(2u, status().missing);
+		} else {
+			conf.data = 2;
+			conf.parity = 2;
+			all_up(4);
+			fill(1);
+		}
+		ASSERT_EQ(0, simple(STRAKE_SPACE_FLUSH));
+		stop();
+		for (unsigned i : {2, 3})
+			power_disk_vanish(disks[i], false);
+		for (unsigned copy : {0, 1, 2, 3}) {
+			power_disk_peek(disks[copy / 2], lgroup_super_off(copy % 2) + 8000, &bit, 1);
+			bit ^= 1;
+			power_disk_poke(disks[copy / 2], lgroup_super_off(copy % 2) + 8000, &bit, 1);
+		}
+		EXPECT_EQ(-ENODEV, open({0, 1, 2, 3}));
+		EXPECT_NE(std::string::npos, err.find("may know newer data")) << err;
+		for (const char *who : {"member 0 (serial", "has damaged superblocks, member 1 (serial"})
+			EXPECT_NE(std::string::npos, err.find(who)) << err;
+		EXPECT_EQ(std::string::npos, err.find("member 2")) << err;
+		EXPECT_EQ(std::string::npos, err.find("missing")) << err;
+		EXPECT_EQ(-ENODEV, open({2, 3})) << "two of four are listed";
+		conf.n_drives = 2;
+		up({2, 3});
+		expect_filled(1);
+		stop();
+		conf.n_drives = 4;
+		for (unsigned i : {0, 1}) {
+			bytes zeroes(kMiB);
+
+			power_disk_poke(disks[i], 0, zeroes.data(), zeroes.size());
+			power_disk_poke(disks[i], disk_bytes - zeroes.size(), zeroes.data(), zeroes.size());
+		}
+	}
+}
+
 /* Sectors of a member's superblocks cannot be read. One copy is enough, and the other is written again, if the rest is
  * sure to know the newest; without both the member is away. */
 TEST_F(LogPower, ASuperblockThatCannotBeReadIsWrittenAgain)
