@@ -70,8 +70,7 @@ Fsck::run(const std::string &options)
 	int status;
 
 	must(program != nullptr, "STRAKE_FSCK does not say where strake-fsck is");
-	/* It frees little, by design: a sanitizer need not say so. */
-	line = "ASAN_OPTIONS=detect_leaks=0 " + std::string(program) + " " + options;
+	line = std::string(program) + " " + options;
 	for (unsigned i = 0; i < w.drives(); i++)
 		line += " " + path(i);
 	out = popen((line + " 2>&1").c_str(), "r");

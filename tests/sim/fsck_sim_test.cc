@@ -227,7 +227,7 @@ class Tale
 	{
 		ASSERT_NE(0u, place) << "the map is empty";
 		uint32_t seg = log_entry_seg(place), off = log_entry_off(place), len = log_entry_bytes(place);
-		unsigned drive = (unsigned)(rnd() % w.drives()), what = (unsigned)(figures.images % 6);
+		unsigned drive = (unsigned)(rnd() % w.drives()), what = (unsigned)(figures.images % 7);
 		bytes chunk = fsck.get(seg, off, len);
 		uint32_t at = off + (uint32_t)(rnd() % len);
 
@@ -256,6 +256,11 @@ class Tale
 			flip(drive, rnd() % 2 * LOG_SUPER_BYTES + rnd() % LOG_SUPER_BYTES);
 			EXPECT_EQ(4, fsck.run()) << fsck.said;
 			EXPECT_EQ(1u, fsck.times(" of the group's superblock is damaged")) << fsck.said;
+			break;
+		case 5: /* there are no keys: what one drive has in their place is not a table that was lost */
+			flip(drive, lgroup_note_off(1, 0) + rnd() % LOG_NOTE_SLOT);
+			EXPECT_EQ(4, fsck.run()) << fsck.said;
+			EXPECT_EQ(1u, fsck.times("copy A of the table of keys is damaged")) << fsck.said;
 			break;
 		default:
 			flip(drive, LOG_NOTES_OFF + rnd() % 2 * LOG_NOTE_SLOT + rnd() % LOG_NOTE_SLOT);

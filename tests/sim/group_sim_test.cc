@@ -56,6 +56,9 @@ play(uint64_t seeds, sim::Kind kind)
 		/* A drive that lost its superblocks is rebuilt, too, and more of that falls between lives. */
 		EXPECT_TRUE(kind == sim::LYING_ALL || sim::Story::loses(s, kind) == (t.rebuilt > 0)) << "seed " << s;
 		EXPECT_GT(t.replayed, 0u) << "seed " << s;
+		EXPECT_GE(t.proved.stores, t.points - t.in_recovery) << "seed " << s;
+		EXPECT_GT(t.proved.blocks, t.proved.stores) << "seed " << s;
+		EXPECT_GT(t.proved.rows, t.proved.stores) << "seed " << s;
 		EXPECT_EQ(s % 3 == 0, t.slow > 0) << "seed " << s;
 	}
 	all.print("sim");

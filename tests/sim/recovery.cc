@@ -48,6 +48,8 @@ Story::judge(Oracle &oracle, bool learn)
 		host.opened();
 	if (bad.empty())
 		bad = prove(w);
+	if (bad.empty() && learn)
+		bad = prove_drives(w, members(), lying(kind), totals.proved);
 	if (bad.empty() && Acts::forgetting(w) && !learn) {
 		bad = Acts::wait_forgotten(w);
 		return bad.empty() ? prove(w) : bad;
@@ -181,6 +183,31 @@ Story::in_order(Image &im)
 	return ret != 0 ? "closing ends with " + std::to_string(ret) : boot(w.all_drives());
 }
 
+/* The group's drives; others are no members yet, have no superblock any more, or did not come back. */
+uint32_t
+Story::members() const
+{
+	uint32_t mask = 0;
+
+	for (unsigned i = 0; i < w.group().members; i++)
+		mask |= (uint32_t)log_group_has_drive(w.g, w.drive[i]) << i;
+	return mask;
+}
+
+/* A point ends: in order, or power goes once more. Either way strake-fsck is to find nothing wrong. */
+std::string
+Story::leave(bool in_order, bool mendable)
+{
+	uint32_t mask = members();
+	int ret = 0;
+
+	if (in_order)
+		ret = w.stop();
+	else
+		w.crash();
+	return ret != 0 ? "closing ends with " + std::to_string(ret) : prove_drives(w, mask, mendable, totals.proved);
+}
+
 std::string
 Story::recover(Image &im)
 {
@@ -225,6 +252,8 @@ Story::recover(Image &im)
 		bad = judge(im.oracle);
 	if (w.up())
 		totals.repaired += w.st->stats.repaired;
+	if (bad.empty())
+		bad = leave(im.nth % 2 == 0, way == DAMAGED || lying(kind));
 	if (w.g != nullptr)
 		w.crash();
 	for (power_disk *d : w.disks)

@@ -369,7 +369,6 @@ std::string
 Story::finish()
 {
 	std::string bad = boot(w.all_drives());
-	int ret;
 
 	if (bad.empty())
 		bad = replay_some();
@@ -393,9 +392,9 @@ Story::finish()
 		return bad;
 	tell();
 	host.die();
-	ret = w.stop();
-	if (ret != 0)
-		return "closing ends with " + std::to_string(ret);
+	bad = leave(true, lying(kind));
+	if (!bad.empty())
+		return bad;
 	keep("closed");
 	for (uint32_t b = 0; b < kAll; b++)
 		host.oracle.holds(b, host.oracle.last_stamp(b));

@@ -110,6 +110,8 @@ class Story
 	std::string unreadable();
 	std::string too_many(Image &im);
 	std::string in_order(Image &im);
+	uint32_t members() const;
+	std::string leave(bool in_order, bool mendable);
 	std::string wait_in_sync();
 };
 

@@ -49,6 +49,9 @@ Totals::add(const Totals &t)
 	lies += t.lies;
 	caught += t.caught;
 	erased += t.erased;
+	proved.stores += t.proved.stores;
+	proved.blocks += t.proved.blocks;
+	proved.rows += t.proved.rows;
 	acts_add(acts, t.acts);
 	acts_add(in_acts, t.in_acts);
 	states.insert(t.states.begin(), t.states.end());
@@ -69,6 +72,8 @@ Totals::print(const char *head) const
 	       "beside them %lu\n",
 	       head, checkpoints, collected, moved, hits, trims, rebuilt, replayed, dropped, intents, flushes, fuas,
 	       full, repaired, slow, in_slow);
+	printf("%s: proved by strake-fsck %lu times, %lu blocks and %lu rows in all\n", head, proved.stores,
+	       proved.blocks, proved.rows);
 	if (saved > 0)
 		printf("%s: %lu bytes saved by compression, %lu chunks repacked\n", head, saved, repacked);
 	if (grown > 0)

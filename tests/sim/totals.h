@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "acts.h"
+#include "proof.h"
 
 namespace sim
 {
@@ -23,6 +24,7 @@ struct Totals {
 		 saved = 0, grown = 0, in_growth = 0, forgotten = 0, resealed = 0, lies = 0, caught = 0, erased = 0;
 	ActCounts acts{}, in_acts{}; /* done; and power went in their midst */
 	std::unordered_set<uint64_t> states;
+	Proved proved;
 
 	void add(const Totals &t);
 	void print(const char *head) const;

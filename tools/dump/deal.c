@@ -169,3 +169,10 @@ deal_all(struct deal *d, const struct lgroup_super *s)
 		free(h.left[i]);
 	return s->members == s->first || moved == s->moved ? 0 : -1;
 }
+
+void
+deal_free(struct deal *d)
+{
+	free(d->member);
+	free(d->slot);
+}

@@ -20,7 +20,8 @@ struct deal {
 	uint32_t *member, *slot; /* [segment * width + position] */
 };
 
-/** @return 0; -1: the superblock's numbers of moves are impossible. Never freed. */
+/** @return 0; -1: the superblock's numbers of moves are impossible. */
 int deal_all(struct deal *d, const struct lgroup_super *s);
+void deal_free(struct deal *d);
 
 #endif /* DEAL_H */

@@ -198,6 +198,15 @@ decode_super(struct log_super *s, const uint8_t *at, size_t len)
 	return super_arrays(s, at + LOG_SUPER_HEAD);
 }
 
+void
+decode_super_free(struct log_super *s)
+{
+	free(s->table);
+	free(s->next);
+	free(s->volume);
+	free(s->roots);
+}
+
 /* What follows the fixed part. @return its end. */
 static const uint8_t *
 chunk_rest(struct log_head *h, const uint8_t *at, uint8_t flags)

@@ -24,8 +24,9 @@ bool decode_blank(const uint8_t *at, size_t len);
 /** @return NULL, or what is wrong. */
 const char *decode_group(struct lgroup_super *s, const uint8_t *page);
 const char *decode_note(struct lgroup_note *n, const uint8_t *page);
-/** The arrays are allocated; never freed. */
+/** The arrays are allocated, also if something is wrong. */
 const char *decode_super(struct log_super *s, const uint8_t *at, size_t len);
+void decode_super_free(struct log_super *s);
 /** A whole chunk, its checksum too; @p len bytes are at hand. */
 const char *decode_chunk(struct log_head *h, const uint8_t *at, size_t len);
 const char *decode_intent(struct log_intent *in, const uint8_t *at, size_t len);

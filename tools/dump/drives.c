@@ -4,14 +4,10 @@
 
 #include "drives.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "say.h"
 
@@ -24,45 +20,16 @@ struct seen {
 };
 
 static int
-fail(const char *path, const char *text)
+fail(const struct source *src, const char *text)
 {
-	fprintf(stderr, "strake-fsck: %s: %s\n", path, text);
+	say(SAY_REFUSED, "%s: %s", src->name, text);
 	return -1;
 }
 
 static int
 read_at(const struct group_drive *d, uint64_t off, void *to, size_t len)
 {
-	for (size_t got = 0; got < len;) {
-		ssize_t n = pread(d->fd, (uint8_t *)to + got, len - got, (off_t)(off + got));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		got += (size_t)n;
-	}
-	return 0;
-}
-
-/* An appliance that runs holds a lock on each of its drives. */
-static int
-drive_open(struct group_drive *d, const char *path)
-{
-	struct flock fl = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
-	off_t end;
-
-	d->path = path;
-	d->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (d->fd < 0)
-		return fail(path, strerror(errno));
-	if (fcntl(d->fd, F_OFD_SETLK, &fl) < 0 && (errno == EAGAIN || errno == EACCES))
-		return fail(path, "an appliance has it open; stop that first");
-	end = lseek(d->fd, 0, SEEK_END);
-	if (end < (off_t)(LOG_INTENTS_OFF))
-		return fail(path, end < 0 ? strerror(errno) : "too small to be a member of a log group");
-	d->bytes = (uint64_t)end;
-	return 0;
+	return d->src->read(d->src, off, to, len);
 }
 
 static int
@@ -82,7 +49,7 @@ look(struct seen *f, uint8_t *page)
 			f->s = s;
 		f->any = true;
 	}
-	return f->any ? 0 : fail(f->d.path, "no superblock of a log group is on it that checks");
+	return f->any ? 0 : fail(f->d.src, "no superblock of a log group is on it that checks");
 }
 
 static int
@@ -92,7 +59,7 @@ members(struct group *g, const struct seen *f, unsigned int n)
 
 	for (unsigned int i = 1; i < n; i++) {
 		if (memcmp(f[i].s.uuid, top->s.uuid, 16) != 0)
-			return fail(f[i].d.path, "it belongs to another group than the drives before it");
+			return fail(f[i].d.src, "it belongs to another group than the drives before it");
 		if (f[i].s.generation > top->s.generation ||
 		    (f[i].s.generation == top->s.generation && f[i].s.seq > top->s.seq))
 			top = &f[i];
@@ -108,16 +75,16 @@ members(struct group *g, const struct seen *f, unsigned int n)
 		uint32_t m = f[i].s.index;
 
 		if (m >= g->s.members || memcmp(f[i].s.member[m].uuid, g->s.member[m].uuid, 16) != 0) {
-			say(SAY_NOTE, "%s was replaced, and is no member any more", f[i].d.path);
+			say(SAY_NOTE, "%s was replaced, and is no member any more", f[i].d.src->name);
 			continue;
 		}
 		if (g->drive[m].here)
-			return fail(f[i].d.path, "it is the same member as another of these");
+			return fail(f[i].d.src, "it is the same member as another of these");
 		g->drive[m] = f[i].d;
 		g->drive[m].here = true;
 		g->drive[m].good = g->s.member[m].state == 0;
-		if (g->drive[m].bytes < g->data_off + (uint64_t)g->s.member[m].slots * g->s.segment)
-			say(SAY_BROKEN, "%s is smaller than its %u columns of %u bytes", f[i].d.path,
+		if (g->drive[m].src->bytes < g->data_off + (uint64_t)g->s.member[m].slots * g->s.segment)
+			say(SAY_BROKEN, "%s is smaller than its %u columns of %u bytes", f[i].d.src->name,
 			    g->s.member[m].slots, g->s.segment);
 	}
 	return 0;
@@ -126,6 +93,7 @@ members(struct group *g, const struct seen *f, unsigned int n)
 static void
 notes(struct group *g, uint8_t *page)
 {
+	uint32_t any[LOG_NOTES] = {0}, blank[LOG_NOTES] = {0};
 	uint64_t best[LOG_NOTES] = {0};
 
 	for (uint32_t i = 0; i < g->s.members; i++) {
@@ -135,7 +103,10 @@ notes(struct group *g, uint8_t *page)
 
 			if (read_at(&g->drive[i], lgroup_note_off(id, at & 1), page, LOG_NOTE_SLOT) < 0)
 				continue;
-			g->note_seen[id] = g->note_seen[id] || !decode_blank(page, LOG_NOTE_SLOT);
+			if ((at & 1) == 0 && decode_blank(page, LOG_NOTE_SLOT))
+				blank[id]++;
+			else if ((at & 1) == 0)
+				any[id]++;
 			if (decode_note(&n, page) != NULL || n.id != id || (n.seq & 1) != (at & 1) ||
 			    memcmp(n.uuid, g->s.uuid, 16) != 0 || n.seq <= best[id])
 				continue;
@@ -146,30 +117,38 @@ notes(struct group *g, uint8_t *page)
 			memcpy(g->note[id], page + LOG_NOTE_HEAD, n.len);
 		}
 	}
+	for (uint32_t id = 0; id < LOG_NOTES; id++)
+		g->note_seen[id] = any[id] > 0 && blank[id] <= g->s.parity;
 }
 
 int
-group_open(struct group *g, char **paths, unsigned int n)
+group_gather(struct group *g, const struct source *const *src, unsigned int n)
 {
 	struct seen *f = calloc(n, sizeof(*f));
 	uint8_t *page = malloc(LOG_SUPER_BYTES);
 	int ret = 0;
 
-	memset(g, 0, sizeof(*g));
 	for (unsigned int i = 0; i < n && ret == 0; i++) {
-		ret = drive_open(&f[i].d, paths[i]);
-		if (ret == 0)
-			ret = look(&f[i], page);
+		f[i].d.src = src[i];
+		ret = look(&f[i], page);
 	}
 	if (ret == 0)
 		ret = members(g, f, n);
 	if (ret == 0 && deal_all(&g->deal, &g->s) < 0)
-		ret = fail(paths[0], "the superblocks say of more columns moved than can be");
+		ret = fail(src[0], "the superblocks say of more columns moved than can be");
 	if (ret == 0)
 		notes(g, page);
 	free(page);
 	free(f);
 	return ret;
+}
+
+void
+group_free(struct group *g)
+{
+	deal_free(&g->deal);
+	for (uint32_t i = 0; i < LOG_NOTES; i++)
+		free(g->note[i]);
 }
 
 /* --- what of it is wrong ----------------------------------------------------------------------------------------- */
@@ -187,9 +166,9 @@ judge_super(struct group *g, uint32_t i, uint8_t *page, enum say_kind kind)
 					  : decode_group(&s, page);
 
 		if (why != NULL && copy == 0 && memcmp(page, "STRAKEFM", 8) == 0)
-			say(SAY_NOTE, "%s is being made a member", d->path);
+			say(SAY_NOTE, "%s is being made a member", d->src->name);
 		else if (why != NULL && !decode_blank(page, LOG_SUPER_BYTES)) {
-			say(kind, "%s: copy %c of the group's superblock is damaged: %s", d->path, 'A' + (int)copy,
+			say(kind, "%s: copy %c of the group's superblock is damaged: %s", d->src->name, 'A' + (int)copy,
 			    why);
 		}
 		if (why == NULL && s.generation > newest)
@@ -197,7 +176,7 @@ judge_super(struct group *g, uint32_t i, uint8_t *page, enum say_kind kind)
 	}
 	if (d->good && newest < g->s.member[i].generation)
 		say(kind, "%s: its newest superblock is of generation %" PRIu64 ", the group says it has %" PRIu64,
-		    d->path, newest, g->s.member[i].generation);
+		    d->src->name, newest, g->s.member[i].generation);
 }
 
 /* What lies where a copy of a note should. */
@@ -222,9 +201,9 @@ judge_note(struct group *g, uint32_t i, unsigned int at, uint8_t *page, enum say
 	if (why == NULL)
 		*has = *has || (n.len == g->note_len[id] && memcmp(page + LOG_NOTE_HEAD, g->note[id], n.len) == 0);
 	else if (*why != '\0')
-		say(kind, "%s: copy %c of %s is damaged: %s", d->path, 'A' + (int)(at & 1), name, why);
+		say(kind, "%s: copy %c of %s is damaged: %s", d->src->name, 'A' + (int)(at & 1), name, why);
 	if ((at & 1) == 1 && g->note[id] != NULL && !*has)
-		say(kind, "%s: it lacks the newest version of %s", d->path, name);
+		say(kind, "%s: it lacks the newest version of %s", d->src->name, name);
 }
 
 void
@@ -268,7 +247,7 @@ group_names(const struct group *g, uint32_t mask)
 		uint32_t i = (uint32_t)__builtin_ctz(mask);
 
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n > 0 ? ", " : "",
-				      g->drive[i].here ? g->drive[i].path : "a missing drive");
+				      g->drive[i].here ? g->drive[i].src->name : "a missing drive");
 	}
 	return text;
 }

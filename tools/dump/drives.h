@@ -7,19 +7,18 @@
 
 /**
  * @file
- * The drives of one log group, opened to be read, and the space they make together.
+ * The drives of one log group, and the space they make together.
  */
 
 #include <stdbool.h>
 
 #include "deal.h"
 #include "decode.h"
+#include "source.h"
 
 struct group_drive {
-	const char *path;
-	int fd;
-	uint64_t bytes;
-	bool here; /* a member of the group, and open */
+	const struct source *src;
+	bool here; /* a member of the group */
 	bool good; /* and in sync: what it holds counts */
 };
 
@@ -32,13 +31,16 @@ struct group {
 	uint64_t short_uuid; /* as chunks name the store */
 	uint8_t *note[LOG_NOTES];
 	uint32_t note_len[LOG_NOTES];
-	bool note_seen[LOG_NOTES]; /* something lies where a copy should */
-	struct log_super *super;   /* the store's; told to say whether it was stopped in order */
+	/* It was written: the first one lies in copy B, and power may have torn it on all. That copy A is blank is
+	 * believed of more drives than may be wrong. */
+	bool note_seen[LOG_NOTES];
+	struct log_super *super; /* the store's; told to say whether it was stopped in order */
 	bool clean;
 };
 
-/** Open and look at the superblocks and notes. @return 0; -1 after a line on the standard error or in say(). */
-int group_open(struct group *g, char **paths, unsigned int n);
+/** Look at the superblocks and notes. @p g is zeroes. @return 0; -1 after a line of say(). */
+int group_gather(struct group *g, const struct source *const *src, unsigned int n);
+void group_free(struct group *g);
 /** What is said of superblocks and notes: after g->clean is known. */
 void group_judge(struct group *g);
 
@@ -60,7 +62,7 @@ uint32_t group_way(const struct group *g, uint32_t seg, uint32_t *at);
 uint32_t group_row_wrong(const struct group *g, uint32_t seg, uint32_t row);
 /** Intents, copy @p copy. @return 0, -1. */
 int group_intents(const struct group *g, unsigned int copy, uint8_t *to);
-/** Paths of the members in a mask, one after the other; in a static buffer. */
+/** Names of the members in a mask, one after the other; in a static buffer. */
 const char *group_names(const struct group *g, uint32_t mask);
 
 #endif /* DRIVES_H */

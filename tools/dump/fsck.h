@@ -71,6 +71,7 @@ struct store {
 /** Superblock, segment table, map of the checkpoint, and what they say of each other. @return 0; -1: no more can be
  * looked at. */
 int store_load(struct store *st, struct group *g);
+void store_free(struct store *st);
 /** Play the log after the checkpoint into the map. */
 void store_replay(struct store *st);
 /** Every entry of the map against the log, every row against its parity. */

@@ -394,3 +394,14 @@ store_load(struct store *st, struct group *g)
 	live_check(st);
 	return 0;
 }
+
+void
+store_free(struct store *st)
+{
+	decode_super_free(&st->super);
+	pages_free(&st->map);
+	free(st->seg);
+	free(st->needed);
+	free(st->intent);
+	free(st->ref);
+}

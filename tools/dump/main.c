@@ -7,11 +7,11 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "check.h"
 #include "cli.h"
-#include "say.h"
-#include "fsck.h"
+#include "file.h"
+#include "log_super_format.h"
 
 static int
 help(void)
@@ -32,21 +32,61 @@ help(void)
 	return CLI_OK;
 }
 
+static const char *const names[SAY_KINDS] = {"note", "mendable", "BROKEN", ""};
+
+static void
+tell(void *arg, enum say_kind kind, const char *line)
+{
+	const bool *quiet = arg;
+
+	if (kind == SAY_REFUSED)
+		fprintf(stderr, "strake-fsck: %s\n", line);
+	else if (!*quiet)
+		printf("%s: %s\n", names[kind], line);
+}
+
+static void
+tell_left_out(void)
+{
+	for (unsigned int k = 0; k < SAY_REFUSED; k++) {
+		if (say_count(k) > SAY_LINES)
+			printf("%s: ... and %" PRIu64 " more of this kind\n", names[k], say_count(k) - SAY_LINES);
+	}
+}
+
 static int
-verdict(const struct store *st, bool quiet)
+verdict(const struct check *c, bool quiet)
 {
 	uint64_t broken = say_count(SAY_BROKEN), mendable = say_count(SAY_MENDABLE);
 
-	say_end();
-	if (!quiet)
-		printf("%s: %" PRIu64 " broken, %" PRIu64 " mendable, %" PRIu64
-		       " notes; looked at %zu blocks in %" PRIu64 " chunks and %" PRIu64 " rows%s\n",
+	if (!quiet) {
+		tell_left_out();
+		printf("%s: %" PRIu64 " broken, %" PRIu64 " mendable, %" PRIu64 " notes; looked at %" PRIu64
+		       " blocks in %" PRIu64 " chunks and %" PRIu64 " rows%s\n",
 		       broken > 0     ? "BROKEN"
 		       : mendable > 0 ? "mendable"
 				      : "nothing is wrong",
-		       broken, mendable, say_count(SAY_NOTE), st->n_refs, st->live_chunks, st->rows,
-		       st->super.clean ? "" : "; not closed in order");
+		       broken, mendable, say_count(SAY_NOTE), c->blocks, c->chunks, c->rows,
+		       c->clean ? "" : "; not closed in order");
+	}
 	return broken > 0 ? CLI_FAILED : mendable > 0 ? CLI_MISMATCH : CLI_OK;
+}
+
+/* @return of the process. */
+static int
+run(char **paths, unsigned int n, enum check_show show, bool quiet)
+{
+	const struct source *drive[LOG_SUPER_MEMBERS];
+	struct file file[LOG_SUPER_MEMBERS];
+	struct check c;
+
+	say_begin(tell, &quiet);
+	for (unsigned int i = 0; i < n; i++) {
+		if (file_open(&file[i], paths[i]) < 0)
+			return CLI_LOCAL;
+		drive[i] = &file[i].s;
+	}
+	return check_drives(&c, drive, n, quiet ? CHECK_SHOW_NOTHING : show) < 0 ? CLI_LOCAL : verdict(&c, quiet);
 }
 
 int
@@ -59,9 +99,8 @@ main(int argc, char **argv)
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	static struct group g;
-	static struct store st;
-	bool dump = false, segments = false, quiet = false, loaded;
+	enum check_show show = CHECK_SHOW_NOTHING;
+	bool quiet = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -69,24 +108,13 @@ main(int argc, char **argv)
 			return help();
 		if (c == '?')
 			return CLI_USAGE;
-		dump = dump || c == 'd' || c == 's';
-		segments = segments || c == 's';
+		if (c == 's' || (c == 'd' && show == CHECK_SHOW_NOTHING))
+			show = c == 's' ? CHECK_SHOW_SEGMENTS : CHECK_SHOW_STORE;
 		quiet = quiet || c == 'q';
 	}
 	if (optind == argc || argc - optind > (int)LOG_SUPER_MEMBERS) {
 		fputs("strake-fsck: name the drives of one group; --help tells more\n", stderr);
 		return CLI_USAGE;
 	}
-	say_reset(quiet);
-	if (group_open(&g, argv + optind, (unsigned int)(argc - optind)) < 0)
-		return CLI_LOCAL;
-	loaded = store_load(&st, &g) == 0;
-	group_judge(&g);
-	if (loaded) {
-		store_replay(&st);
-		store_prove(&st);
-		if (dump && !quiet)
-			store_show(&st, segments);
-	}
-	return verdict(&st, quiet);
+	return run(argv + optind, (unsigned int)(argc - optind), show, quiet);
 }

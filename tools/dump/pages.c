@@ -83,3 +83,14 @@ pages_next(const struct pages *p, size_t *at)
 	}
 	return NULL;
 }
+
+void
+pages_free(struct pages *p)
+{
+	const struct pages_leaf *l;
+	size_t at = 0;
+
+	while ((l = pages_next(p, &at)) != NULL)
+		free(l->entry);
+	free(p->leaf);
+}

@@ -28,5 +28,6 @@ uint64_t pages_get(const struct pages *p, uint64_t tree, uint64_t idx);
 void pages_set(struct pages *p, uint64_t tree, uint64_t idx, uint64_t value);
 /** The next leaf that exists, from *at on (0 at first); NULL: there are no more. */
 const struct pages_leaf *pages_next(const struct pages *p, size_t *at);
+void pages_free(struct pages *p);
 
 #endif /* PAGES_H */

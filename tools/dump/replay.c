@@ -305,7 +305,7 @@ intents(struct replay *r)
 			for (unsigned int o = 0; o <= g->s.parity; o++) {
 				if (ring[o] != NULL && !intent_at(r, ring[o], pos, &other))
 					say(SAY_NOTE, "intent %" PRIu64 " is damaged on %s, and whole on %s", in.seq,
-					    g->drive[o].path, g->drive[c].path);
+					    g->drive[o].src->name, g->drive[c].src->name);
 			}
 		}
 	}
@@ -349,6 +349,7 @@ sort(struct replay *r)
 			if (it->place == 0 && r->item[n - 1].place != was &&
 			    log_entry_seg(r->item[n - 1].place) < LOG_SEGS_MAX / 2)
 				move_note(r, was, r->item[n - 1].place, it->head.lsn);
+			free(it->bytes);
 			continue;
 		}
 		if (it->place == 0) {

@@ -4,47 +4,38 @@
 
 #include "say.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char *const names[SAY_KINDS] = {"note", "mendable", "BROKEN"};
 static uint64_t count[SAY_KINDS];
-static int silent;
+static say_fn told;
+static void *told_arg;
+
+void
+say_begin(say_fn fn, void *arg)
+{
+	memset(count, 0, sizeof(count));
+	told = fn;
+	told_arg = arg;
+}
 
 void
 say(enum say_kind kind, const char *fmt, ...)
 {
+	char line[4096];
 	va_list ap;
 
-	if (count[kind]++ >= SAY_LINES || silent)
+	if (count[kind]++ >= SAY_LINES || told == NULL)
 		return;
-	printf("%s: ", names[kind]);
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	putchar('\n');
+	told(told_arg, kind, line);
 }
 
 uint64_t
 say_count(enum say_kind kind)
 {
 	return count[kind];
-}
-
-void
-say_reset(int quiet)
-{
-	memset(count, 0, sizeof(count));
-	silent = quiet;
-}
-
-void
-say_end(void)
-{
-	for (unsigned int k = 0; k < SAY_KINDS && !silent; k++) {
-		if (count[k] > SAY_LINES)
-			printf("%s: ... and %" PRIu64 " more of this kind\n", names[k], count[k] - SAY_LINES);
-	}
 }

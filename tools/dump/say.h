@@ -7,7 +7,7 @@
 
 /**
  * @file
- * What was found: one line each on the standard output, counted by how bad it is.
+ * What was found: a line each for who listens, counted by how bad it is.
  */
 
 #include <stdint.h>
@@ -20,19 +20,20 @@ enum say_kind {
 	SAY_NOTE,     /**< as it should be after a stop without order; opening the store settles it */
 	SAY_MENDABLE, /**< wrong on a drive, and had from the others */
 	SAY_BROKEN,   /**< data is lost, or the store contradicts itself */
+	SAY_REFUSED,  /**< a drive cannot be looked at: nothing was proved */
 	SAY_KINDS,
 };
 
-/** Lines of each kind that are printed; the rest is only counted. */
+/** Gets lines, without an end. */
+typedef void (*say_fn)(void *arg, enum say_kind kind, const char *line);
+
+/** Lines of each kind that are told; the rest is only counted. */
 #define SAY_LINES 100
 
-/** "wrong: " and the text. */
+/** Begin anew; @p fn NULL: only count. */
+void say_begin(say_fn fn, void *arg);
 void say(enum say_kind kind, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 uint64_t say_count(enum say_kind kind);
-/** Begin anew; @p quiet: only count. */
-void say_reset(int quiet);
-/** How many lines were left out. */
-void say_end(void);
 
 #ifdef __cplusplus
 }

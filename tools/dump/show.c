@@ -35,7 +35,7 @@ show_group(const struct group *g)
 		table_add(&t, ((const char *const[]){"member", "drive", "serial", "state", "columns"})[c]);
 	for (uint32_t i = 0; i < g->s.members; i++) {
 		table_addf(&t, "%u", i);
-		table_add(&t, g->drive[i].here ? g->drive[i].path : "-");
+		table_add(&t, g->drive[i].here ? g->drive[i].src->name : "-");
 		table_add(&t, g->s.member[i].serial);
 		table_add(&t, name_of(states, 3, g->s.member[i].state));
 		table_addf(&t, "%u", g->s.member[i].slots);

@@ -4,10 +4,8 @@
 
 /* Rows of a group: which byte lies on which drive, and what the drives make of one that is away. */
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <isa-l.h>
 
@@ -35,16 +33,7 @@ unit_read(const struct group *g, uint32_t seg, uint32_t row, uint32_t role, uint
 	uint64_t at = g->data_off + (uint64_t)g->deal.slot[column_of(g, seg, row, role)] * g->s.segment +
 		      (uint64_t)row * g->s.unit + off;
 
-	for (uint32_t got = 0; got < len;) {
-		ssize_t n = pread(d->fd, to + got, len - got, (off_t)(at + got));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		got += (uint32_t)n;
-	}
-	return 0;
+	return d->src->read(d->src, at, to, len);
 }
 
 /* One parity unit is the XOR of the data; more follow ISA-L's Cauchy matrix. */
