@@ -80,6 +80,7 @@ struct nvmf_ctrlr {
 	uint32_t kato; /**< ms, rounded up to the granularity; 0: none */
 	struct strake_timer ka;
 	uint64_t heard_at; /**< when the host last said that it lives, ns */
+	uint64_t look;	   /**< after which it is silent if it was not heard until then; 0: it is not late */
 
 	uint32_t feature[NVMF_FEATURES];
 	uint32_t temp_under; /**< second value of NVMF_FEAT_TEMPERATURE */

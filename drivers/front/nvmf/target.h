@@ -52,6 +52,15 @@ struct nvmf_listener {
 	struct strake_timer ana_timer; /**< how long a change may last */
 };
 
+/** A message on its way over the data lcores, which reads what hosts sent; one at a time, counted. In keep_alive.c. */
+struct nvmf_look {
+	struct strake_msg msg;
+	uint64_t wanted, begun, done; /**< main's */
+	uint32_t seen;		      /**< lcores it has visited, a bit for each */
+	bool again;		      /**< for the second time */
+	uint16_t turns;		      /**< that it stays with this one */
+};
+
 struct nvmf_target {
 	struct nvmf_subsystem *subsystems; /**< the discovery subsystem is the first */
 	struct nvmf_listener *listeners;
@@ -63,6 +72,7 @@ struct nvmf_target {
 	uint64_t t_start;
 	uint32_t rounds; /**< messages sent round data lcores and not back yet */
 	bool draining;
+	struct nvmf_look look;
 	struct strake_timer spare;    /**< when to look at the room that is left */
 	uint32_t lcores;	      /**< bitmap of data lcores that run; atomic */
 	struct nvmf_classes *classes; /**< the newest */

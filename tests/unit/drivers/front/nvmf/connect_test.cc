@@ -374,6 +374,41 @@ TEST_F(NvmfConnect, KeepAliveExpiryKillsEveryQueue)
 	EXPECT_TRUE(q.killed);
 }
 
+/* Nobody ran for ten seconds. What the host sent meanwhile is read before it is called silent, however much lies before
+ * it; and who sent nothing is not kept. */
+TEST_F(NvmfConnect, KeepAliveThatLiesUnreadCounts)
+{
+	Host &a = admin(SUB_LISTED, HOST_A, 3000), &silent = admin(SUB_OPEN, HOST_B, 3000);
+
+	for (int i = 0; i < 2; i++) {
+		now += 10 * STRAKE_NS_PER_SEC;
+		turn(25);
+		EXPECT_EQ(0, run(a, admin_sqe(NVME_ADMIN_KEEP_ALIVE)).sc());
+		turn(50);
+		EXPECT_FALSE(a.killed) << i;
+		EXPECT_TRUE(silent.killed);
+	}
+	turn(2800);
+	EXPECT_FALSE(a.killed) << "its time began anew";
+	turn(200);
+	EXPECT_TRUE(a.killed);
+}
+
+TEST_F(NvmfConnect, KeepAliveThatComesWhileAnotherIsLookedForCounts)
+{
+	Host &late = admin(SUB_LISTED, HOST_A, 3000), &later = admin(SUB_OPEN, HOST_B, 3000);
+
+	turn(10);
+	EXPECT_EQ(0, run(later, admin_sqe(NVME_ADMIN_KEEP_ALIVE)).sc());
+	while (!late.killed && now < 4 * STRAKE_NS_PER_SEC)
+		turn();
+	EXPECT_FALSE(later.killed) << "the look that was under way when it became due is not its own";
+	EXPECT_EQ(0, run(later, admin_sqe(NVME_ADMIN_KEEP_ALIVE)).sc());
+	turn(100);
+	EXPECT_TRUE(late.killed);
+	EXPECT_FALSE(later.killed);
+}
+
 TEST_F(NvmfConnect, KeepAliveTimeIsRoundedUpToItsGranularity)
 {
 	Host &a = admin(SUB_LISTED, HOST_A, 1);

@@ -87,7 +87,7 @@ TEST_F(Tell, ByAnotherPathWhenTheKeepAliveExpired)
 {
 	auto dead = path("10.0.0.2", 3000), live = path("10.1.0.2", 0, 1, HOST_A, 1, 2);
 
-	turn(3100);
+	turn(3200);
 	reap();
 	ASSERT_EQ(2u, told.size());
 	for (const Told &t : told) {
@@ -107,7 +107,7 @@ TEST_F(Tell, NobodyElseAndNotByTheSameAddress)
 	path("10.1.0.2", 0, 0, HOST_B, 1); /* another name */
 	path("10.1.0.2", 0, 0, HOST_A, 2); /* another identifier */
 	path("10.1.0.2", 0, 0, HOST_A, 1, 1, &kTransport);
-	turn(3100);
+	turn(3200);
 	reap();
 	EXPECT_EQ(0u, told.size());
 }
@@ -139,7 +139,7 @@ TEST_F(Tell, ByThePathThatWasHeardLast)
 	alive(idle);
 	turn(10);
 	alive(live);
-	turn(1600);
+	turn(1700);
 	reap();
 	ASSERT_EQ(2u, told.size());
 	EXPECT_EQ(&live[0]->qp, told[0].by);
@@ -166,7 +166,7 @@ TEST_F(Tell, OfSomeQueuesOnlyButOfTheAdminQueue)
 	auto dead = path("10.0.0.2", 3000, 20), live = path("10.1.0.2", 0);
 	bool admin = false;
 
-	turn(3100);
+	turn(3200);
 	for (unsigned q = 1; q < dead.size(); q++)
 		fini(*dead[q]);
 	reap();
@@ -181,7 +181,7 @@ TEST_F(Tell, IsOverBeforeTheTargetGoes)
 {
 	auto dead = path("10.0.0.2", 3000, 0), live = path("10.1.0.2", 0, 0, HOST_A, 1, 2);
 
-	turn(3100);
+	turn(3200);
 	ends_both(*dead[0], *live[0]);
 	strake_lcore_enter(0);
 	strake_lcore_turn(now);
@@ -197,7 +197,7 @@ TEST_F(Tell, NotByOneThatHasJustEnded)
 {
 	auto dead = path("10.0.0.2", 3000, 0), live = path("10.1.0.2", 0, 0, HOST_A, 1, 2);
 
-	turn(3100);
+	turn(3200);
 	ends_both(*dead[0], *live[0]);
 	turn(5);
 	EXPECT_EQ(0u, told.size());
