@@ -19,7 +19,7 @@
  * Whatever goes wrong with a write, it goes down plain; a read that a device cannot do is done by the processor.
  */
 
-RTE_LOG_REGISTER_DEFAULT(compress_log, NOTICE);
+RTE_LOG_REGISTER(compress_log, strake.compress, INFO)
 
 #define DEFLATE_LEVEL_MAX 9
 

@@ -24,7 +24,7 @@
  * Write Zeroes and Deallocate pass as they are: a stored block of zeroes is a hole and reads back as zeroes.
  */
 
-RTE_LOG_REGISTER_DEFAULT(crypto_log, NOTICE);
+RTE_LOG_REGISTER(crypto_log, strake.crypto, INFO)
 
 #define FETCH_AHEAD 1024u
 

@@ -26,7 +26,7 @@
 /* Blocks hashed at a time by a fast hash: two lines of the index each come in during the next. */
 #define FAST_GROUP 8u
 
-RTE_LOG_REGISTER_DEFAULT(dedup_log, NOTICE);
+RTE_LOG_REGISTER(dedup_log, strake.dedup, INFO)
 
 struct dedup {
 	char domain[DEDUP_DOMAIN_MAX];

@@ -16,7 +16,7 @@
 #define EXTENT_ALIGN (1u << 20)
 #define LEAVE_NS     (5 * STRAKE_NS_PER_SEC)
 
-RTE_LOG_REGISTER_DEFAULT(group_logtype, NOTICE);
+RTE_LOG_REGISTER(group_logtype, strake.group, INFO)
 
 static_assert(GEOMETRY_MEMBERS_MAX == CONF_GROUP_DRIVES_MAX, "what --check allows");
 

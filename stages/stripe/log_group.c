@@ -15,7 +15,7 @@
 
 #define LEAVE_NS (5 * STRAKE_NS_PER_SEC)
 
-RTE_LOG_REGISTER_DEFAULT(lgroup_logtype, NOTICE);
+RTE_LOG_REGISTER(lgroup_logtype, strake.group, INFO)
 
 static_assert(LOG_MEMBERS_MAX == CONF_GROUP_DRIVES_MAX && LOG_MEMBERS_MAX <= LOG_OP_IOS, "what --check allows");
 static_assert(LOG_SPARES == CONF_GROUP_SPARES_MAX, "what --check allows");

@@ -104,6 +104,7 @@ def case_paths_and_hosts_are_opened_and_closed(b):
     check(c.run("identify", "--hostnqn", HOST + "4", expect=None).returncode != 0, "not any more")
     a.ctl("host", "allow", NQN, HOST + "5")
     a.ctl("listener", "ana", path, "inaccessible")
+    check(f"{path} goes from optimized to inaccessible" in a.log(), a.log())
     check(c.run("read", "--length", "4k", "--hostnqn", HOST + "3", expect=None).returncode != 0, "read by a closed path")
     a = restart(b, a)
     check(a.ctl("listener", "show", path)["ana"] == "inaccessible", "after a restart")

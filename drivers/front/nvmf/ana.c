@@ -15,7 +15,7 @@
 
 #include "ctrlr.h"
 
-RTE_LOG_REGISTER_SUFFIX(ana_log, ana, INFO);
+RTE_LOG_REGISTER(ana_log, strake.nvmf, INFO)
 
 /* A change lasts shorter than hosts were told it could, or they give the controller up. */
 #define CHANGE_NS ((NVMF_ANATT_S - 1) * STRAKE_NS_PER_SEC)

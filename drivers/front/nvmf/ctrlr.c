@@ -14,7 +14,7 @@
 
 #include "admin.h"
 
-RTE_LOG_REGISTER_SUFFIX(ctrlr_log, ctrlr, INFO);
+RTE_LOG_REGISTER(ctrlr_log, strake.nvmf, INFO)
 
 /* The next free id after the one given last, so that a host's late I/O Connect does not find a stranger. */
 static uint16_t
@@ -55,7 +55,7 @@ nvmf_ctrlr_create(struct nvmf_ctrlr **out, struct nvmf_subsystem *sub, struct nv
 	sub->ctrlrs = c;
 	nvmf_target->ctrlrs++;
 	nvmf_ctrlr_add(c, admin);
-	rte_log(RTE_LOG_INFO, ctrlr_log, "NVMF: controller %u of %s for %s at %s\n", c->cntlid, sub->nqn, c->hostnqn,
+	rte_log(RTE_LOG_DEBUG, ctrlr_log, "NVMF: controller %u of %s for %s at %s\n", c->cntlid, sub->nqn, c->hostnqn,
 		admin->peer);
 	*out = c;
 	return 0;
@@ -71,7 +71,7 @@ free_ctrlr(struct nvmf_ctrlr *c)
 	*at = c->next;
 	nvmf_ka_stop(c);
 	nvmf_target->ctrlrs--;
-	rte_log(RTE_LOG_INFO, ctrlr_log, "NVMF: controller %u of %s for %s is gone\n", c->cntlid, c->sub->nqn,
+	rte_log(RTE_LOG_DEBUG, ctrlr_log, "NVMF: controller %u of %s for %s is gone\n", c->cntlid, c->sub->nqn,
 		c->hostnqn);
 	free(c);
 }

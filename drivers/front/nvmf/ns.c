@@ -17,7 +17,7 @@
 #include "resv.h"
 #include "sweep.h"
 
-RTE_LOG_REGISTER_SUFFIX(ns_log, ns, INFO);
+RTE_LOG_REGISTER(ns_log, strake.nvmf, INFO)
 
 /* One lcore's copy of the news. */
 struct nvmf_ns_copy {

@@ -11,7 +11,7 @@
 
 #include "ctrlr.h"
 
-RTE_LOG_REGISTER_SUFFIX(spare_log, spare, INFO);
+RTE_LOG_REGISTER(spare_log, strake.nvmf, INFO)
 
 /* The last tenth of a small store is written in a moment. */
 #define LOOK_NS (STRAKE_NS_PER_SEC / 10)

@@ -16,7 +16,7 @@
 #include "resv.h"
 #include "resv_store.h"
 
-RTE_LOG_REGISTER_DEFAULT(nvmf_log, INFO);
+RTE_LOG_REGISTER(nvmf_log, strake.nvmf, INFO)
 
 struct nvmf_target *nvmf_target;
 

@@ -17,7 +17,7 @@
 
 #include "ctrlr.h"
 
-RTE_LOG_REGISTER_SUFFIX(tell_log, tell, INFO);
+RTE_LOG_REGISTER(tell_log, strake.nvmf, INFO)
 
 static bool
 same_host(const struct nvmf_ctrlr *a, const struct nvmf_ctrlr *b)

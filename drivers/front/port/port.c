@@ -17,7 +17,7 @@
 
 #define PORTS_MAX 16
 
-RTE_LOG_REGISTER_DEFAULT(port_logtype, NOTICE);
+RTE_LOG_REGISTER(port_logtype, strake.port, INFO)
 
 static struct port *ports[PORTS_MAX];
 
