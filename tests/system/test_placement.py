@@ -3,7 +3,9 @@
 """Stages of log volumes inline or on data lcores of their own, as the file says, and so what lays the rows: same bytes, same
 reduction."""
 
+import json
 import os
+import random
 import sys
 
 from harness import check, main
@@ -22,6 +24,29 @@ def stages(at, compress=""):
         keys = ", ".join(k for k in (keys, f"lcore: {at[name]}" if name in at else "") if k)
         return f"{name}: {{{keys}}}" if keys else name
     return f"[{stage('dedup')}, {stage('compress', compress)}, {stage('seal', 'key_file: v.key')}]"
+
+
+def mixed(c, span, area):
+    """For two seconds, however much that is: reads and writes by two queues, every byte read is checked; beside them a third
+    host writes, trims, zeroes, flushes and reads elsewhere. Returns what it left there."""
+    load = c.begin("bench", "--pattern", "randrw", "--rwmix", "50", "--bs", "16K", "--jobs", "2", "--depth", "4", "--offset", span,
+                   "--size", "2M", "--verify", "--warm-up", "0s", "--time", "2s", "--sleep", "--timeout", "60s", "--json")
+    known, piece, did = bytearray(MIB), 128 << 10, []
+    c.run("zero", "--offset", area, "--length", "1M")
+    while load.poll() is None or len(did) < 4:
+        what = ("write", "trim", "zero", "flush")[len(did)] if len(did) < 4 else random.choice(did)
+        at = random.randrange(MIB // piece) * piece
+        text = os.urandom(piece // 2) * 2 if what == "write" else bytes(piece)
+        where = ("--offset", str((int(area[:-1]) << 20) + at), "--length", str(piece))
+        c.run(what, *(where if what != "flush" else ()), stdin=text if what == "write" else None)
+        if what != "flush":
+            known[at:at + piece] = text
+        did.append(what)
+        check(c.run("read", "--offset", area, "--length", "1M").stdout == known, f"bytes after {did[-9:]}")
+    out = json.loads(load.stdout.read())
+    check(out["error"] == "" and out["read"]["errors"] + out["write"]["errors"] + out["verify"]["mismatches"] == 0, f"mixed: {out}")
+    check(load.returncode == 0 and min(out["read"]["ios"], out["write"]["ios"]) > 0, f"mixed: {out}")
+    return bytes(known)
 
 
 def same_everywhere(b, compress, places=PLACES):
@@ -55,8 +80,10 @@ def same_everywhere(b, compress, places=PLACES):
                 continue
             st = [st for st in a.ctl("stage", "list") if st["name"].endswith(f".{name}")]
             check(len(st) == 1 and st[0]["lcore"] == lcore and st[0]["down"] > 0, f"{name} is not at {lcore}: {st}")
-        c.run("verify", "--offset", "128M", "--length", "8M", "--queues", "2", "--timeout", "60s")
+        c.run("verify", "--offset", "128M", "--length", "2M", "--queues", "2", "--timeout", "60s")
+        left = mixed(c, "144M", "160M")
         for _ in range(2):
+            check(c.run("read", "--offset", "160M", "--length", "1M").stdout == left, f"{at}: bytes of the mixed load")
             for offset in ("0", "64M"):
                 check(c.run("read", "--offset", offset, "--length", str(len(data))).stdout == data, f"{at}: bytes at {offset}")
             a.stop()
