@@ -44,13 +44,13 @@ def port(mtu, *addresses):
     return text
 
 
-def conf(b, mtu):
-    """Two namespaces of 4096 and 512 bytes on a striped mirror, the first encrypted; and a second subsystem."""
+def conf(b, mtu, kind="uring", size=352, sizes=(192, 352, 64)):
+    """Two namespaces of 4096 and 512 bytes on a striped mirror, the first encrypted; and a second subsystem. Sizes in MiB."""
     b.write("v0.key", KEY, 0o600)
-    text = b.conf(drives=4, raid=10, kind="uring", size="352MiB", volume="192MiB",
+    text = b.conf(drives=4, raid=10, kind=kind, size=f"{size}MiB", volume=f"{sizes[0]}MiB",
                   stages=", stages: [crypto: {key_file: v0.key}]", extra=f", state: {b.folder}/state",
-                  more_volumes="  - {name: v1, group: g0, size: 352MiB, lba: 512}\n"
-                               "  - {name: v2, group: g0, size: 64MiB}",
+                  more_volumes=f"  - {{name: v1, group: g0, size: {sizes[1]}MiB, lba: 512}}\n"
+                               f"  - {{name: v2, group: g0, size: {sizes[2]}MiB}}",
                   listener=f"  - {{port: p0, address: {OURS}}}\n  - {{port: p0, address: \"{OURS6}\"}}")
     text = text.replace("namespaces: [{volume: v0}]", "namespaces: [{volume: v0}, {volume: v1}]")
     text = text.replace("listeners:", f"  - nqn: \"{NQN[:-4]}second\"\n    hosts: any\n    namespaces: [{{volume: v2}}]\n"
@@ -60,8 +60,8 @@ def conf(b, mtu):
 
 
 def two_ports_conf(b, mtu):
-    """The same, with a second port on a device of its own."""
-    text = conf(b, mtu)
+    """The same, smaller and in memory, so that no other's I/O delays it, with a second port on a device of its own."""
+    text = conf(b, mtu, "mem", 64, (32, 32, 32))
     text = text[:text.index("ports:")].replace("listeners:", f"listeners:\n  - {{port: p1, address: {SECOND}}}")
     return text + port(mtu, f"{OURS}/24, \"{OURS6}/64\"", f"{SECOND}/24")
 

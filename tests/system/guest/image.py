@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-MODULES = ["virtio_pci", "virtio_net", "virtio_blk", "virtio_rng", "tun", "8021q", "vhost_net", "vfio_pci", "vfio_iommu_type1", "nvme", "nvme-tcp", "ext4", "xfs", "sch_netem", "sch_ingress",
+MODULES = ["virtio_pci", "virtio_net", "virtio_blk", "virtio_rng", "null_blk", "tun", "8021q", "vhost_net", "vfio_pci", "vfio_iommu_type1", "nvme", "nvme-tcp", "ext4", "xfs", "sch_netem", "sch_ingress",
            "cls_matchall", "act_mirred", "ifb", "crc32c_generic", "crc32_generic", "crc32c-intel", "crct10dif-pclmul"]
 PROGRAMS = ["nvme", "fio", "mkfs.ext4", "e2fsck", "mkfs.xfs", "xfs_repair", "ip", "tc", "ping", "blkdiscard", "dmesg", "ss", "setpriv"]
 PATH = "/usr/sbin:/sbin:/usr/bin:/bin"

@@ -183,7 +183,34 @@ looked_for()
 	end
 }
 
+# sent OPERATION TEXT: how many commands with this in them the kernel gave to a drive
+sent()
+{
+	grep -c "cmd=(nvme_cmd_$1 .*$2" /sys/kernel/tracing/trace || :
+}
+
+# What a drive is asked for, as the kernel sees it leave: by words that no other test could tell from what was read back. Of
+# lengths that nothing else has.
+words_of_commands()
+{
+	blank
+	conf 0 "device: ng0n1" >/tmp/conf
+	serve
+	[ -e /sys/kernel/tracing/events ] || mount -t tracefs none /sys/kernel/tracing
+	echo 1 >/sys/kernel/tracing/events/nvme/nvme_setup_cmd/enable
+	strake-io write --fill 7 --offset 1M --length 20K --fua $HOST
+	strake-io write --fill 7 --offset 2M --length 24K $HOST
+	strake-io trim --offset 1M --length 20K $HOST
+	strake-io zero --offset 2M --length 24K $HOST
+	echo 0 >/sys/kernel/tracing/events/nvme/nvme_setup_cmd/enable
+	end
+	count="$(sent write "len=39, ctrl=0x4000,") $(sent write len=39,) $(sent write "len=47, ctrl=0x0,") $(sent write len=47,)"
+	count="$count $(sent dsm "nr=[01], attributes=4") $(sent write_zeroes len=47,)"
+	[ "$count" = "1 1 1 1 1 1" ] || die "$count: $(tail -n 40 /sys/kernel/tracing/trace)"
+}
+
 t by_passthrough
+t words_of_commands
 t by_helper
 t by_serial
 t by_slot
