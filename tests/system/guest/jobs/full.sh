@@ -16,6 +16,12 @@ fill()
 	sum "$1" >/tmp/sum
 }
 
+# A number of the health log.
+health()
+{
+	nvme smart-log "$DEV2" -o json | sed -n "s/.*\"$1\" *: *\([0-9]*\).*/\1/p"
+}
+
 sum()
 {
 	dd if="$1" bs=1M count=$(cat /tmp/filled) iflag=direct 2>/dev/null | md5sum
@@ -32,7 +38,10 @@ filled_beside_a_file_system()
 	sync
 	(cd /mnt && find . -type f -exec md5sum {} +) >/tmp/sums
 	umount /mnt
+	[ "$(health critical_warning)" = 0 ] || die "it warns with $(health avail_spare) % left"
 	fill "$DEV2"
+	# The administrator is told by the health log, too.
+	[ "$(health critical_warning)" = 1 ] || die "it does not warn with $(health avail_spare) % left"
 	# It stays full, over kill -9 too, and what it holds is read.
 	fails dd if=/dev/urandom of="$DEV2" bs=1M count=16 seek=$(cat /tmp/filled) oflag=direct 2>/tmp/dd
 	grep -q "$SPACE" /tmp/dd || die "$(cat /tmp/dd)"
@@ -55,6 +64,7 @@ out_of_it_again()
 	sync
 	umount /mnt
 	e2fsck -fn "$DEV"
+	[ "$(health critical_warning)" = 0 ] || die "it still warns with $(health avail_spare) % left"
 	fio_verify --filename="$DEV2" --rw=randwrite --bsrange=4k-64k --iodepth=16 --size=16M
 	before=$(cat /tmp/filled)
 	fill "$DEV2"
