@@ -6,6 +6,7 @@ name and processes of its own, and whatever happened they are gone when it ends.
 """
 
 import contextlib
+import glob
 import json
 import os
 import random
@@ -46,9 +47,19 @@ def free_port():
             return port
 
 
-def until(fn, seconds, text):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+def starved(pid):
+    """How long the process waited for a processor that others had, in seconds: of its threads the one that waited most."""
+    longest = 0
+    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+        with contextlib.suppress(OSError), open(path, encoding="ascii") as f:
+            longest = max(longest, int(f.read().split()[1]))
+    return longest / 1e9
+
+
+def until(fn, seconds, text, lost=lambda: 0):
+    """`lost` says how many seconds there were in which it could not come about."""
+    began = time.monotonic()
+    while time.monotonic() - lost() < began + seconds:
         got = fn()
         if got:
             return got
@@ -79,7 +90,7 @@ class Appliance:
 
     def start(self):
         self.launch()
-        until(lambda: " serves " in self.log() or self.proc.poll() is not None, 30, "start")
+        until(lambda: " serves " in self.log() or self.proc.poll() is not None, 30, "start", lambda: starved(self.proc.pid))
         check(self.proc.poll() is None, f"the appliance ended with {self.proc.returncode}:\n{self.log()}")
         return self
 
