@@ -26,7 +26,7 @@ struct Proved {
 
 /*
  * What strake-fsck finds on drives as a reader sees them now. @p mask has those to look at; @p mendable: some may hold
- * what was not written to them.
+ * what was not written to them, or no superblock.
  * @return all that should not be, or nothing.
  */
 std::string prove_drives(const World &w, uint32_t mask, bool mendable, Proved &p);
