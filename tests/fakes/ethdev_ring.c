@@ -164,6 +164,7 @@ __wrap_rte_eth_dev_info_get(uint16_t id, struct rte_eth_dev_info *info)
 	info->max_rx_queues = fake->conf.queues;
 	info->max_tx_queues = fake->conf.queues;
 	info->max_lro_pkt_size = 65535;
+	info->min_rx_bufsize = fake->conf.min_rx_bufsize;
 	if (fake->conf.max_mtu != 0) {
 		info->max_mtu = fake->conf.max_mtu;
 		info->max_rx_pktlen = fake->conf.max_mtu + 18u;

@@ -36,7 +36,8 @@ struct ethdev_conf {
 	bool no_scatter;     /**< the same of what is received */
 	uint64_t rss;	     /**< flow types; 0: none */
 	uint16_t reta_size;
-	uint16_t max_mtu;   /**< 0: no limit */
+	uint16_t max_mtu; /**< 0: no limit */
+	uint32_t min_rx_bufsize;
 	bool interrupts;    /**< an eventfd to each RX queue */
 	const char *driver; /**< name to go by, or NULL */
 };

@@ -278,14 +278,16 @@ ring_frame(const char *device, unsigned int mtu)
 	return framesz != NULL ? (uint32_t)strtoul(framesz + 8, NULL, 10) : packet_frame(mtu);
 }
 
-/** Bytes of an mbuf's room: a whole frame at the MTU behind the headroom, or what af_packet's ring insists on. */
+/** Bytes of an mbuf's room: a whole frame at the MTU behind the headroom, or what the device or af_packet's ring
+ * insists on. */
 static uint16_t
-data_room(const struct port *port, const struct conf_port *conf)
+data_room(const struct port *port, const struct conf_port *conf, const struct rte_eth_dev_info *info)
 {
 	uint32_t need = port->mtu + PORT_ETH_MAX + RTE_ETHER_CRC_LEN;
 
 	if (is_driver(port, "net_af_xdp"))
 		return XDP_ROOM;
+	need = RTE_MAX(need, info->min_rx_bufsize);
 	if (is_driver(port, "net_af_packet")) {
 		need = RTE_MAX(need, ring_frame(conf->device, conf->mtu));
 		for (unsigned int i = 0; i < conf->n_members; i++)
@@ -295,9 +297,9 @@ data_room(const struct port *port, const struct conf_port *conf)
 }
 
 static int
-make_pools(struct port *port, const struct conf_port *conf)
+make_pools(struct port *port, const struct conf_port *conf, const struct rte_eth_dev_info *info)
 {
-	uint16_t room = data_room(port, conf);
+	uint16_t room = data_room(port, conf, info);
 	uint32_t each = RTE_MIN(POOL_MBUFS, POOL_BYTES / room);
 	int socket = rte_eth_dev_socket_id(port->id);
 	char name[RTE_MEMPOOL_NAMESIZE];
@@ -440,7 +442,7 @@ port_device_start(struct port *port, const struct conf_port *conf, char *err, si
 	if (ret != 0)
 		goto err;
 	what = "memory for mbufs";
-	ret = make_pools(port, conf);
+	ret = make_pools(port, conf, &info);
 	if (ret != 0)
 		goto err;
 	ret = setup_queues(port, &info, &ec, &what);

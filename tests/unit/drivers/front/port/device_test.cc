@@ -121,6 +121,14 @@ TEST_F(PortDevice, SizesMbufsForTheLargestMtu)
 	EXPECT_EQ(0, rte_pktmbuf_data_room_size(port->ext_pool));
 }
 
+/* vmxnet3 fills whole buffers of a size of its own, whatever the MTU. */
+TEST_F(PortDevice, SizesMbufsForADeviceThatWantsMore)
+{
+	dev_conf.min_rx_bufsize = 1646;
+	Open();
+	EXPECT_GE(rte_pktmbuf_data_room_size(port->pool), RTE_PKTMBUF_HEADROOM + 1646);
+}
+
 TEST_F(PortDevice, ComputesSumsItselfOnTap)
 {
 	dev_conf.driver = "net_tap";
