@@ -2,15 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Ports on PCI cards, in a guest: QEMU emulates the cards and the IOMMU, and hosts are this machine's kernel."""
 
-import glob
 import signal
 import sys
 
-from guest.machine import Machine, script
+from guest.machine import Machine, pmds, script
 from harness import STRAKE, STRAKECTL, check, main
 from test_drives import need
 
-PMDS = ("mempool_ring", "net_virtio", "net_e1000")
 # Tap, and the host's address at it, queues of the card, and what QEMU shall emulate.
 CARDS = [("card0", "10.96.0.1/24", 2, "virtio-net-pci,addr=0x10,disable-legacy=on,iommu_platform=on,mq=on,rss=on,vectors=8"),
          ("card1", "10.97.0.1/24", 1, "e1000e,addr=0x11")]
@@ -45,8 +43,7 @@ def hosts(b, ns):
 def case_cards_by_vfio(b):
     image = need()
     ns = b.netns("c")
-    plugins = [f for p in PMDS for f in glob.glob(f"/usr/lib/*/dpdk/pmds-*/librte_{p}.so")]
-    guest = Machine(b, image, netns=ns, memory=1024, files=plugins, programs=[STRAKE, STRAKECTL], devices=cards(b, ns))
+    guest = Machine(b, image, netns=ns, memory=1024, files=pmds("mempool_ring", "net_virtio", "net_e1000"), programs=[STRAKE, STRAKECTL], devices=cards(b, ns))
     failed = guest.run(b.write("job.sh", script("cards")), hosts(b, ns), 400, lambda line: print(line, flush=True))
     check(failed == 0, f"{failed} tests of cards failed")
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The appliance on NVMe drives, in a guest whose drives QEMU emulates."""
 
-import glob
 import json
 import os
 import signal
@@ -11,7 +10,7 @@ import subprocess
 import sys
 
 from guest.image import CannotHave, image
-from guest.machine import Machine, script
+from guest.machine import Machine, pmds, script
 from harness import BUILD, ROOT, STRAKE, STRAKE_IO, STRAKECTL, Skip, check, main, root_only
 
 DRIVE_LOAD = os.path.join(BUILD, "tests", "perf", "drive-load")
@@ -121,10 +120,9 @@ def paced(b, size=128 << 20):
 
 
 def run(b, job, seconds, **machine):
-    plugins = glob.glob("/usr/lib/*/dpdk/pmds-*/librte_mempool_ring.so*")  # DPDK's pools are a plug-in
     libraries = [f for f in (WORDS,) if os.path.exists(f)]
     machine["devices"] = machine.get("devices") or devices(b)
-    guest = Machine(b, need(), memory=1024, files=plugins + libraries,
+    guest = Machine(b, need(), memory=1024, files=pmds("mempool_ring") + libraries,
                     programs=[p for p in (STRAKE, STRAKE_IO, STRAKECTL, DRIVE_LOAD) if os.path.exists(p)], **machine)
     failed = guest.run(b.write("job.sh", f"WORDS={WORDS}\n" + script("drives_common", job)), hands(b), seconds,
                        lambda line: print(line, flush=True))

@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Ports beside the kernel: the exception path, and two devices as one."""
 
-import glob
 import os
 import shutil
 import subprocess
 import sys
 import time
 
-from guest.machine import Machine, script
+from guest.machine import Machine, pmds, script
 from harness import STRAKE, STRAKE_IO, STRAKECTL, Skip, check, main, root_only, until
 from test_drives import need as guest_image
 
@@ -260,8 +259,8 @@ def case_bond_keeps_ssh_through_a_failure(b):
 
 def case_port_and_exception_path_by_vhost_net(b):
     """In a guest: most machines have no /dev/vhost-net."""
-    plugins = [f for p in ("mempool_ring", "net_virtio") for f in glob.glob(f"/usr/lib/*/dpdk/pmds-*/librte_{p}.so*")]
-    guest = Machine(b, guest_image(), memory=1024, files=plugins, programs=[STRAKE, STRAKE_IO, STRAKECTL])
+    guest = Machine(b, guest_image(), memory=1024, files=pmds("mempool_ring", "net_virtio"),
+                    programs=[STRAKE, STRAKE_IO, STRAKECTL])
     failed = guest.run(b.write("job.sh", script("vhost")), None, 300, lambda line: print(line, flush=True))
     check(failed == 0, f"{failed} tests of vhost failed")
 

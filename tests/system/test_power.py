@@ -4,7 +4,6 @@
 is dropped or torn, and whatever was flushed must be there when it starts again."""
 
 import contextlib
-import glob
 import os
 import random
 import shutil
@@ -14,7 +13,7 @@ import tempfile
 import time
 
 from guest import power
-from guest.machine import Machine
+from guest.machine import Machine, pmds
 from harness import STRAKE, STRAKE_IO, STRAKECTL, check, main
 from test_drives import need
 
@@ -123,11 +122,10 @@ class Rig:
 
     def round(self):
         """One life, from the start until the power fails."""
-        plugins = [f for p in PLUGINS[self.kind] for f in glob.glob(f"/usr/lib/*/dpdk/pmds-*/librte_{p}.so*")]
         # Most lives last until something was flushed, however slow the machine is.
         self.early, self.cutting = self.rng.random() < 0.2, False
         self.trouble, before, self.served = [], dict(self.kept), False
-        self.guest = Machine(self.bench, self.image, memory=1024, devices=self.devices(), files=plugins,
+        self.guest = Machine(self.bench, self.image, memory=1024, devices=self.devices(), files=pmds(*PLUGINS[self.kind]),
                              programs=[STRAKE, STRAKE_IO, STRAKECTL])
         self.guest.run(self.job(), self.begin, 180, self.say, cut=True)
         check(self.served and not self.trouble, "\n".join(

@@ -72,6 +72,23 @@ t()
 	nvme disconnect-all >/dev/null 2>&1
 }
 
+# Of a pipeline file: a volume that any host may have, and what is below it.
+volume_in_memory()
+{
+	cat <<-END
+		drives:
+		  - {name: d0, kind: mem, size: 96MiB}
+		groups:
+		  - {name: g0, raid: 0, drives: [d0]}
+		volumes:
+		  - {name: v0, group: g0, size: 64MiB, lba: 4096}
+		subsystems:
+		  - nqn: "$NQN"
+		    hosts: any
+		    namespaces: [{volume: v0}]
+	END
+}
+
 # attach NQN [option of nvme connect]...: $CTRL is the controller, $DEV its first namespace, $DEV2 its second. The
 # keep-alive ($KATO, seconds) is long: an emulated processor on a busy machine stands still for seconds.
 attach()

@@ -2,6 +2,7 @@
 """A throw-away Linux host under QEMU, its processor emulated, on a tap of a network namespace."""
 
 import contextlib
+import glob
 import re
 import os
 import shutil
@@ -25,6 +26,11 @@ def script(*jobs):
         with open(os.path.join(folder, name + ".sh"), encoding="ascii") as f:
             text += f.read()
     return text
+
+
+def pmds(*names):
+    """These plug-ins of DPDK, of which even its pools are one: `files` of a machine."""
+    return [f for n in names for f in glob.glob(f"/usr/lib/*/dpdk/pmds-*/librte_{n}.so")]
 
 
 def tsc_khz():

@@ -9,16 +9,7 @@ appliance: {name: g, memory: 320MiB, buffers: 64MiB, requests: 2048, main_cpu: 0
 ports:
   - {name: p0, device: "$SPREADS", addresses: [10.96.0.2/24, "fd96::2/64"]}
   - {name: p1, device: "$PLAIN", addresses: [10.97.0.2/24]}
-drives:
-  - {name: d0, kind: mem, size: 96MiB}
-groups:
-  - {name: g0, raid: 0, drives: [d0]}
-volumes:
-  - {name: v0, group: g0, size: 64MiB, lba: 4096}
-subsystems:
-  - nqn: "$NQN"
-    hosts: any
-    namespaces: [{volume: v0}]
+$(volume_in_memory)
 listeners:
   - {port: p0, address: 10.96.0.2}
   - {port: p0, address: "fd96::2"}

@@ -19,16 +19,7 @@ ports:
     device: "net_virtio_user1,path=/dev/vhost-net,iface=wire1,queues=1,queue_size=256"
     addresses: [$TAGGED/24]
     vlan: 42
-drives:
-  - {name: d0, kind: mem, size: 96MiB}
-groups:
-  - {name: g0, raid: 0, drives: [d0]}
-volumes:
-  - {name: v0, group: g0, size: 64MiB, lba: 4096}
-subsystems:
-  - nqn: "$NQN"
-    hosts: any
-    namespaces: [{volume: v0}]
+$(volume_in_memory)
 listeners:
   - {port: p0, address: $OURS}
   - {port: p0, address: "$OURS6"}

@@ -217,16 +217,10 @@ TEST_F(LogDoubt, ColumnsMoveAsTheStoreHasThem)
 /* Sectors of a drive cannot be read: they are written again as the store has the row. */
 TEST_F(LogDoubt, WhatCannotBeReadIsWrittenAsTheStoreHasIt)
 {
-	power_fault f = {};
-
 	all_up(4);
 	fill(1);
-	f.status = -EIO;
-	f.ops = 1u << STRAKE_IO_READ;
-	f.heals = true;
-	f.off = lgroup_super_data_off(sp->intent_bytes);
-	f.len = 8192; /* two rows: at most one of them has its parity here */
-	power_disk_fault(disks[2], &f);
+	/* Two rows: at most one of them has its parity here. */
+	unreadable(2, lgroup_super_data_off(sp->intent_bytes), 8192);
 	mender_begin();
 	expect_filled(1);
 	mender_end();
@@ -244,25 +238,21 @@ TEST_F(LogDoubt, WhatCannotBeReadIsWrittenAsTheStoreHasIt)
 /* It is made from columns of which one has something else: while nobody has checked it, it is not written. */
 TEST_F(LogDoubt, WhatIsMadeOfUncheckedColumnsIsNotWritten)
 {
-	power_fault f = {};
 	bytes bad = pattern(512, 9), was, is;
 
 	conf.parity = 2;
 	all_up(5);
 	fill(1);
-	f.status = -EIO;
-	f.ops = 1u << STRAKE_IO_READ;
-	f.heals = true;
-	f.off = lgroup_super_data_off(sp->intent_bytes);
-	f.len = 512;
+	const uint64_t off = lgroup_super_data_off(sp->intent_bytes);
+
 	was.resize(sp->unit);
 	is.resize(sp->unit);
-	power_disk_poke(disks[2], f.off + 1024, bad.data(), bad.size());
-	power_disk_peek(disks[1], f.off, was.data(), was.size());
-	power_disk_fault(disks[1], &f);
+	power_disk_poke(disks[2], off + 1024, bad.data(), bad.size());
+	power_disk_peek(disks[1], off, was.data(), was.size());
+	unreadable(1, off, 512);
 	read(0, 0, sp->row_bytes);
 	EXPECT_EQ(1u, member(1).read_errors);
-	power_disk_peek(disks[1], f.off, is.data(), is.size());
+	power_disk_peek(disks[1], off, is.data(), is.size());
 	EXPECT_EQ(was, is);
 	mender_begin();
 	read(0, 0, sp->row_bytes);

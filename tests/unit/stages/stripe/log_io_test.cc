@@ -72,13 +72,9 @@ TEST_F(LogIoTest, ReadsWithUpToParityDrivesGone)
 			if ((uint32_t)__builtin_popcount(mask) > m + 1)
 				continue;
 			for (uint32_t i = 0; i < n; i++) {
-				power_fault f = {};
-
-				f.status = -EIO;
-				f.ops = 1u << STRAKE_IO_READ;
 				power_disk_no_faults(disks[i]);
 				if (mask >> i & 1)
-					power_disk_fault(disks[i], &f);
+					unreadable(i);
 			}
 			for (uint32_t s = 0; s < 4; s++) {
 				LogIo io(STRAKE_SPACE_READ, s, 100, sp->row_bytes);

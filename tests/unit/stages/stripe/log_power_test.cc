@@ -206,18 +206,11 @@ TEST_F(LogPower, HalfOfTheDrivesWithoutSuperblocksMayBeTheNewer)
  * sure to know the newest; without both the member is away. */
 TEST_F(LogPower, ASuperblockThatCannotBeReadIsWrittenAgain)
 {
-	power_fault bad = {};
-
-	bad.ops = 1u << STRAKE_IO_READ;
-	bad.len = 512;
-	bad.status = -EIO;
-	bad.heals = true;
 	all_up(4);
 	fill(2);
 	stop();
 	for (unsigned copy = 0; copy < 2; copy++) {
-		bad.off = lgroup_super_off(copy) + 1024;
-		power_disk_fault(disks[1], &bad);
+		unreadable(1, lgroup_super_off(copy) + 1024, 512);
 		for (unsigned i = 0; i < 2; i++) { /* the other copy may be the next to be written */
 			up({0, 1, 2, 3});
 			EXPECT_EQ("", err);
@@ -227,8 +220,7 @@ TEST_F(LogPower, ASuperblockThatCannotBeReadIsWrittenAgain)
 		}
 	}
 	for (unsigned copy = 0; copy < 2; copy++) {
-		bad.off = lgroup_super_off(copy) + 1024;
-		power_disk_fault(disks[1], &bad);
+		unreadable(1, lgroup_super_off(copy) + 1024, 512);
 	}
 	up({0, 1, 2, 3});
 	EXPECT_EQ(LOG_MEMBER_MISSING, member(1).state);
@@ -238,20 +230,14 @@ TEST_F(LogPower, ASuperblockThatCannotBeReadIsWrittenAgain)
 /* One of two may have gone on alone, and say so in the copy that cannot be read. */
 TEST_F(LogPower, ASuperblockThatCannotBeReadMayBeTheNewest)
 {
-	power_fault bad = {};
-
 	conf.data = 1;
 	all_up(2);
 	ASSERT_EQ(0, row(0, 0, data_of(0, 0)));
 	lose(0);
 	ASSERT_EQ(0, row(0, 1, data_of(0, 1)));
 	stop();
-	bad.ops = 1u << STRAKE_IO_READ;
-	bad.status = -EIO;
-	bad.len = 512;
 	for (unsigned copy = 0; copy < 2; copy++) {
-		bad.off = lgroup_super_off(copy);
-		power_disk_fault(disks[1], &bad);
+		unreadable(1, lgroup_super_off(copy), 512);
 		EXPECT_EQ(-ENODEV, open({0, 1}));
 		EXPECT_NE(std::string::npos, err.find("cannot be read")) << err;
 		power_disk_no_faults(disks[1]);
@@ -382,13 +368,7 @@ TEST_F(LogPower, CutAtEveryWriteOfNotesAndSuperblocks)
 		expect_filled(2);
 		until([&] { return status().stale + status().missing == 0; });
 		for (unsigned i = 0; i < 4; i++) {
-			power_fault f = {};
-
-			f.ops = 1u << STRAKE_IO_READ;
-			f.status = -EIO;
-			power_disk_fault(disks[i], &f);
-			expect_filled(2);
-			power_disk_no_faults(disks[i]);
+			expect_right_without({i}, 2);
 		}
 		EXPECT_EQ(now_there, note(2));
 		stop();

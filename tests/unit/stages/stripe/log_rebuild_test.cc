@@ -34,12 +34,8 @@ class LogRebuild : public LogRig
 	void
 	without(unsigned a, unsigned b, const Rows &what, uint64_t seed)
 	{
-		power_fault f = {};
-
-		f.ops = 1u << STRAKE_IO_READ;
-		f.status = -EIO;
-		power_disk_fault(disks[a], &f);
-		power_disk_fault(disks[b], &f);
+		unreadable(a);
+		unreadable(b);
 		for (auto &[s, rs] : what)
 			for (uint32_t r = 0; r < rs.size(); r++)
 				ASSERT_EQ(pattern(sp->row_bytes, rs[r]),

@@ -515,16 +515,26 @@ class LogRig : public testing::Test
 		turns(5);
 	}
 
-	/* Everything is right although nothing can be read from these. */
+	/* Nothing can be read from a disk; or, from there on, so many bytes, until they are written. */
 	void
-	expect_right_without(const std::vector<unsigned> &gone, uint32_t n)
+	unreadable(unsigned disk, uint64_t off = 0, uint64_t len = 0)
 	{
 		power_fault f = {};
 
 		f.ops = 1u << STRAKE_IO_READ;
 		f.status = -EIO;
+		f.off = off;
+		f.len = len;
+		f.heals = len > 0;
+		power_disk_fault(disks[disk], &f);
+	}
+
+	/* Everything is right although nothing can be read from these. */
+	void
+	expect_right_without(const std::vector<unsigned> &gone, uint32_t n)
+	{
 		for (unsigned d : gone)
-			power_disk_fault(disks[d], &f);
+			unreadable(d);
 		expect_filled(n);
 		for (unsigned d : gone)
 			power_disk_no_faults(disks[d]);
