@@ -58,7 +58,7 @@ def case_a_deleted_volume_is_gone_and_its_space_comes_back(b):
     c.run("verify", "--length", "8M", "--seed", "1")
     a.ctl("volume", "create", "new", "--group", "g0", "--size", "1GiB", "--subsystem", NQN, "--domain", "other")
     c.run("verify", "--ns", "2", "--length", "64M", "--seed", "2")
-    load = c.begin("bench", "--ns", "2", "--pattern", "randrw", "--size", "64M", "--time", "60s", "--depth", "32", "--json")
+    load = c.begin("bench", "--ns", "2", "--pattern", "randrw", "--size", "64M", "--time", "20s", "--depth", "32", "--json")
     until(lambda: a.ctl("volume", "show", "new")["write_ops"] > 1000, 60, "the load runs")
     other = c.begin("bench", "--pattern", "randrw", "--size", "8M", "--offset", "64M", "--time", "3s", "--json")
     a.ctl("volume", "delete", "new")
