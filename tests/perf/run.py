@@ -61,6 +61,8 @@ TARGETS = {
     ("uring", "128 KiB sequential write, depth 16"): ("ratio", 0.95),
     ("uring-alone", "4 KiB random read, depth 32"): ("ratio", 0.95),
     ("uring-alone", "4 KiB random read, depth 1"): ("ratio", 0.95),
+    ("uring-alone", "4 KiB random write, depth 32"): ("ratio", 0.95),
+    ("uring-alone", "4 KiB random write, depth 1"): ("ratio", 0.95),
     ("uring-alone", "128 KiB sequential read, depth 16"): ("ratio", 0.95),
     ("uring-alone", "128 KiB sequential write, depth 16"): ("ratio", 0.95),
     ("idle", "4 KiB random read, depth 32, 1000 more connections"): ("more", 1.01),
@@ -75,7 +77,8 @@ LOADS = {
     # 128 KiB is the longest command there is
     "uring": [("randread", "4K", 128), ("randread", "4K", 32), ("randread", "4K", 1), ("read", "128K", 16),
               ("write", "128K", 16)],
-    "uring-alone": [("randread", "4K", 32), ("randread", "4K", 1), ("read", "128K", 16), ("write", "128K", 16)],
+    "uring-alone": [("randread", "4K", 32), ("randread", "4K", 1), ("randwrite", "4K", 32), ("randwrite", "4K", 1),
+                    ("read", "128K", 16), ("write", "128K", 16)],
 }
 WORDS = {"randread": "random read", "randwrite": "random write", "read": "sequential read",
          "write": "sequential write"}
