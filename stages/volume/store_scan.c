@@ -167,8 +167,9 @@ scan_begin(struct store_replay *r, struct replay_scan *s)
 }
 
 /* The scan of a segment is over. One that was only listed, and holds nothing that counts, is as good as free: what is
- * played takes away every entry that points there, so only the count of those is kept. One that was open, and of which
- * power tore all that came since, is collected first, too: of what is torn nobody can tell what it was. */
+ * played takes away every entry that points there, so only the count of those is kept. One that was open, and in which
+ * nothing was found since, is collected first, too: behind what is blank may lie what power tore, of which nobody can
+ * tell what it was. */
 static void
 seg_scanned(struct store_replay *r, struct replay_scan *s)
 {
@@ -180,7 +181,7 @@ seg_scanned(struct store_replay *r, struct replay_scan *s)
 		g->d.blocks = 0;
 		g->d.state = STORE_SEG_FREE;
 		st->n_free++;
-	} else if (s->at < r->n_open && s->walk.lost > 0 && g->d.state == STORE_SEG_CLOSED) {
+	} else if (s->at < r->n_open && g->d.state == STORE_SEG_CLOSED) {
 		g->d.state = STORE_SEG_SUSPECT;
 		st->suspects = true;
 	}
