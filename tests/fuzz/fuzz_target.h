@@ -119,7 +119,8 @@ class FuzzTarget
 	{
 		FuzzLcores::turns(3);
 		strake_lcore_enter(0);
-		for (int i = 0; i < 16 && !nvmf_drain(); i++)
+		/* A look at what silent hosts may have sent takes 32 turns of an lcore, and another may be wanted. */
+		for (int i = 0; i < 128 && !nvmf_drain(); i++)
 			FuzzLcores::turn();
 		FUZZ_CHECK(nvmf_drain());
 		strake_lcore_enter(1);
