@@ -61,6 +61,7 @@ strake_lcore_create(uint16_t index, const struct strake_lcore_conf *conf)
 		return -ENOMEM;
 	lc->pub.index = index;
 	lc->pub.socket = conf->socket;
+	lc->pub.sleeps = conf->idle == STRAKE_IDLE_ADAPTIVE;
 	lc->conf = *conf;
 	TAILQ_INIT(&lc->pollers);
 	timer_wheel_init(&lc->wheel, 0);
@@ -222,13 +223,15 @@ strake_lcore_run(void)
 			lc->pub.busy_cycles += end - at;
 			look = idle_look(look, at - idle_since, most);
 			idle_since = end;
+			lc->pub.rest = false;
 		} else {
 			lc->pub.idle_cycles += end - at;
 		}
 		at = end;
-		if (work > 0 || lc->conf.idle == STRAKE_IDLE_SPIN || at - idle_since < look)
+		if (work > 0 || !lc->pub.sleeps || (at - idle_since < look && !lc->pub.rest))
 			continue;
 		idle_sleep(lc);
+		lc->pub.rest = false;
 		at = rte_rdtsc();
 	}
 	lc->by_clock = false;

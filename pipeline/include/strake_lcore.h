@@ -54,6 +54,10 @@ struct strake_lcore {
 	uint64_t busy_cycles, idle_cycles; /**< TSC, of turns that did work and of others */
 	uint64_t ending;		   /**< ns, when the units whose done() runs now came up: `now` or later */
 	struct strake_account *account;	   /**< while accounts are kept (strake_account.h), else NULL */
+	bool sleeps;			   /**< the loop is one that idles adaptively */
+	/** Set by a poller in a turn that did nothing, where threads of the kernel have to run on this CPU before there
+	 * is work again: the loop sleeps at once. Cleared by it. */
+	bool rest;
 };
 
 RTE_DECLARE_PER_LCORE(struct strake_lcore *, strake_self);

@@ -59,8 +59,8 @@ offer_again(struct uring_ring *r)
 }
 
 /* A loop that spins keeps the workers of the kernel off its CPU, and writes wait for them, for milliseconds. So when
- * only they have something to do, the loop waits like one who sleeps, until something completes. What came is found by
- * the next turn: this one was idle. */
+ * only they have something to do, the loop sleeps, until something completes or arrives. One that never sleeps waits
+ * like one who does, for what completes. What came is found by the next turn: this one was idle. */
 static void
 rest(struct uring_ring *r, uint64_t now)
 {
@@ -76,6 +76,10 @@ rest(struct uring_ring *r, uint64_t now)
 	}
 	if (now - r->quiet < QUIET_NS)
 		return;
+	if (strake_self()->sleeps) {
+		strake_self()->rest = true;
+		return;
+	}
 	drive_ring_count(&r->q);
 	before = strake_account_enter(&enter_step);
 	io_uring_submit_and_wait_timeout(&r->q.ring, &cqe, 1, &most, NULL);

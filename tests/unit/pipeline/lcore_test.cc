@@ -286,6 +286,34 @@ TEST_F(Lcore, SleepingLcoreWakesForAMessageAndUsesLittleOfTheProcessor)
 	strake_lcore_destroy(2);
 }
 
+/* Where threads of the kernel need the CPU before there is work again, looking for it first keeps them waiting. */
+TEST_F(Lcore, ARestIsASleepAtOnceWhereTheLoopSleepsAtAll)
+{
+	for (strake_idle idle : {STRAKE_IDLE_ADAPTIVE, STRAKE_IDLE_SPIN}) {
+		strake_lcore_conf lc = {idle, 60 * 1000 * 1000, 0};
+		strake_poller p = {};
+
+		p.name = "rests";
+		p.fd = -1;
+		p.poll = [](strake_poller *, uint64_t) { return 0u; };
+		p.flush = [](strake_poller *, uint64_t) {
+			strake_self()->rest = true;
+			if (strake_self()->slept == 10 || strake_self()->turns == 10000)
+				strake_lcore_stop(2);
+			return 0u;
+		};
+		ASSERT_EQ(0, strake_lcore_create(2, &lc));
+		std::thread([&p] {
+			strake_lcore_enter(2);
+			strake_poller_add(&p);
+			strake_lcore_run();
+			strake_poller_del(&p);
+		}).join();
+		EXPECT_EQ(idle == STRAKE_IDLE_ADAPTIVE ? 10u : 0u, strake_lcore_at(2)->slept);
+		strake_lcore_destroy(2);
+	}
+}
+
 /* A poller that has a call of its own to wait by sleeps for the whole lcore; where it cannot, or a second one could,
  * the loop does. */
 TEST_F(Lcore, APollerMaySleepForAll)
