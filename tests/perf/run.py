@@ -23,8 +23,8 @@ import sys
 import tempfile
 import time
 
-from appliance import (Appliance, NAME, begun, bench_command, ended, favoured, io_command, measured, memif_port,
-                       packet_port, server_client, sh, veth)
+from appliance import (Appliance, NAME, among_equals, begun, bench_command, ended, favoured, io_command, measured,
+                       memif_port, packet_port, server_client, sh, veth)
 from floor import floor
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -242,7 +242,7 @@ def alone_load(o, path, pattern, bs, depth):
     """The drive without the rest of the appliance, on the part of the file that fio reads."""
     got = measured(f"{o.build}/tests/perf/drive-load", "kind=uring", f"path={path}", f"bytes={int(bs[:-1]) << 10}",
                    f"depth={depth}", f"seconds={max(1, round(o.time))}", f"offset={256 << 20}", f"span={1 << 30}",
-                   f"cpu={o.data_cpu}", "spin=1", f"write={int('write' in pattern)}", f"in_order={int('rand' not in pattern)}")
+                   f"cpu={o.data_cpu}", "spin=0", f"write={int('write' in pattern)}", f"in_order={int('rand' not in pattern)}")
     return {"iops": got["iops"], "bps": got["iops"] * (int(bs[:-1]) << 10)}
 
 
@@ -253,9 +253,10 @@ def uring_alone(o, folder, notes):
         written(path)
         for pattern, bs, depth in LOADS["uring-alone"]:
             ours, theirs = [], []
-            for _ in range(o.runs):
-                theirs.append(fio(o, path, pattern, bs, depth))
-                ours.append(alone_load(o, path, pattern, bs, depth))
+            with among_equals():
+                for _ in range(o.runs):
+                    theirs.append(fio(o, path, pattern, bs, depth))
+                    ours.append(alone_load(o, path, pattern, bs, depth))
             base = statistics.median(t["iops"] for t in theirs)
             name = load_name(pattern, bs, depth)
             rows.append(medians("uring-alone", name, ours, ratio=statistics.median(u["iops"] for u in ours) / base))
@@ -270,8 +271,8 @@ def uring(o, folder, notes):
     disk = tempfile.mkdtemp(prefix="strake-perf-", dir=o.disk)
     path, rows = os.path.join(disk, "drive"), []
     try:
-        with Appliance(o, folder, "{port: p0, address: 10.78.0.2}", memif_port(folder), size="1536MiB",
-                       drives=[f"{{name: u0, kind: uring, path: {path}, size: 2GiB}}"]) as a:
+        with among_equals(), Appliance(o, folder, "{port: p0, address: 10.78.0.2}", memif_port(folder), size="1536MiB",
+                                       drives=[f"{{name: u0, kind: uring, path: {path}, size: 2GiB}}"]) as a:
             written(path)
             for load in LOADS["uring"]:
                 ours, theirs = [], []
@@ -413,7 +414,7 @@ def write_results(o, results, notes, load):
 
 Medians of {o.runs} runs of {o.time} s, one data lcore on CPU {o.data_cpu}, the client on CPU {o.client_cpu}. {cpu}, {os.cpu_count()} CPUs, Linux
 {platform.release()}, {'huge pages' if o.huge else 'no huge pages'}. Load average of the machine while measuring: {load[0]:.1f} at the beginning, {load[1]:.1f} at the end, for
-{os.cpu_count()} CPUs; both measured processes were scheduled before everything else (autogroup -20), yet a median taken under a load
+{os.cpu_count()} CPUs; both measured processes were scheduled before everything else (autogroup -20; not with a drive on a file), yet a median taken under a load
 average above 2 is a lower bound.
 
 All of it: `sudo tests/perf/run.py --build BUILD{' --huge' if o.huge else ''} --runs {o.runs} --time {o.time}`; one section: `--section NAME`. Cycles are those of the time-stamp
