@@ -63,12 +63,24 @@ meminfo(const char *key)
 	return value;
 }
 
+/* Who held them may have ended a moment ago: what his io_uring had pinned, the kernel lets go of in the background. */
+static uint64_t
+huge_free(uint64_t need)
+{
+	uint64_t n = meminfo("HugePages_Free");
+
+	for (int i = 0; i < 300 && n < need && meminfo("HugePages_Total") >= need; i++) {
+		usleep(10000);
+		n = meminfo("HugePages_Free");
+	}
+	return n;
+}
+
 /* EAL says little when huge pages are short; the operator gets the number and the mend. */
 static int
 huge_check(struct appliance *a)
 {
-	uint64_t page = meminfo("Hugepagesize") * 1024, free_pages = meminfo("HugePages_Free");
-	uint64_t need;
+	uint64_t page = meminfo("Hugepagesize") * 1024, free_pages, need;
 
 	if (a->no_huge)
 		return 0;
@@ -78,6 +90,7 @@ huge_check(struct appliance *a)
 		return -ENOMEM;
 	}
 	need = (a->conf->appliance.memory + page - 1) / page;
+	free_pages = huge_free(need);
 	if (free_pages >= need)
 		return 0;
 	snprintf(a->err, sizeof(a->err),
