@@ -192,6 +192,7 @@ strake_lcore_turn(uint64_t now)
 	if (unlikely(lc->pub.account != NULL))
 		account_turn_begin(lc->pub.account);
 	lc->pub.now = now;
+	lc->pub.rest = false;
 	work = msg_ring_run(lc->msgs);
 	work += timer_wheel_run(&lc->wheel, now);
 	work += pollers_run(lc, false);
@@ -223,7 +224,6 @@ strake_lcore_run(void)
 			lc->pub.busy_cycles += end - at;
 			look = idle_look(look, at - idle_since, most);
 			idle_since = end;
-			lc->pub.rest = false;
 		} else {
 			lc->pub.idle_cycles += end - at;
 		}
@@ -231,7 +231,6 @@ strake_lcore_run(void)
 		if (work > 0 || !lc->pub.sleeps || (at - idle_since < look && !lc->pub.rest))
 			continue;
 		idle_sleep(lc);
-		lc->pub.rest = false;
 		at = rte_rdtsc();
 	}
 	lc->by_clock = false;

@@ -55,8 +55,8 @@ struct strake_lcore {
 	uint64_t ending;		   /**< ns, when the units whose done() runs now came up: `now` or later */
 	struct strake_account *account;	   /**< while accounts are kept (strake_account.h), else NULL */
 	bool sleeps;			   /**< the loop is one that idles adaptively */
-	/** Set by a poller in a turn that did nothing, where threads of the kernel have to run on this CPU before there
-	 * is work again: the loop sleeps at once. Cleared by it. */
+	/** Set by a poller, for this turn, where threads of the kernel have to run on this CPU before there is work
+	 * again: if nobody did anything the loop sleeps at once. */
 	bool rest;
 };
 
