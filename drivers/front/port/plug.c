@@ -202,7 +202,7 @@ choose_offloads(struct port *port, const struct conf_port *conf, const struct rt
 				    ? 1
 				    : RTE_MIN(info->tx_desc_lim.nb_seg_max, info->tx_desc_lim.nb_mtu_seg_max);
 	if (port->tx_segs_max == 0 || port->tx_segs_max > SEGS_MAX)
-		port->tx_segs_max = SEGS_MAX; /* the driver states no limit */
+		port->tx_segs_max = SEGS_MAX; /* the driver states no limit, or one too high */
 	port->tx_prepare = port->tx_tcp_cksum || port->vlan_insert;
 	if (port->tx_prepare)
 		port->tx_burst_max = RTE_MIN(port->tx_burst_max, PREPARE_MAX);
