@@ -242,10 +242,11 @@ def alone_load(o, path, pattern, bs, depth):
     """The drive without the rest of the appliance, on the part of the file that fio reads."""
     got = measured(f"{o.build}/tests/perf/drive-load", "kind=uring", f"path={path}", f"bytes={int(bs[:-1]) << 10}",
                    f"depth={depth}", f"seconds={max(1, round(o.time))}", f"offset={256 << 20}", f"span={1 << 30}",
-                   f"cpu={o.data_cpu}", "spin=0", f"write={int('write' in pattern)}", f"in_order={int('rand' not in pattern)}")
+                   f"cpu={o.data_cpu}", f"write={int('write' in pattern)}", f"in_order={int('rand' not in pattern)}")
     return {"iops": got["iops"], "bps": got["iops"] * (int(bs[:-1]) << 10)}
 
 
+@among_equals()
 def uring_alone(o, folder, notes):
     """The drive alone and fio, in turns on one file and one CPU, the other CPU idle."""
     path, rows = os.path.join(tempfile.mkdtemp(prefix="strake-perf-", dir=o.disk), "drive"), []
@@ -253,10 +254,9 @@ def uring_alone(o, folder, notes):
         written(path)
         for pattern, bs, depth in LOADS["uring-alone"]:
             ours, theirs = [], []
-            with among_equals():
-                for _ in range(o.runs):
-                    theirs.append(fio(o, path, pattern, bs, depth))
-                    ours.append(alone_load(o, path, pattern, bs, depth))
+            for _ in range(o.runs):
+                theirs.append(fio(o, path, pattern, bs, depth))
+                ours.append(alone_load(o, path, pattern, bs, depth))
             base = statistics.median(t["iops"] for t in theirs)
             name = load_name(pattern, bs, depth)
             rows.append(medians("uring-alone", name, ours, ratio=statistics.median(u["iops"] for u in ours) / base))
@@ -266,13 +266,14 @@ def uring_alone(o, folder, notes):
     return rows
 
 
+@among_equals()
 def uring(o, folder, notes):
     """A RAID-0 of one drive on a file, against fio on the same file, in turns."""
     disk = tempfile.mkdtemp(prefix="strake-perf-", dir=o.disk)
     path, rows = os.path.join(disk, "drive"), []
     try:
-        with among_equals(), Appliance(o, folder, "{port: p0, address: 10.78.0.2}", memif_port(folder), size="1536MiB",
-                                       drives=[f"{{name: u0, kind: uring, path: {path}, size: 2GiB}}"]) as a:
+        with Appliance(o, folder, "{port: p0, address: 10.78.0.2}", memif_port(folder), size="1536MiB",
+                       drives=[f"{{name: u0, kind: uring, path: {path}, size: 2GiB}}"]) as a:
             written(path)
             for load in LOADS["uring"]:
                 ours, theirs = [], []
