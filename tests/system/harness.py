@@ -47,13 +47,16 @@ def free_port():
             return port
 
 
-def starved(pid):
-    """How long the process waited for a processor that others had, in seconds: of its threads the one that waited most."""
-    longest = 0
+def schedstats(pid):
+    """ns on a processor, and ns ready to run without one, of each thread."""
     for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
         with contextlib.suppress(OSError), open(path, encoding="ascii") as f:
-            longest = max(longest, int(f.read().split()[1]))
-    return longest / 1e9
+            yield tuple(int(n) for n in f.read().split()[:2])
+
+
+def starved(pid):
+    """How long the process waited for a processor that others had, in seconds: of its threads the one that waited most."""
+    return max((waited for _, waited in schedstats(pid)), default=0) / 1e9
 
 
 def until(fn, seconds, text, lost=lambda: 0):

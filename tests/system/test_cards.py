@@ -43,7 +43,8 @@ def hosts(b, ns):
 def case_cards_by_vfio(b):
     image = need()
     ns = b.netns("c")
-    guest = Machine(b, image, netns=ns, memory=1024, files=pmds("mempool_ring", "net_virtio", "net_e1000"), programs=[STRAKE, STRAKECTL], devices=cards(b, ns))
+    guest = Machine(b, image, netns=ns, memory=1024, programs=[STRAKE, STRAKECTL], devices=cards(b, ns),
+                    files=pmds("mempool_ring", "net_virtio", "net_e1000"))
     failed = guest.run(b.write("job.sh", script("cards")), hosts(b, ns), 400, lambda line: print(line, flush=True))
     check(failed == 0, f"{failed} tests of cards failed")
 

@@ -14,6 +14,8 @@ import tempfile
 import threading
 import time
 
+from harness import schedstats
+
 KEEP = 40  # samples: longer than any host waits for an answer
 # Commands of a connection by what they wait for, outermost first.
 WAITS = ("in_capsule_coming", "r2t_waiting", "r2t_data_coming", "carried_out", "reply_room_waiting",
@@ -36,13 +38,7 @@ class Telemetry:
 
 def schedstat(pid):
     """ns on a processor, and ns ready to run without one, of all threads."""
-    ran = waited = 0
-    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
-        with contextlib.suppress(OSError):
-            with open(path, encoding="ascii") as f:
-                a, b = f.read().split()[:2]
-            ran, waited = ran + int(a), waited + int(b)
-    return ran, waited
+    return tuple(map(sum, zip((0, 0), *schedstats(pid))))
 
 
 def hosts():

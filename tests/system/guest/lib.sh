@@ -72,6 +72,12 @@ t()
 	nvme disconnect-all >/dev/null 2>&1
 }
 
+# port_figure PORT NAME: what the appliance says of a port
+port_figure()
+{
+	strakectl port show "$1" --name g --json | sed -n "s/.*\"$2\": \([0-9]*\),\?/\1/p"
+}
+
 # Of a pipeline file: a volume that any host may have, and what is below it.
 volume_in_memory()
 {

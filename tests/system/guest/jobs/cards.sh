@@ -49,12 +49,7 @@ starts()
 	echo $! >/tmp/pid
 	wait_for 60 "grep -q ' serves ' /tmp/log || ! kill -0 $!"
 	grep -q ' serves ' /tmp/log || die "$(cat /tmp/log)"
-	[ "$(figure p0 rss)" = 1 ] && [ "$(figure p0 queues)" = 2 ] && [ "$(figure p1 rss)" = 0 ] || die "$(cat /tmp/log)"
-}
-
-figure()
-{
-	strakectl port show "$1" --name g --json | sed -n "s/.*\"$2\": \([0-9]*\),\?/\1/p"
+	[ "$(port_figure p0 rss)" = 1 ] && [ "$(port_figure p0 queues)" = 2 ] && [ "$(port_figure p1 rss)" = 0 ] || die "$(cat /tmp/log)"
 }
 
 # The first card brings frames to who owns their flow, as we reckon it; both make the sums of what is sent. The first cuts
@@ -62,11 +57,11 @@ figure()
 serves()
 {
 	outside io
-	[ "$(figure p0 rx_tcp)" -gt 10000 ] && [ "$(figure p0 rx_handed)" = 0 ] && [ "$(figure p0 tx_cksum_offload)" = 1 ] &&
-		[ "$(figure p0 tso)" = 1 ] && [ "$(figure p0 tx_cut)" -gt 1000 ] &&
-		[ "$(figure p0 lro)" = 1 ] && [ "$(figure p0 rx_joined)" -gt 1000 ] &&
-		[ "$(figure p1 rx_tcp)" -gt 1000 ] && [ "$(figure p1 tx_cksum_offload)" = 1 ] && [ "$(figure p1 tso)" = 0 ] &&
-		[ "$(figure p1 tx_cut)" = 0 ] || die "$(for p in p0 p1; do strakectl port show $p --name g; done)"
+	[ "$(port_figure p0 rx_tcp)" -gt 10000 ] && [ "$(port_figure p0 rx_handed)" = 0 ] && [ "$(port_figure p0 tx_cksum_offload)" = 1 ] &&
+		[ "$(port_figure p0 tso)" = 1 ] && [ "$(port_figure p0 tx_cut)" -gt 1000 ] &&
+		[ "$(port_figure p0 lro)" = 1 ] && [ "$(port_figure p0 rx_joined)" -gt 1000 ] &&
+		[ "$(port_figure p1 rx_tcp)" -gt 1000 ] && [ "$(port_figure p1 tx_cksum_offload)" = 1 ] && [ "$(port_figure p1 tso)" = 0 ] &&
+		[ "$(port_figure p1 tx_cut)" = 0 ] || die "$(for p in p0 p1; do strakectl port show $p --name g; done)"
 }
 
 ends()

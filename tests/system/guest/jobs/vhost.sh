@@ -58,11 +58,6 @@ starts()
 	echo "$!" >>/tmp/pid
 }
 
-figure()
-{
-	strakectl port show "${2:-p0}" --name g --json | sed -n "s/.*\"$1\": \([0-9]*\),\?/\1/p"
-}
-
 # The kernel cuts what we send, if it need be cut. What its TCP has not cut we do not take as it is: some may not be for us.
 io()
 {
@@ -70,7 +65,7 @@ io()
 	at_host strake-io verify --length 24M --seed 1 --read-only $HOST $OURS6
 	at_host strake-io bench --pattern randrw --bs 16384 --verify --size 16M --time 2s --depth 16 --json $HOST $OURS >/tmp/bench
 	grep -q '"mismatches": *0' /tmp/bench || die "$(cat /tmp/bench)"
-	[ "$(figure tso)" = 1 ] && [ "$(figure tx_cut)" -gt 500 ] && [ "$(figure lro)" = 0 ] && [ "$(figure rx_joined)" = 0 ] ||
+	[ "$(port_figure p0 tso)" = 1 ] && [ "$(port_figure p0 tx_cut)" -gt 500 ] && [ "$(port_figure p0 lro)" = 0 ] && [ "$(port_figure p0 rx_joined)" = 0 ] ||
 		die "$(strakectl port show p0 --name g)"
 }
 
@@ -80,7 +75,7 @@ tagged()
 	at_host strake-io verify --length 24M --seed 2 $HOST $TAGGED
 	at_host strake-io bench --pattern randrw --bs 131072 --verify --size 16M --time 2s --depth 4 --json $HOST $TAGGED >/tmp/bench
 	grep -q '"mismatches": *0' /tmp/bench || die "$(cat /tmp/bench)"
-	[ "$(figure tx_cut p1)" -gt 500 ] && [ "$(figure lro p1)" = 1 ] && [ "$(figure rx_joined p1)" -gt 500 ] ||
+	[ "$(port_figure p1 tx_cut)" -gt 500 ] && [ "$(port_figure p1 lro)" = 1 ] && [ "$(port_figure p1 rx_joined)" -gt 500 ] ||
 		die "$(strakectl port show p1 --name g)"
 }
 
@@ -103,7 +98,7 @@ exception()
 	at_host ping -c 3 -i 0.2 -W 2 $OURS
 	wait $job || die "$(cat /tmp/bench)"
 	grep -q '"mismatches": *0' /tmp/bench || die "$(cat /tmp/bench)"
-	[ "$(figure exception_to_kernel)" -gt 100 ] && [ "$(figure exception_from_kernel)" -gt 100 ] ||
+	[ "$(port_figure p0 exception_to_kernel)" -gt 100 ] && [ "$(port_figure p0 exception_from_kernel)" -gt 100 ] ||
 		die "$(strakectl port show p0 --name g)"
 }
 
