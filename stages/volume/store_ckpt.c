@@ -297,8 +297,12 @@ table_entry(const struct store *st, uint32_t i)
 		d.live = then->live;
 	}
 	d.next_id = then->next_id;
-	if (now->state == STORE_SEG_DRAINED)
-		d.state = then->state == STORE_SEG_DRAINED ? STORE_SEG_FREE : STORE_SEG_CLOSED;
+	if (now->state != STORE_SEG_DRAINED)
+		return d;
+	if (then->state == STORE_SEG_DRAINED)
+		d.state = STORE_SEG_FREE;
+	else /* what power tore in it is there still */
+		d.state = then->state == STORE_SEG_SUSPECT ? STORE_SEG_SUSPECT : STORE_SEG_CLOSED;
 	return d;
 }
 

@@ -45,6 +45,7 @@ struct store_gc {
 	bool rests;	     /* nothing to do, or nothing that could be done */
 	bool reseal;	     /* the victim is not collected for its room */
 	uint64_t not_before; /* ns */
+	uint64_t suspect_at; /* ns: when one that could not be had may be */
 	uint64_t look_again; /* ns: whether another one should be */
 	uint64_t moved;	     /* blocks, when it was chosen */
 	struct store_reseal_left left;
@@ -119,29 +120,35 @@ enough(const struct store *st)
 	return store_seg_level(st) >= (int64_t)store_seg_target(st);
 }
 
-/* @return STORE_NONE: there is no need, or it would not help. */
+/* One that is suspect always is, as soon as it can be had.
+ * @return STORE_NONE: there is no need, or it would not help. */
 static uint32_t
-worth_it(struct store *st)
+worth_it(struct store_gc *g, uint64_t now)
 {
-	bool have = enough(st);
+	struct store *st = g->st;
+	/* Everything was moved, twice, and it won nothing. */
+	bool idle = enough(st) || st->fruitless > 2 * st->n_seg;
 	uint32_t v;
 
-	/* Everything was moved, twice, and it won nothing. */
-	if ((have || st->fruitless > 2 * st->n_seg) && !st->suspects)
+	if (idle && (!st->suspects || now < g->suspect_at))
 		return STORE_NONE;
 	v = store_seg_victim(st);
-	st->suspects = st->suspects && v != STORE_NONE && st->seg[v].d.state == STORE_SEG_SUSPECT;
+	if (v != STORE_NONE && st->seg[v].d.state == STORE_SEG_SUSPECT)
+		return v;
+	g->suspect_at = now + STRAKE_NS_PER_SEC;
+	if (idle)
+		return STORE_NONE;
 	/* What is dirty may be all that lives in segments of the map. */
-	if (v == STORE_NONE && !have && map_stats(st->map)->dirty > 0 && store_room(st, STORE_GC, LOG_CHUNK_MAX) == 0)
+	if (v == STORE_NONE && map_stats(st->map)->dirty > 0 && store_room(st, STORE_GC, LOG_CHUNK_MAX) == 0)
 		store_ckpt_want_starved(st);
-	return have && !st->suspects ? STORE_NONE : v;
+	return v;
 }
 
 static void
-choose(struct store_gc *g)
+choose(struct store_gc *g, uint64_t now)
 {
 	struct store *st = g->st;
-	uint32_t v = worth_it(st);
+	uint32_t v = worth_it(g, now);
 
 	g->rests = true;
 	g->reseal = v == STORE_NONE;
@@ -366,7 +373,7 @@ gives_way(struct store_gc *g, uint64_t now)
 	if (st->waits == NULL && now < g->look_again)
 		return false;
 	g->look_again = now + LOOK_EVERY;
-	return worth_it(st) != STORE_NONE;
+	return worth_it(g, now) != STORE_NONE;
 }
 
 /* The victim is let go of. */
@@ -459,7 +466,7 @@ store_gc_poll(struct store *st, uint64_t now)
 	if (g->state == GC_IDLE && (st->closing || now < g->not_before))
 		g->rests = true;
 	else if (g->state == GC_IDLE)
-		choose(g);
+		choose(g, now);
 	if (g->error < 0)
 		return work + page_lost(g);
 	switch (g->state) {

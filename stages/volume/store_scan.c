@@ -52,6 +52,7 @@ table_over(struct store_replay *r)
 
 		if (s->d.state == STORE_SEG_OPEN)
 			s->d.state = STORE_SEG_CLOSED;
+		st->suspects |= s->d.state == STORE_SEG_SUSPECT;
 		if (s->d.state == STORE_SEG_FREE) {
 			st->n_free++;
 			s->d.blocks = s->d.live = 0;

@@ -333,9 +333,11 @@ store_seg_victim(struct store *st)
 	double best_score = 0;
 	bool pressed = store_seg_spare(st) <= 0, room = store_room(st, STORE_GC, LOG_CHUNK_MAX) == 0;
 
+	st->suspects = false;
 	for (uint32_t i = 0; i < st->n_seg; i++) {
 		const struct store_seg *s = &st->seg[i];
 
+		st->suspects |= s->d.state == STORE_SEG_SUSPECT;
 		if ((s->d.state != STORE_SEG_CLOSED && s->d.state != STORE_SEG_SUSPECT) || s->readers > 0 ||
 		    s->after > st->ckpt.ended)
 			continue;
