@@ -21,6 +21,7 @@ struct appliance {
 	const struct conf *conf;
 	bool no_huge; /**< --no-huge, or `huge: false` */
 	unsigned int n_data;
+	int resume_fd;			  /**< keeps the kernel to `resume_us`; -1: not asked */
 	struct strake_drive **drives;	  /**< as conf->drives; NULL: cannot be opened, its mirror goes on without it */
 	char (*drive_why)[BOOT_ERR_MAX];  /**< as conf->drives: what was wrong with those */
 	struct group **groups;		  /**< as conf->groups; NULL: a log group */

@@ -26,6 +26,7 @@
 #include "plan.h"
 #include "preflight.h"
 #include "reseal.h"
+#include "resume.h"
 #include "scrub.h"
 #include "serve.h"
 #include "strake_lcore.h"
@@ -35,6 +36,7 @@ RTE_LOG_REGISTER(main_log, strake.main, INFO)
 
 static const struct boot_step steps[] = {
 	{"DPDK", eal_up, eal_down},
+	{"waking", resume_up, resume_down},
 	{"lcores and pools", serve_lcores_up, serve_lcores_down},
 	{"drives", plan_drives_up, plan_drives_down},
 	{"groups", plan_groups_up, plan_groups_down},

@@ -27,6 +27,7 @@ const struct preflight_check preflight_checks[] = {
 	{"cores", preflight_cores},
 	{"siblings", preflight_siblings},
 	{"governor", preflight_governor},
+	{"waking", preflight_waking},
 	{"NUMA", preflight_numa},
 	{"modules", preflight_modules},
 	{"port device", preflight_ports},

@@ -119,6 +119,7 @@ void preflight_rights(const struct preflight_src *src, const struct conf *conf, 
 void preflight_cores(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r);
 void preflight_siblings(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r);
 void preflight_governor(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r);
+void preflight_waking(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r);
 void preflight_numa(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r);
 void preflight_modules(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r);
 void preflight_ports(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r);

@@ -153,6 +153,36 @@ preflight_governor(const struct preflight_src *src, const struct conf *conf, str
 		preflight_say(r, PREFLIGHT_PASS, "", NULL, "full frequency");
 }
 
+/* --- waking --------------------------------------------------------------------------------------------------------
+ */
+
+/* Where a hypervisor runs the CPU, the guest's kernel knows one way to idle, of whose end it knows nothing. */
+static bool
+halts_unbound(const struct preflight_src *src)
+{
+	char driver[32];
+
+	return !preflight_read(src, driver, sizeof(driver), "/sys/devices/system/cpu/cpuidle/current_driver") ||
+	       strcmp(driver, "none") == 0 || strcmp(driver, "haltpoll") == 0;
+}
+
+void
+preflight_waking(const struct preflight_src *src, const struct conf *conf, struct preflight_report *r)
+{
+	if (conf == NULL || conf->appliance.idle == CONF_IDLE_SPIN)
+		return;
+	if (!preflight_exists(src, "/dev/cpu_dma_latency"))
+		preflight_say(r, PREFLIGHT_WARN, "", "boot a kernel with CONFIG_CPU_IDLE",
+			      "no /dev/cpu_dma_latency: nobody bounds how long a CPU takes to wake");
+	else if (conf->appliance.resume_us > 0 && halts_unbound(src))
+		preflight_say(r, PREFLIGHT_WARN, "", "set `resume_us: 0`, which costs power, or `idle: spin`",
+			      "a virtual CPU that sleeps halts, and may take longer than %u us to run again",
+			      conf->appliance.resume_us);
+	else
+		preflight_say(r, PREFLIGHT_PASS, "", NULL, "a CPU that sleeps runs again within %u us",
+			      conf->appliance.resume_us);
+}
+
 /* --- NUMA ----------------------------------------------------------------------------------------------------------
  */
 

@@ -40,6 +40,11 @@ static const struct conf_field appliance_fields[] = {
 		 .help = "Requests under way at most."}},
 	{.key = {"idle", CONF_CHOICE, .def = "adaptive", .choices = idles,
 		 .help = "What a lcore without work does: sleep until there is some, or spin."}},
+	{.key = {"resume_us", CONF_UINT, .max = 10000, .def = "100",
+		 .help = "How long a CPU that sleeps may take to run again, microseconds, asked of the kernel while "
+			 "the "
+			 "appliance serves, of all CPUs, and not with `idle: spin`; 0 keeps them from halting at "
+			 "all."}},
 	{.key = {"slab", CONF_SIZE, .power_of_two = true, .min = 1ULL << 20, .max = 1ULL << 40, .def = "1GiB",
 		 .help = "Part of a volume that one data lcore owns."}},
 	{.key = {"under_way", CONF_SIZE, .min = 4096, .max = 1ULL << 30, .def = "4MiB",

@@ -39,6 +39,7 @@ struct conf_appliance {
 	uint64_t buffers;	  /**< bytes of it for data pages (the arena); default 256MiB */
 	unsigned int requests;	  /**< default 16384 */
 	enum conf_idle idle;	  /**< default adaptive */
+	unsigned int resume_us;	  /**< of a sleeping CPU at most, microseconds; 0: it never halts; default 100 */
 	uint64_t slab;		  /**< slab size, bytes, power of two; default 1GiB */
 	uint64_t under_way;	  /**< bytes on a data lcore before classes take turns; default 4MiB */
 };

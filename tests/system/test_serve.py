@@ -381,6 +381,20 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def case_cpus_are_kept_from_deep_sleep_while_it_runs(b):
+    """The kernel is asked, and released by the end of the process, even by kill -9."""
+    def bound():
+        with open("/dev/cpu_dma_latency", "rb") as f:
+            return int.from_bytes(f.read(4), "little", signed=True)
+    if not os.path.exists("/dev/cpu_dma_latency"):
+        raise Skip("no /dev/cpu_dma_latency")
+    a = b.appliance(b.conf(extra=", resume_us: 37"))
+    a.start()
+    check(bound() == 37, f"{bound()} us while it runs")
+    a.kill()
+    check(bound() != 37, "it outlives the appliance")
+
+
 def case_idle_with_a_thousand_connections_uses_little(b):
     import resource
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))

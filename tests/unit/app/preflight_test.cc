@@ -81,6 +81,8 @@ class Preflight : public testing::Test
 		file("/sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n");
 		file("/sys/devices/system/cpu/online", "0-3\n");
 		file("/sys/devices/system/cpu/isolated", "2-3\n");
+		file("/sys/devices/system/cpu/cpuidle/current_driver", "intel_idle\n");
+		file("/dev/cpu_dma_latency", "");
 		for (const char *cpu : {"2", "3"}) {
 			std::string dir = std::string("/sys/devices/system/cpu/cpu") + cpu;
 
@@ -325,6 +327,28 @@ TEST_F(Preflight, GovernorThatSavesPower)
 	EXPECT_EQ("WARN|CPU 3|powersave: a sleeping lcore wakes at a low frequency|cpupower -c 3 frequency-set -g "
 		  "performance\n",
 		  said("governor"));
+}
+
+TEST_F(Preflight, CpusThatWakeLate)
+{
+	run();
+	EXPECT_EQ("PASS||a CPU that sleeps runs again within 100 us|\n", said("waking"));
+	for (const char *driver : {"haltpoll\n", "none\n"}) {
+		file("/sys/devices/system/cpu/cpuidle/current_driver", driver);
+		run();
+		EXPECT_EQ("WARN||a virtual CPU that sleeps halts, and may take longer than 100 us to run again|set "
+			  "`resume_us: 0`, which costs power, or `idle: spin`\n",
+			  said("waking"));
+	}
+	text = "appliance: {data_cpus: [2, 3], resume_us: 0}\n";
+	run();
+	EXPECT_EQ("PASS||a CPU that sleeps runs again within 0 us|\n", said("waking"));
+	std::filesystem::remove(root + "/dev/cpu_dma_latency");
+	run();
+	EXPECT_EQ(0u, said("waking").find("WARN||no /dev/cpu_dma_latency"));
+	text = "appliance: {data_cpus: [2, 3], idle: spin}\n";
+	run();
+	EXPECT_EQ("", said("waking"));
 }
 
 TEST_F(Preflight, PortsAndDrivesFarFromTheLcores)
