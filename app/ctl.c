@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The Strake authors
  */
 
-#include "change.h"
+#include "ctl.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -19,15 +19,7 @@
 #include <jansson.h>
 #include <rte_common.h>
 
-#include "admin.h"
-#include "drive.h"
-#include "later.h"
-#include "offline.h"
-#include "strake_account.h"
 #include "strake_lcore.h"
-#include "strake_trace.h"
-#include "strake_volume.h"
-#include "volumes.h"
 
 #define CLIENTS_MAX 16
 
@@ -40,6 +32,7 @@ struct client {
 
 static struct {
 	struct appliance *app;
+	const struct ctl_ops *ops;
 	struct strake_poller poller;
 	int listen_fd;
 	int epoll_fd; /* the listening socket and every client, so that main wakes for each */
@@ -84,119 +77,6 @@ ctl_number(const struct ctl_request *r, const char *key, uint64_t *out, json_t *
 	return -EINVAL;
 }
 
-/* --- commands ------------------------------------------------------------------------------------------------------
- */
-
-static int
-do_stop(struct appliance *a, const struct ctl_request *r, json_t *answer)
-{
-	RTE_SET_USED(a);
-	RTE_SET_USED(r);
-	RTE_SET_USED(answer);
-	strake_lcore_stop(STRAKE_LCORE_MAIN);
-	return 0;
-}
-
-static int
-do_trace(struct appliance *a, const struct ctl_request *r, json_t *answer)
-{
-	uint64_t every;
-
-	RTE_SET_USED(a);
-	if (ctl_number(r, "every", &every, answer) < 0)
-		return -EINVAL;
-	strake_trace_set((uint32_t)RTE_MIN(every, (uint64_t)UINT32_MAX));
-	return 0;
-}
-
-static int
-do_steps(struct appliance *a, const struct ctl_request *r, json_t *answer)
-{
-	RTE_SET_USED(a);
-	RTE_SET_USED(answer);
-	strake_account_set(strcmp(r->command, "steps on") == 0);
-	return 0;
-}
-
-static int
-do_slab_move(struct appliance *a, const struct ctl_request *r, json_t *answer)
-{
-	const char *name = ctl_value(r, "volume");
-	struct strake_volume *vol = name != NULL ? strake_volume_find(name) : NULL;
-	uint64_t slab, lcore;
-
-	RTE_SET_USED(a);
-	if (vol == NULL) {
-		json_object_set_new(answer, "error", json_sprintf("no volume \"%s\"", name != NULL ? name : ""));
-		return -ENOENT;
-	}
-	if (ctl_number(r, "slab", &slab, answer) < 0 || ctl_number(r, "lcore", &lcore, answer) < 0)
-		return -EINVAL;
-	if (slab > UINT32_MAX || lcore > UINT16_MAX)
-		return -EINVAL;
-	return strake_slab_move(vol, (uint32_t)slab, (uint16_t)lcore, NULL, NULL);
-}
-
-static int
-do_config_save(struct appliance *a, const struct ctl_request *r, json_t *answer)
-{
-	const char *path = ctl_value(r, "path");
-	FILE *f;
-	int ret;
-
-	if (path == NULL || path[0] != '/') {
-		json_object_set_new(answer, "error", json_string("config save needs path=/ABSOLUTE/FILE"));
-		return -EINVAL;
-	}
-	f = fopen(path, "wxe");
-	if (f == NULL)
-		return -errno;
-	ret = conf_save(a->conf, f);
-	if (fclose(f) != 0 && ret == 0)
-		ret = -errno;
-	return ret;
-}
-
-static const struct {
-	const char *name;
-	int (*fn)(struct appliance *a, const struct ctl_request *r, json_t *answer);
-} commands[] = {
-	{"stop", do_stop},
-	{"trace", do_trace},
-	{"steps on", do_steps},
-	{"steps off", do_steps},
-	{"drive fail", drive_service},
-	{"drive return", drive_service},
-	{"drive locate", drive_locate},
-	{"drive look", drive_order},
-	{"drive format", drive_order},
-	{"drive sanitize", drive_order},
-	{"drive remove", drive_remove},
-	{"drive add", drive_add},
-	{"drive replace", drive_replace},
-	{"group scrub", admin_scrub},
-	{"group rest", admin_scrub},
-	{"group rate", admin_rate},
-	{"group grow", admin_grow},
-	{"key rotate", admin_key_rotate},
-	{"key erase", admin_key_erase},
-	{"key load", offline_load},
-	{"key reseal", admin_key_reseal},
-	{"key rest", admin_key_reseal},
-	{"key rewrap", admin_key_rewrap},
-	{"slab move", do_slab_move},
-	{"config save", do_config_save},
-	{"namespace add", change_namespace_add},
-	{"namespace remove", change_namespace_remove},
-	{"volume create", volumes_create},
-	{"volume resize", volumes_resize},
-	{"volume delete", volumes_delete},
-	{"listener ana", change_listener_ana},
-	{"controller drop", change_controller_drop},
-	{"host allow", change_host},
-	{"host deny", change_host},
-};
-
 /* --- one line ------------------------------------------------------------------------------------------------------
  */
 
@@ -220,17 +100,6 @@ parse(char *line, struct ctl_request *r)
 	}
 }
 
-static int
-dispatch(struct appliance *a, const struct ctl_request *r, json_t *answer)
-{
-	for (size_t i = 0; i < RTE_DIM(commands); i++) {
-		if (strcmp(commands[i].name, r->command) == 0)
-			return commands[i].fn(a, r, answer);
-	}
-	json_object_set_new(answer, "error", json_sprintf("unknown command \"%s\"", r->command));
-	return -ENOENT;
-}
-
 static void
 print(json_t *answer, int ret, char *out, size_t outlen)
 {
@@ -243,8 +112,9 @@ print(json_t *answer, int ret, char *out, size_t outlen)
 	out[used < outlen ? used : 0] = '\0';
 }
 
-void
-ctl_execute(struct appliance *a, const char *line, char *out, size_t outlen)
+/* Writes the answer without newline, or "": it comes later. */
+static void
+execute(const char *line, char *out, size_t outlen)
 {
 	char copy[CTL_LINE_MAX];
 	struct ctl_request r = {.n = 0};
@@ -253,7 +123,7 @@ ctl_execute(struct appliance *a, const char *line, char *out, size_t outlen)
 
 	snprintf(copy, sizeof(copy), "%s", line);
 	parse(copy, &r);
-	ret = dispatch(a, &r, answer);
+	ret = ctl.ops->run(ctl.app, &r, answer);
 	out[0] = '\0';
 	if (ret != CTL_LATER)
 		print(answer, ret, out, outlen);
@@ -289,7 +159,7 @@ answer_line(struct client *c, const char *line)
 	char out[2048];
 
 	ctl.current = c;
-	ctl_execute(ctl.app, line, out, sizeof(out) - 1);
+	execute(line, out, sizeof(out) - 1);
 	ctl.current = NULL;
 	if (out[0] != '\0')
 		send_answer(c, out);
@@ -385,7 +255,7 @@ ctl_poll(struct strake_poller *p, uint64_t now)
 	if (ctl.busy) /* a command below runs turns of the loop */
 		return 0;
 	ctl.busy = true;
-	work = later_poll(now) + drive_poll(ctl.app, now);
+	work = ctl.ops->poll(ctl.app, now);
 	ctl.busy = false;
 	/* Main turns fast when it is busy; people type slowly. */
 	if (now < next)
@@ -428,7 +298,7 @@ socket_open(const char *path)
 }
 
 int
-ctl_up(struct appliance *a)
+ctl_up(struct appliance *a, const struct ctl_ops *ops)
 {
 	int fd = socket_open(a->conf->appliance.control);
 
@@ -437,6 +307,7 @@ ctl_up(struct appliance *a)
 		return fd;
 	}
 	ctl.app = a;
+	ctl.ops = ops;
 	ctl.listen_fd = fd;
 	ctl.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (ctl.epoll_fd < 0 || watch(fd) < 0) {
@@ -457,7 +328,7 @@ void
 ctl_down(struct appliance *a)
 {
 	strake_poller_del(&ctl.poller);
-	drive_down(a);
+	ctl.ops->down(a);
 	for (unsigned int i = 0; i < CLIENTS_MAX; i++) {
 		if (ctl.clients[i].fd >= 0)
 			drop(&ctl.clients[i]);

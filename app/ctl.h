@@ -40,10 +40,17 @@ int ctl_refuse(json_t *answer, int ret, const char *fmt, ...) __attribute__((for
 uint64_t ctl_defer(void);
 void ctl_finish(uint64_t request, int ret, const char *error);
 
-int ctl_up(struct appliance *a);
-void ctl_down(struct appliance *a);
+/** What the socket carries out. */
+struct ctl_ops {
+	/** One request. @return 0; CTL_LATER; -errno, of which "error" in the answer says more or nothing. */
+	int (*run)(struct appliance *a, const struct ctl_request *r, json_t *answer);
+	/** What was begun and is not answered yet; each turn, but not while a command runs turns. */
+	uint32_t (*poll)(struct appliance *a, uint64_t now);
+	/** Answer what is left: no client is heard any more, and none is gone yet. */
+	void (*down)(struct appliance *a);
+};
 
-/** Carry out one line; for the socket and for tests. Writes the answer without newline. */
-void ctl_execute(struct appliance *a, const char *line, char *out, size_t outlen);
+int ctl_up(struct appliance *a, const struct ctl_ops *ops);
+void ctl_down(struct appliance *a);
 
 #endif /* CTL_H */

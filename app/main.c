@@ -17,9 +17,12 @@
 #include <rte_log.h>
 
 #include "boot.h"
+#include "commands.h"
 #include "ctl.h"
 #include "eal.h"
 #include "figures.h"
+#include "gone.h"
+#include "kinds.h"
 #include "known.h"
 #include "offline.h"
 #include "overlay.h"
@@ -30,7 +33,6 @@
 #include "scrub.h"
 #include "serve.h"
 #include "strake_lcore.h"
-#include "volumes.h"
 
 RTE_LOG_REGISTER(main_log, strake.main, INFO)
 
@@ -43,7 +45,7 @@ static const struct boot_step steps[] = {
 	{"loops", serve_loops_up, serve_loops_down},
 	{"keys", plan_keys_up, plan_keys_down},
 	{"stores", plan_stores_up, plan_stores_down},
-	{"volumes deleted before", volumes_settle, NULL},
+	{"volumes deleted before", gone_settle, NULL},
 	{"volumes", plan_volumes_up, plan_volumes_down},
 	{"ports and target", serve_fronts_up, serve_fronts_down},
 	{"data lcores", serve_data_up, serve_data_down},
@@ -52,7 +54,7 @@ static const struct boot_step steps[] = {
 	{"keys that were changed", reseals_up, reseals_down},
 	{"telemetry", figures_up, NULL},
 	{"offline volumes", offline_up, offline_down},
-	{"control socket", ctl_up, ctl_down},
+	{"control socket", commands_up, ctl_down},
 	{"listeners", serve_listeners_up, serve_listeners_down},
 };
 
@@ -132,7 +134,7 @@ static struct conf *
 load(const char *file)
 {
 	struct conf_errors errs = {NULL, 0};
-	struct conf *conf = conf_load(file, &plan_kinds, &errs);
+	struct conf *conf = conf_load(file, &kinds_registered, &errs);
 	char err[BOOT_ERR_MAX];
 
 	conf_errors_print(&errs, file, stderr);
@@ -228,7 +230,7 @@ main(int argc, char **argv)
 	if (fill_standard() < 0)
 		return 3;
 	if (o.reference)
-		return conf_reference(&plan_kinds, stdout) < 0 ? 3 : 0;
+		return conf_reference(&kinds_registered, stdout) < 0 ? 3 : 0;
 	conf = o.file != NULL ? load(o.file) : NULL;
 	if (conf == NULL && o.file != NULL)
 		return 1;

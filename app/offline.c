@@ -10,12 +10,12 @@
 
 #include <rte_log.h>
 
+#include "gone.h"
 #include "known.h"
 #include "nvmf.h"
 #include "plan.h"
 #include "scrub.h"
 #include "volume.h"
-#include "volumes.h"
 
 RTE_LOG_REGISTER(offline_log, strake.volumes, INFO)
 
@@ -120,7 +120,7 @@ offline_store(struct appliance *a, unsigned int g)
 	if (ret < 0)
 		return ret;
 	scrubs_watch(a);
-	volumes_settle_group(a, g);
+	gone_settle_group(a, g);
 	return 0;
 }
 

@@ -13,9 +13,6 @@
 #include "boot.h"
 #include "strake_chain.h"
 
-/** What the loader asks of the registries. */
-extern const struct conf_kinds plan_kinds;
-
 /** Bring-up: open all drives, beside each other. A drive that a group can do without is not waited for longer than some
  * seconds, nor does it matter that it cannot be had; one with somebody else's data does. */
 int plan_drives_up(struct appliance *a);
@@ -89,7 +86,7 @@ int plan_volume_drain(struct appliance *a, unsigned int i);
 /** Take it away, from the configuration too. */
 void plan_volume_end(struct appliance *a, unsigned int i);
 
-/* --- between plan_volume.c and plan_log.c --------------------------------------------------------------------------
+/* --- between the files of plan --------------------------------------------------------------------------------------
  */
 
 /** The stages of one volume, nearest the client first. */
@@ -100,6 +97,10 @@ struct plan_stages {
 };
 
 int plan_stages_up(struct appliance *a, const struct conf_volume *v, struct plan_stages *lists);
+/** Those named by the operator; a group's own go with the group. */
+void plan_stages_down(const struct conf_volume *v);
+/** Stage @p i of a volume, or NULL. The seal belongs to the group, and goes with it. */
+struct strake_stage *plan_stage(const struct conf_volume *v, unsigned int i);
 /** Open log group @p i from the drives of it that are there; its owner is as its file says, or dealt in turn. */
 int plan_log_group_up(struct appliance *a, unsigned int i, struct strake_drive **members, unsigned int n);
 int plan_log_volume_up(struct appliance *a, unsigned int i, const uint8_t *uuid);

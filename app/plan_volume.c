@@ -18,34 +18,6 @@
 #include "volume.h"
 #include "volume_json.h"
 
-int
-plan_stages_up(struct appliance *a, const struct conf_volume *v, struct plan_stages *lists)
-{
-	for (unsigned int i = 0; i < v->n_stages; i++) {
-		const struct conf_stage *s = &v->stages[i];
-		const struct strake_stage_ops *ops = strake_stage_find(s->name);
-		struct strake_stage *st;
-		char name[128];
-		int ret;
-
-		snprintf(name, sizeof(name), "%s.%s", v->name, s->name);
-		/* One place of each chain is the volume's or the group's own. */
-		if (lists->n_req + 1 == STRAKE_CHAIN_STAGES_MAX || lists->n_chunk + 1 == STRAKE_CHAIN_STAGES_MAX)
-			return -E2BIG;
-		if (strcmp(s->name, "seal") == 0)
-			ret = plan_seal_up(a, v, &st);
-		else
-			ret = strake_stage_create(&st, ops, name, s->values, s->cpu, a->err, sizeof(a->err));
-		if (ret < 0)
-			return ret;
-		if (ops->unit == STRAKE_UNIT_REQ)
-			lists->req[lists->n_req++] = st;
-		else
-			lists->chunk[lists->n_chunk++] = st;
-	}
-	return 0;
-}
-
 static int
 volume_up(struct appliance *a, unsigned int i)
 {
@@ -92,32 +64,6 @@ volume_up(struct appliance *a, unsigned int i)
 	return plain_create(&a->volumes[i], &conf, a->err, sizeof(a->err));
 }
 
-/* Stage @p i of a volume, or NULL. The seal belongs to the group, and goes with it. */
-static struct strake_stage *
-stage_of(const struct conf_volume *v, unsigned int i)
-{
-	char name[128];
-
-	snprintf(name, sizeof(name), "%s.%s", v->name, v->stages[i].name);
-	for (unsigned int at = 0; strake_stage_instance(at) != NULL; at++) {
-		if (strcmp(strake_stage_instance(at)->name, name) == 0)
-			return strake_stage_instance(at);
-	}
-	return NULL;
-}
-
-/* The stages named by the operator; a group's own go with the group. */
-static void
-stages_down(const struct conf_volume *v)
-{
-	for (unsigned int s = 0; s < v->n_stages; s++) {
-		struct strake_stage *st = stage_of(v, s);
-
-		if (st != NULL)
-			strake_stage_destroy(st);
-	}
-}
-
 static void
 volume_down(struct appliance *a, unsigned int i)
 {
@@ -153,7 +99,7 @@ plan_volumes_down(struct appliance *a)
 	for (unsigned int i = a->conf->n_volumes; i-- > 0;)
 		volume_down(a, i);
 	for (unsigned int i = 0; i < a->conf->n_volumes; i++)
-		stages_down(&a->conf->volumes[i]);
+		plan_stages_down(&a->conf->volumes[i]);
 	plan_tidies_down(a);
 	free(a->volumes);
 	a->volumes = NULL;
@@ -180,7 +126,7 @@ volume_fini_here(void *arg)
 	else
 		plain_lcore_fini(h->a->volumes[h->i]);
 	for (unsigned int s = 0; s < v->n_stages; s++) {
-		struct strake_stage *st = stage_of(v, s);
+		struct strake_stage *st = plan_stage(v, s);
 
 		if (st != NULL)
 			strake_stage_lcore_fini(st);
@@ -239,7 +185,7 @@ err:
 	if (a->err[0] == '\0')
 		snprintf(a->err, sizeof(a->err), "volume \"%s\": %s", a->conf->volumes[i].name, strerror(-ret));
 	volume_down(a, i);
-	stages_down(&a->conf->volumes[i]);
+	plan_stages_down(&a->conf->volumes[i]);
 	return ret;
 }
 
@@ -252,7 +198,7 @@ volume_drain_here(void *arg)
 	bool all = plan_volume_is_log(v) ? log_lcore_drain(h->a->volumes[h->i]) : true;
 
 	for (unsigned int s = 0; s < v->n_stages; s++) {
-		struct strake_stage *st = stage_of(v, s);
+		struct strake_stage *st = plan_stage(v, s);
 
 		if (st != NULL && st->ops->drain != NULL && (st->lcore < 0 || st->lcore == strake_self_index()))
 			all = st->ops->drain(st) && all;
@@ -280,7 +226,7 @@ plan_volume_end(struct appliance *a, unsigned int i)
 	for (uint16_t l = 1; l <= a->n_data; l++)
 		strake_msg_call(l, volume_fini_here, &h);
 	volume_down(a, i);
-	stages_down(&conf->volumes[i]);
+	plan_stages_down(&conf->volumes[i]);
 	conf_volume_remove(conf, &conf->volumes[i]);
 	memmove(&a->volumes[i], &a->volumes[i + 1], (conf->n_volumes - i) * sizeof(a->volumes[0]));
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan.h"
+#include "kinds.h"
 
 #define KEYS_MAX 32
 
@@ -84,7 +84,7 @@ stage_of(const json_t *from, struct conf_stage *to, char *err, size_t errlen)
 	char why[256];
 	bool found;
 
-	table = plan_kinds.stage_keys(name, &found);
+	table = kinds_registered.stage_keys(name, &found);
 	if (!found) {
 		snprintf(err, errlen, "there is no stage \"%s\"", name);
 		return -EINVAL;

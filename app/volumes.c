@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_log.h>
-
+#include "gone.h"
 #include "group.h"
 #include "known.h"
 #include "later.h"
@@ -21,8 +20,6 @@
 #include "plan.h"
 #include "store_log.h"
 #include "volume_json.h"
-
-RTE_LOG_REGISTER(volumes_log, strake.volumes, INFO)
 
 #define LEAVE_TIME (30 * STRAKE_NS_PER_SEC)
 
@@ -175,32 +172,6 @@ volumes_resize(struct appliance *a, const struct ctl_request *r, json_t *answer)
 /* --- deleting ------------------------------------------------------------------------------------------------------
  */
 
-/* First the keys, then the volume: while that is there, the next start knows what is left to do. What came to share
- * them since the command was given keeps them. */
-static int
-forget(struct appliance *a, const struct overlay_gone *gone, char *err, size_t errlen)
-{
-	unsigned int g = (unsigned int)(conf_group_find(a->conf, gone->group) - a->conf->groups);
-	char other[STRAKE_NAME_MAX];
-	bool shared = gone->keys && plan_keys_shared(a, g, gone->domain, gone->name, other);
-	int ret = gone->keys && !shared ? plan_keys_erase(a, g, gone->domain) : 0;
-
-	if (ret < 0) {
-		snprintf(err, errlen, "its keys cannot be destroyed: %s", strerror(-ret));
-		return ret;
-	}
-	if (gone->keys && !shared)
-		known_forget(a, g, gone->domain);
-	ret = store_volume_delete(a->stores[g], gone->name);
-	if (ret < 0) {
-		snprintf(err, errlen, "%s", strerror(-ret));
-		return ret;
-	}
-	if (shared)
-		snprintf(err, errlen, "it is deleted, but its keys stay: by now volume \"%s\" has them", other);
-	return shared ? -EBUSY : 0;
-}
-
 /* No host has it any more, and what they had under way has ended. */
 static int
 delete_end(struct later *l, char *err, size_t errlen)
@@ -225,7 +196,7 @@ delete_end(struct later *l, char *err, size_t errlen)
 		ret = plan_volume_drain(l->a, i);
 	if (ret == 0) {
 		plan_volume_end(l->a, i);
-		ret = forget(l->a, &gone, why, sizeof(why));
+		ret = gone_forget(l->a, &gone, why, sizeof(why));
 	} else {
 		snprintf(why, sizeof(why), "%s", ret == -EAGAIN ? "it is in use" : strerror(-ret));
 	}
@@ -361,7 +332,7 @@ delete_offline(struct appliance *a, struct conf_volume *v, const struct ctl_requ
 	plan_keys_settle(a, g);
 	if (alone && !gone.keys)
 		known_forget(a, g, gone.domain);
-	ret = there ? forget(a, &gone, why, sizeof(why)) : 0;
+	ret = there ? gone_forget(a, &gone, why, sizeof(why)) : 0;
 	return ret < 0 ? ctl_refuse(answer, ret, "volume \"%s\": %s", name, why) : 0;
 }
 
@@ -411,76 +382,4 @@ volumes_delete(struct appliance *a, const struct ctl_request *r, json_t *answer)
 	l->until = strake_clock_ns() + LEAVE_TIME;
 	namespaces_remove(a, v, l);
 	return later_defer(l);
-}
-
-/* --- bring-up ------------------------------------------------------------------------------------------------------
- */
-
-static void
-finish_deletion(struct appliance *a, const struct overlay_gone *gone, bool *all)
-{
-	const struct conf_group *g = conf_group_find(a->conf, gone->group);
-	struct store *st = g != NULL ? store_of(a, g) : NULL;
-	struct store_volume d;
-	char why[BOOT_ERR_MAX / 2];
-	int ret;
-
-	/* Its store is not open: to be done when it is. */
-	if (st == NULL && g != NULL && g->style == CONF_STYLE_LOG)
-		*all = false;
-	if (st == NULL || store_volume_get(st, gone->name, &d) < 0 || memcmp(d.uuid, gone->uuid, sizeof(d.uuid)) != 0)
-		return;
-	ret = forget(a, gone, why, sizeof(why));
-	if (ret < 0 && store_volume_get(st, gone->name, &d) == 0)
-		*all = false;
-	rte_log(ret < 0 ? RTE_LOG_ERR : RTE_LOG_INFO, volumes_log, "volume %s was being deleted%s: %s\n", gone->name,
-		gone->keys ? " with its keys" : "", ret < 0 ? why : "it is now");
-}
-
-static void
-tell_orphans(const struct appliance *a, unsigned int g)
-{
-	struct store_volume d;
-
-	for (unsigned int i = 0; store_volume_nth(a->stores[g], i, &d) == 0; i++) {
-		const struct conf_volume *v = conf_volume_find(a->conf, d.name);
-
-		if (d.name[0] == '.' || (v != NULL && v->group == &a->conf->groups[g]))
-			continue;
-		rte_log(RTE_LOG_WARNING, volumes_log,
-			"group %s holds volume %s with %" PRIu64
-			" bytes in it, which nobody is offered: name it in the "
-			"configuration, or free its space by `strakectl volume delete %s`\n",
-			a->conf->groups[g].name, d.name, d.mapped, d.name);
-	}
-}
-
-static void
-finish_deletions(struct appliance *a)
-{
-	struct overlay_gone gone;
-	bool all = true;
-
-	for (unsigned int i = 0; overlay_gone(i, &gone) == 0; i++)
-		finish_deletion(a, &gone, &all);
-	if (all)
-		overlay_gone_done();
-}
-
-void
-volumes_settle_group(struct appliance *a, unsigned int g)
-{
-	finish_deletions(a);
-	tell_orphans(a, g);
-}
-
-int
-volumes_settle(struct appliance *a)
-{
-	finish_deletions(a);
-	for (unsigned int g = 0; g < a->conf->n_groups; g++) {
-		if (a->stores[g] != NULL)
-			tell_orphans(a, g);
-	}
-	return 0;
 }

@@ -21,12 +21,6 @@ int volumes_delete(struct appliance *a, const struct ctl_request *r, json_t *ans
 /** volume resize name=NAME size=BYTES [shrink=NAME] */
 int volumes_resize(struct appliance *a, const struct ctl_request *r, json_t *answer);
 
-/** Step of bring-up, between stores and volumes: what deletion had begun is ended, and what nobody names is told. */
-int volumes_settle(struct appliance *a);
-
-/** The same of one log group, the store of which is open only now. */
-void volumes_settle_group(struct appliance *a, unsigned int g);
-
 /** The volume that a request names, and that no other command is at work on; NULL: @p answer says why not. */
 struct conf_volume *volumes_find(struct appliance *a, const char *name, json_t *answer);
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Building with meson: the release build, and variants beside it."""
+"""Building with meson: the release build, with what it shows of the rooms, and variants beside it."""
 
 import os
 
+import circles
 from common import BUILD, ROOT, sh, tail
 
 
@@ -25,3 +26,5 @@ def setup(folder, options, env=None, target="all"):
 def release():
     ok, text = setup(BUILD, ["-Dtests=true"])
     yield "gcc", ok, text
+    if ok:
+        yield from circles.run()

@@ -17,7 +17,7 @@ import units
 SCHEDULE = [
     # name, function, long, what it shows
     ("lint", lint.run, False, "format, licence lines, headers alone, include arrows, spelling, titles"),
-    ("build", build.release, False, "gcc, warnings are errors"),
+    ("build", build.release, False, "gcc, warnings are errors; no circle of files where there is none yet"),
     ("unit", units.release, False, "every unit test and simulation"),
     ("sanitize", units.sanitized, False, "the same under AddressSanitizer and UBSan"),
     ("system", system.run, False, "the appliance as a process, with its own client and the kernel's TCP"),

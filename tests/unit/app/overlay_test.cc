@@ -14,6 +14,7 @@
 
 extern "C" {
 #include "conf.h"
+#include "kinds.h"
 #include "overlay.h"
 #include "plan.h"
 #include "state.h"
@@ -71,7 +72,7 @@ class Overlay : public testing::Test
 		std::string all = "appliance: {state: " + dir + "/a/b}\n" + text;
 
 		stop();
-		c = conf_parse(all.c_str(), all.size(), "/t.yaml", &plan_kinds, &errs);
+		c = conf_parse(all.c_str(), all.size(), "/t.yaml", &kinds_registered, &errs);
 		EXPECT_NE(nullptr, c) << (errs.n > 0 ? errs.list[0].text : "");
 		conf_errors_free(&errs);
 		if (c == nullptr)

@@ -17,7 +17,7 @@
 
 #include <gtest/gtest.h>
 
-#include "app/plan.h"
+#include "app/kinds.h"
 #include "app/preflight.h"
 
 namespace
@@ -140,7 +140,8 @@ class Preflight : public testing::Test
 
 		preflight_report_free(&r);
 		conf_free(c);
-		c = text.empty() ? nullptr : conf_parse(text.c_str(), text.size(), "/etc/t.yaml", &plan_kinds, &errs);
+		c = text.empty() ? nullptr
+				 : conf_parse(text.c_str(), text.size(), "/etc/t.yaml", &kinds_registered, &errs);
 		EXPECT_TRUE(text.empty() || c != nullptr) << (errs.n != 0 ? errs.list[0].text : "");
 		conf_errors_free(&errs);
 		src.root = root.c_str();
