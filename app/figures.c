@@ -137,7 +137,7 @@ lcore_pollers(const char *cmd, const char *params, struct rte_tel_data *d)
 
 /* Steps in the order of the way through the appliance; all of them, also those nobody was in. */
 static int
-lcore_steps_on_main(const char *params, struct rte_tel_data *d)
+lcore_steps(const char *params, struct rte_tel_data *d)
 {
 	const struct strake_account *a;
 	const struct strake_step *step;
@@ -163,14 +163,6 @@ lcore_steps_on_main(const char *params, struct rte_tel_data *d)
 		rte_tel_data_add_dict_container(d, key, one, 0);
 	}
 	return 0;
-}
-
-/* Steps of stages come and go with volumes. */
-static int
-lcore_steps(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	RTE_SET_USED(cmd);
-	return strake_tel_on_main(lcore_steps_on_main, params, d);
 }
 
 /* --- TCP -----------------------------------------------------------------------------------------------------------
@@ -233,7 +225,7 @@ tcp_info(const char *cmd, const char *params, struct rte_tel_data *d)
  */
 
 static int
-stage_list_on_main(const char *params, struct rte_tel_data *d)
+stage_list(const char *params, struct rte_tel_data *d)
 {
 	unsigned int first, count;
 
@@ -256,7 +248,7 @@ stage_named(const char *name)
 }
 
 static int
-stage_info_on_main(const char *params, struct rte_tel_data *d)
+stage_info(const char *params, struct rte_tel_data *d)
 {
 	struct strake_stage *st = stage_named(params);
 	struct strake_stage_stats sum = {0};
@@ -288,26 +280,11 @@ stage_info_on_main(const char *params, struct rte_tel_data *d)
 	return 0;
 }
 
-/* Main may take a volume's stages away: nobody else looks at them. */
-static int
-stage_list(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	RTE_SET_USED(cmd);
-	return strake_tel_on_main(stage_list_on_main, params, d);
-}
-
-static int
-stage_info(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	RTE_SET_USED(cmd);
-	return strake_tel_on_main(stage_info_on_main, params, d);
-}
-
 /* --- drives --------------------------------------------------------------------------------------------------------
  */
 
 static int
-drive_list_on_main(const char *params, struct rte_tel_data *d)
+drive_list(const char *params, struct rte_tel_data *d)
 {
 	unsigned int first, count;
 
@@ -341,7 +318,7 @@ drive_sum(const struct strake_drive *drive, struct strake_drive_stats *sum)
 }
 
 static int
-drive_info_on_main(const char *params, struct rte_tel_data *d)
+drive_info(const char *params, struct rte_tel_data *d)
 {
 	static const char *const op_name[STRAKE_IO_OPS] = {"read", "write", "flush", "write_zeroes", "deallocate"};
 	struct strake_drive_stats sum = {.inflight = 0};
@@ -379,21 +356,6 @@ drive_info_on_main(const char *params, struct rte_tel_data *d)
 	if (drive->ops->telemetry != NULL)
 		drive->ops->telemetry(drive, d);
 	return 0;
-}
-
-/* Main may close a drive: nobody else looks at them. */
-static int
-drive_list(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	RTE_SET_USED(cmd);
-	return strake_tel_on_main(drive_list_on_main, params, d);
-}
-
-static int
-drive_info(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	RTE_SET_USED(cmd);
-	return strake_tel_on_main(drive_info_on_main, params, d);
 }
 
 /* --- trace ---------------------------------------------------------------------------------------------------------
@@ -439,24 +401,30 @@ figures_up(struct appliance *a)
 		{"/strake/status", status, "The appliance as a whole."},
 		{"/strake/lcore/list", lcore_list, "Turns, sleeps and cycles of every lcore."},
 		{"/strake/lcore/pollers", lcore_pollers, "Work and cycles of an lcore's pollers. Parameter: index."},
-		{"/strake/lcore/steps", lcore_steps, "Where an lcore's cycles go, if asked to. Parameter: index."},
 		{"/strake/tcp/info", tcp_info, "Connections and counters of a port's TCP. Parameter: name."},
+		{"/strake/trace", trace, "Newest steps of traced requests."},
+	};
+	/* Main may take a volume's stages away, and close a drive: nobody else looks at them. */
+	static const struct {
+		const char *cmd;
+		strake_tel_fn fn;
+		const char *help;
+	} on_main[] = {
+		{"/strake/lcore/steps", lcore_steps, "Where an lcore's cycles go, if asked to. Parameter: index."},
 		{"/strake/stage/list", stage_list, "Names of stages. Parameters: first,count."},
 		{"/strake/stage/info", stage_info, "Work of a stage. Parameter: name."},
 		{"/strake/drive/list", drive_list, "Names of drives. Parameters: first,count."},
 		{"/strake/drive/info", drive_info, "Operations, errors and latency of a drive. Parameter: name."},
-		{"/strake/trace", trace, "Newest steps of traced requests."},
 	};
-
-	int ret;
+	int ret = 0;
 
 	app = a;
 	started = strake_clock_ns();
-	for (unsigned int i = 0; i < RTE_DIM(cmds); i++) {
+	for (unsigned int i = 0; ret == 0 && i < RTE_DIM(cmds); i++)
 		ret = strake_tel_register(cmds[i].cmd, cmds[i].fn, cmds[i].help);
-		if (ret < 0)
-			return ret;
-	}
-	ret = figures_stores_up();
-	return ret < 0 ? ret : figures_keys_up(a);
+	for (unsigned int i = 0; ret == 0 && i < RTE_DIM(on_main); i++)
+		ret = strake_tel_register_on_main(on_main[i].cmd, on_main[i].fn, on_main[i].help);
+	if (ret == 0)
+		ret = figures_stores_up();
+	return ret == 0 ? figures_keys_up(a) : ret;
 }

@@ -75,30 +75,17 @@ info_on_main(const char *params, struct rte_tel_data *d)
 	return 0;
 }
 
-static int
-key_list(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	RTE_SET_USED(cmd);
-	return strake_tel_on_main(list_on_main, params, d);
-}
-
-static int
-key_info(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	RTE_SET_USED(cmd);
-	return strake_tel_on_main(info_on_main, params, d);
-}
-
 int
 figures_keys_up(const struct appliance *a)
 {
 	int ret;
 
 	app = a;
-	ret = strake_tel_register("/strake/key/list", key_list,
-				  "Names of the log groups with sealed volumes. Parameters: first,count.");
+	ret = strake_tel_register_on_main("/strake/key/list", list_on_main,
+					  "Names of the log groups with sealed volumes. Parameters: first,count.");
 	return ret < 0 ? ret
-		       : strake_tel_register("/strake/key/info", key_info,
-					     "The keys of a log group, and how far sealing anew after a change of keys "
-					     "has come. Parameter: name.");
+		       : strake_tel_register_on_main(
+				 "/strake/key/info", info_on_main,
+				 "The keys of a log group, and how far sealing anew after a change of keys "
+				 "has come. Parameter: name.");
 }

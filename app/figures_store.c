@@ -80,27 +80,13 @@ info_on_main(const char *params, struct rte_tel_data *d)
 	return 0;
 }
 
-static int
-store_list(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	RTE_SET_USED(cmd);
-	return strake_tel_on_main(list_on_main, params, d);
-}
-
-static int
-store_info(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	RTE_SET_USED(cmd);
-	return strake_tel_on_main(info_on_main, params, d);
-}
-
 int
 figures_stores_up(void)
 {
-	int ret = strake_tel_register("/strake/store/list", store_list,
-				      "Names of the stores of log groups. Parameters: first,count.");
+	int ret = strake_tel_register_on_main("/strake/store/list", list_on_main,
+					      "Names of the stores of log groups. Parameters: first,count.");
 
 	return ret < 0 ? ret
-		       : strake_tel_register("/strake/store/info", store_info,
-					     "Where a store's space went. Parameter: name.");
+		       : strake_tel_register_on_main("/strake/store/info", info_on_main,
+						     "Where a store's space went. Parameter: name.");
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_common.h>
+
 #include "strake_lcore.h"
 #include "strake_telemetry.h"
 
@@ -17,6 +19,13 @@ strake_tel_register(const char *cmd, telemetry_cb fn, const char *help)
 		return -EINVAL;
 	return rte_telemetry_register_cmd(cmd, fn, help);
 }
+
+/* What DPDK hands to a callback is the command alone: by it the function is found that runs on main. */
+static struct on_main {
+	char cmd[64];
+	strake_tel_fn fn;
+} on_main[64];
+static unsigned int n_on_main;
 
 struct query {
 	strake_tel_fn fn;
@@ -32,13 +41,36 @@ query_run(void *arg)
 	return q->fn(q->params, q->d);
 }
 
-int
-strake_tel_on_main(strake_tel_fn fn, const char *params, struct rte_tel_data *d)
+static struct on_main *
+on_main_find(const char *cmd)
 {
-	struct query q = {.fn = fn, .d = d};
+	unsigned int i = 0;
+
+	while (i < n_on_main && strcmp(on_main[i].cmd, cmd) != 0)
+		i++;
+	return i < RTE_DIM(on_main) ? &on_main[i] : NULL;
+}
+
+static int
+ask_main(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct query q = {.fn = on_main_find(cmd)->fn, .d = d};
 
 	snprintf(q.params, sizeof(q.params), "%s", params == NULL ? "" : params);
 	return strake_msg_call(STRAKE_LCORE_MAIN, query_run, &q);
+}
+
+int
+strake_tel_register_on_main(const char *cmd, strake_tel_fn fn, const char *help)
+{
+	struct on_main *at = on_main_find(cmd);
+
+	if (at == NULL || strlen(cmd) >= sizeof(at->cmd))
+		return -ENOSPC;
+	snprintf(at->cmd, sizeof(at->cmd), "%s", cmd);
+	at->fn = fn;
+	n_on_main += at == &on_main[n_on_main];
+	return strake_tel_register(cmd, ask_main, help);
 }
 
 int

@@ -68,12 +68,12 @@ void strake_hist_tel(const struct strake_hist *h, struct rte_tel_data *parent, c
  */
 int strake_tel_register(const char *cmd, telemetry_cb fn, const char *help);
 
-/** What strake_tel_on_main() runs: fills @p d. @p params is never NULL. @return 0 or -errno. */
+/** Fills @p d. @p params is never NULL. @return 0 or -errno. */
 typedef int (*strake_tel_fn)(const char *params, struct rte_tel_data *d);
 
-/** For a telemetry callback whose answer can only be made on main: run @p fn there and wait for it.
- * @return what @p fn returned; -ENOMEM; -ETIMEDOUT when main does not answer. */
-int strake_tel_on_main(strake_tel_fn fn, const char *params, struct rte_tel_data *d);
+/** The same for a command whose answer can only be made on main: @p fn runs there, and who asked waits for it; there
+ * is no answer when main gives none. Another @p fn for a command that is registered takes its place. */
+int strake_tel_register_on_main(const char *cmd, strake_tel_fn fn, const char *help);
 
 /** Parse "first,count" (default 0 and the most a reply holds). @return 0 or -EINVAL. */
 int strake_tel_page(const char *params, unsigned int *first, unsigned int *count);

@@ -121,20 +121,9 @@ info_on_main(const char *params, struct rte_tel_data *d)
 	return 0;
 }
 
-static int
-group_list(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	return strake_tel_on_main(list_on_main, params, d);
-}
-
-static int
-group_info(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	return strake_tel_on_main(info_on_main, params, d);
-}
-
 RTE_INIT(group_tel_init)
 {
-	strake_tel_register("/strake/group/list", group_list, "Names of groups. Parameters: first,count");
-	strake_tel_register("/strake/group/info", group_info, "State and figures of a group. Parameter: its name");
+	strake_tel_register_on_main("/strake/group/list", list_on_main, "Names of groups. Parameters: first,count");
+	strake_tel_register_on_main("/strake/group/info", info_on_main,
+				    "State and figures of a group. Parameter: its name");
 }

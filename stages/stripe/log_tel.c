@@ -193,21 +193,10 @@ lgroup_tel_info(const char *params, struct rte_tel_data *d)
 	return 0;
 }
 
-static int
-log_list(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	return strake_tel_on_main(list_on_main, params, d);
-}
-
-static int
-log_info(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	return strake_tel_on_main(lgroup_tel_info, params, d);
-}
-
 RTE_INIT(log_tel_init)
 {
-	strake_tel_register("/strake/group/log_list", log_list, "Names of log groups. Parameters: first,count");
-	strake_tel_register("/strake/group/log_info", log_info,
-			    "State and figures of a log group. Parameter: its name");
+	strake_tel_register_on_main("/strake/group/log_list", list_on_main,
+				    "Names of log groups. Parameters: first,count");
+	strake_tel_register_on_main("/strake/group/log_info", lgroup_tel_info,
+				    "State and figures of a log group. Parameter: its name");
 }

@@ -149,20 +149,8 @@ info_on_main(const char *params, struct rte_tel_data *d)
 	return 0;
 }
 
-static int
-volume_list(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	return strake_tel_on_main(list_on_main, params, d);
-}
-
-static int
-volume_info(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	return strake_tel_on_main(info_on_main, params, d);
-}
-
 RTE_INIT(volume_tel_init)
 {
-	strake_tel_register("/strake/volume/list", volume_list, "Names of volumes. Parameters: first,count");
-	strake_tel_register("/strake/volume/info", volume_info, "Figures of a volume. Parameter: its name");
+	strake_tel_register_on_main("/strake/volume/list", list_on_main, "Names of volumes. Parameters: first,count");
+	strake_tel_register_on_main("/strake/volume/info", info_on_main, "Figures of a volume. Parameter: its name");
 }

@@ -100,18 +100,6 @@ info_listener(const char *params, struct rte_tel_data *d)
 }
 
 static int
-cb_listeners(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	return strake_tel_on_main(list_listeners, params, d);
-}
-
-static int
-cb_listener(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	return strake_tel_on_main(info_listener, params, d);
-}
-
-static int
 picture_ctrlrs(void *arg)
 {
 	struct picture *p = arg;
@@ -378,8 +366,9 @@ nvmf_telemetry_init(void)
 {
 	strake_tel_register("/strake/subsystem/list", list_subsystems,
 			    "NQNs of the subsystems. Parameters: first,count");
-	strake_tel_register("/strake/listener/list", cb_listeners, "Where hosts come in. Parameters: first,count");
-	strake_tel_register("/strake/listener/info", cb_listener, "One listener. Parameters: ADDRESS:PORT");
+	strake_tel_register_on_main("/strake/listener/list", list_listeners,
+				    "Where hosts come in. Parameters: first,count");
+	strake_tel_register_on_main("/strake/listener/info", info_listener, "One listener. Parameters: ADDRESS:PORT");
 	strake_tel_register("/strake/controller/list", list_ctrlrs, "Ids of the controllers. Parameters: first,count");
 	strake_tel_register("/strake/class/list", list_classes,
 			    "Classes of service that requests can be of; none without rules. Parameters: first,count");
