@@ -88,7 +88,7 @@ ethdev_inject(struct ethdev *dev, uint16_t queue, struct rte_mbuf *m)
 {
 	if (rte_ring_enqueue(dev->rx[queue], m) != 0)
 		rte_pktmbuf_free(m);
-	else if (dev->intr_on[queue])
+	else if (dev->intr_on[queue] && !dev->conf.mute)
 		eventfd_write(dev->fd[queue], 1);
 }
 
@@ -186,6 +186,7 @@ __wrap_rte_eth_dev_configure(uint16_t id, uint16_t rxq, uint16_t txq, const stru
 	fake->rx_asked = conf->rxmode.offloads;
 	fake->tx_asked = conf->txmode.offloads;
 	fake->mtu = (uint16_t)conf->rxmode.mtu;
+	fake->intr_asked = conf->intr_conf.rxq != 0;
 	fake->rss_asked = conf->rx_adv_conf.rss_conf.rss_hf;
 	if (conf->rx_adv_conf.rss_conf.rss_key != NULL)
 		memcpy(fake->rss_key, conf->rx_adv_conf.rss_conf.rss_key, conf->rx_adv_conf.rss_conf.rss_key_len);
@@ -235,7 +236,7 @@ __wrap_rte_eth_dev_rx_intr_ctl_q_get_fd(uint16_t id, uint16_t q)
 {
 	if (!is_fake(id))
 		return __real_rte_eth_dev_rx_intr_ctl_q_get_fd(id, q);
-	return fake->conf.interrupts ? fake->fd[q] : -1;
+	return fake->conf.interrupts && fake->intr_asked ? fake->fd[q] : -1;
 }
 
 int __real_rte_eth_dev_rx_intr_ctl_q(uint16_t id, uint16_t q, int epfd, int op, void *data);

@@ -38,7 +38,8 @@ struct ethdev_conf {
 	uint16_t reta_size;
 	uint16_t max_mtu; /**< 0: no limit */
 	uint32_t min_rx_bufsize;
-	bool interrupts;    /**< an eventfd to each RX queue */
+	bool interrupts;    /**< an eventfd to each RX queue, if asked for */
+	bool mute;	    /**< and nothing is ever written there */
 	const char *driver; /**< name to go by, or NULL */
 };
 
@@ -51,6 +52,7 @@ struct ethdev {
 	bool intr_on[ETHDEV_QUEUES_MAX];
 	/* What was asked of it. */
 	uint64_t rx_asked, tx_asked, rss_asked;
+	bool intr_asked;
 	uint16_t mtu;
 	uint8_t rss_key[64] __rte_aligned(4);
 	uint16_t reta[512];

@@ -413,10 +413,20 @@ port_device_groups(struct port *port)
 	rte_log(RTE_LOG_DEBUG, port_logtype, "port %s: no multicast filter to set\n", port->name);
 }
 
+/**
+ * Ask for interrupts of receive queues, unless they are of no use: DPDK's driver of e1000 has the card wait 16.8 ms
+ * between two, and where it has MSI-X (82574) does not assign the queue a vector, so that none comes at all.
+ */
+static bool
+wants_interrupts(const struct port *port)
+{
+	return !is_driver(port, "net_e1000_em");
+}
+
 int
 port_device_start(struct port *port, const struct conf_port *conf, char *err, size_t errlen)
 {
-	struct rte_eth_conf ec = {.intr_conf.rxq = 1};
+	struct rte_eth_conf ec = {0};
 	struct rte_eth_dev_info info, below;
 	const char *what;
 	int ret;
@@ -432,6 +442,7 @@ port_device_start(struct port *port, const struct conf_port *conf, char *err, si
 		port->below = below.driver_name;
 	port->tx_burst_max = burst_max(port, conf);
 	port->copies = copies(port, conf);
+	ec.intr_conf.rxq = wants_interrupts(port);
 	choose_offloads(port, conf, &info, &ec);
 	choose_queues(port, conf, &info, &ec);
 	ret = choose_mtu(port, conf, &info, &ec, err, errlen);
@@ -469,7 +480,7 @@ port_device_start(struct port *port, const struct conf_port *conf, char *err, si
 		ret = -ENOTSUP;
 		goto err;
 	}
-	port->rx_intr = rte_eth_dev_rx_intr_ctl_q_get_fd(port->id, 0) >= 0;
+	port->rx_intr = ec.intr_conf.rxq && rte_eth_dev_rx_intr_ctl_q_get_fd(port->id, 0) >= 0;
 	return 0;
 
 err:

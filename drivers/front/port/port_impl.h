@@ -9,8 +9,8 @@
  * @file
  * A port from the inside: what the files of this room share.
  *
- * struct port is written on main before traffic and read by all afterwards. struct port_lcore belongs to its lcore;
- * others touch only the rings into it, its kicks' flags and (reading) its counters.
+ * struct port is written on main before traffic and read by all afterwards (but for `rx_heard`). struct port_lcore
+ * belongs to its lcore; others touch only the rings into it, its kicks' flags and (reading) its counters.
  */
 
 #include <sys/queue.h>
@@ -64,8 +64,9 @@ struct port {
 	bool copies;  /* the driver reads what is sent */
 	bool plugged; /* by us, so unplugged by us */
 	bool started;
-	bool rss;     /* the device steers; otherwise frames go to their owner by ring */
-	bool rx_intr; /* queues have a descriptor to sleep on */
+	bool rss;      /* the device steers; otherwise frames go to their owner by ring */
+	bool rx_intr;  /* queues have a descriptor to sleep on */
+	bool rx_heard; /* an interrupt came by one of them; set by whichever lcore hears it first */
 	bool tx_ip_cksum, tx_tcp_cksum, tso, lro, vlan_insert;
 	bool tx_prepare; /* the driver must see frames before they are sent: it has work left to do in them */
 	const char *driver;

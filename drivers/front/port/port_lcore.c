@@ -324,11 +324,23 @@ interrupts(struct port_lcore *lc, bool on)
 	}
 }
 
+/** Forget the interrupts of a sleep, but not that there are any. */
+static void
+drain(struct port_lcore *lc)
+{
+	struct rte_epoll_event event[4];
+	bool heard = false;
+
+	while (rte_epoll_wait(lc->epfd, event, RTE_DIM(event), 0) > 0)
+		heard = true;
+	if (unlikely(heard && !__atomic_load_n(&lc->port->rx_heard, __ATOMIC_RELAXED)))
+		__atomic_store_n(&lc->port->rx_heard, true, __ATOMIC_RELAXED);
+}
+
 static bool
 arm(struct strake_poller *p, bool on)
 {
 	struct port_lcore *lc = of_poller(p);
-	struct rte_epoll_event event[4];
 
 	if (on && lc->n_tx != 0)
 		strake_timer_arm(&lc->tick, strake_now() + TX_RETRY_NS);
@@ -338,10 +350,12 @@ arm(struct strake_poller *p, bool on)
 		return true;
 	interrupts(lc, on);
 	if (!on) {
-		while (rte_epoll_wait(lc->epfd, event, RTE_DIM(event), 0) > 0)
-			;
+		drain(lc);
 		return true;
 	}
+	/* A driver's word is no proof: one may wait on a vector by which its card never raises any. Until one was heard
+	 * we look as where there are none. */
+	p->fd = __atomic_load_n(&lc->port->rx_heard, __ATOMIC_RELAXED) ? lc->epfd : -1;
 	/* A frame that came between the last poll and the enabling raises no interrupt: look once more. */
 	if (rx_all(lc) == 0)
 		return true;

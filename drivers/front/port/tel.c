@@ -65,6 +65,7 @@ tel_info(const char *cmd, const char *params, struct rte_tel_data *d)
 	rte_tel_data_add_dict_int(d, "queues", port->n_queues);
 	rte_tel_data_add_dict_int(d, "lcores", port->n_lcores);
 	rte_tel_data_add_dict_int(d, "rss", port->rss);
+	rte_tel_data_add_dict_int(d, "interrupts", port->rx_heard);
 	rte_tel_data_add_dict_int(d, "tx_cksum_offload", port->tx_tcp_cksum);
 	rte_tel_data_add_dict_int(d, "tso", port->tso);
 	rte_tel_data_add_dict_int(d, "lro", port->lro);

@@ -53,13 +53,13 @@ starts()
 }
 
 # The first card brings frames to who owns their flow, as we reckon it; both make the sums of what is sent. The first cuts
-# what we send and joins what hosts send, the latter saying nothing of the IPv4 header's sum.
+# what we send and joins what hosts send, the latter saying nothing of the IPv4 header's sum; lcores sleep on its interrupts.
 serves()
 {
 	outside io
 	[ "$(port_figure p0 rx_tcp)" -gt 10000 ] && [ "$(port_figure p0 rx_handed)" = 0 ] && [ "$(port_figure p0 tx_cksum_offload)" = 1 ] &&
 		[ "$(port_figure p0 tso)" = 1 ] && [ "$(port_figure p0 tx_cut)" -gt 1000 ] &&
-		[ "$(port_figure p0 lro)" = 1 ] && [ "$(port_figure p0 rx_joined)" -gt 1000 ] &&
+		[ "$(port_figure p0 interrupts)" = 1 ] && [ "$(port_figure p0 lro)" = 1 ] && [ "$(port_figure p0 rx_joined)" -gt 1000 ] &&
 		[ "$(port_figure p1 rx_tcp)" -gt 1000 ] && [ "$(port_figure p1 tx_cksum_offload)" = 1 ] && [ "$(port_figure p1 tso)" = 0 ] &&
 		[ "$(port_figure p1 tx_cut)" = 0 ] || die "$(for p in p0 p1; do strakectl port show $p --name g; done)"
 }

@@ -44,6 +44,16 @@ class PortQueues : public PortTest
 			&(armed = {on, false}));
 	}
 
+	/** A frame comes to the queue of this lcore while it sleeps. */
+	void
+	Wake(uint16_t queue = 0)
+	{
+		ArmEach(true);
+		Inject(Tcp(false, 1000), 0, 0, queue);
+		ArmEach(false);
+		Turn();
+	}
+
 	std::pair<bool, bool> armed;
 };
 
@@ -227,12 +237,14 @@ TEST_F(PortQueues, WakesByInterrupt)
 	dev_conf.interrupts = true;
 	Open(1);
 	Settle();
-	int fd = port->lcores[1]->poller.fd;
-	struct pollfd pfd = {fd, POLLIN, 0};
-	ASSERT_GE(fd, 0);
+	Wake();
+	segments.clear();
 
 	ArmEach(true);
 	EXPECT_TRUE(armed.second);
+	int fd = port->lcores[1]->poller.fd;
+	struct pollfd pfd = {fd, POLLIN, 0};
+	ASSERT_GE(fd, 0);
 	EXPECT_TRUE(dev->intr_on[0]);
 	EXPECT_EQ(0, poll(&pfd, 1, 0));
 	Inject(Tcp(false, 1000));
@@ -254,6 +266,45 @@ TEST_F(PortQueues, DoesNotSleepOnAFrameThatCameBeforeTheInterrupt)
 	Inject(Tcp(false, 1000)); /* interrupts are off: none is raised for it */
 	ArmEach(true);
 	EXPECT_FALSE(armed.second);
+	EXPECT_FALSE(dev->intr_on[0]);
+	EXPECT_EQ(1u, segments.size());
+}
+
+/* Drivers have descriptors which their card never raises an interrupt by: an lcore would sleep on them until a timer.
+ */
+TEST_F(PortQueues, SleepsOnlyBrieflyUntilAnInterruptCame)
+{
+	dev_conf.interrupts = true;
+	dev_conf.mute = true;
+	dev_conf.queues = 2;
+	conf.queues = 2;
+	Open(2);
+	Settle();
+	for (unsigned i = 0; i < 100; i++) {
+		Wake();
+		ASSERT_EQ(-1, port->lcores[1]->poller.fd);
+		ASSERT_FALSE(port->rx_heard);
+	}
+	dev->conf.mute = false;
+	Wake();
+	EXPECT_EQ(101u, segments.size());
+	for (uint16_t i = 1; i <= 2; i++) {
+		strake_lcore_enter(i);
+		ArmEach(true);
+		EXPECT_EQ(port->lcores[i]->epfd, port->lcores[i]->poller.fd) << "one queue speaks for all";
+		ArmEach(false);
+	}
+}
+
+TEST_F(PortQueues, AsksNoInterruptsOfE1000)
+{
+	dev_conf.interrupts = true;
+	dev_conf.driver = "net_e1000_em";
+	Open(1);
+	Settle();
+	EXPECT_FALSE(dev->intr_asked);
+	Wake();
+	EXPECT_EQ(-1, port->lcores[1]->poller.fd);
 	EXPECT_FALSE(dev->intr_on[0]);
 	EXPECT_EQ(1u, segments.size());
 }
