@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import build
+import fresh
 import fuzz
 import lint
 import system
@@ -15,17 +16,18 @@ import units
 
 # One schedule: what runs, in this order. `long` steps run only with --long.
 SCHEDULE = [
-    # name, function, long, what it shows
-    ("lint", lint.run, False, "format, licence lines, headers alone, include arrows, spelling, titles"),
-    ("build", build.release, False, "gcc, warnings are errors; no circle of files where there is none yet"),
-    ("unit", units.release, False, "every unit test and simulation"),
-    ("sanitize", units.sanitized, False, "the same under AddressSanitizer and UBSan"),
-    ("system", system.run, False, "the appliance as a process, with its own client and the kernel's TCP"),
-    ("fuzz", fuzz.run, False, "each libFuzzer harness for 60 s, two at a time, in the time that guests leave"),
-    ("guest", system.guest, False, "a Linux host, its drives and its power losses, in a guest"),
-    ("guest long", system.guest_long, True, "file systems, bad wires and restarts under a Linux host in a guest"),
-    ("soak", system.soak, True, "an hour of mixed verified I/O with connects and disconnects"),
-    ("fuzz long", fuzz.run_long, True, "each harness for 20 minutes"),
+    # name, function, long, how long it takes on two cores, what it shows
+    ("lint", lint.run, False, "22 s", "format, licence lines, headers alone, include arrows, spelling, titles"),
+    ("build", build.release, False, "182 s", "gcc, warnings are errors; no circle of files where there is none yet"),
+    ("unit", units.release, False, "171 s", "every unit test and simulation"),
+    ("sanitize", units.sanitized, False, "339 s", "the same under AddressSanitizer and UBSan"),
+    ("system", system.run, False, "469 s", "the appliance as a process, with its own client and the kernel's TCP"),
+    ("fuzz", fuzz.run, False, "as guest", "each libFuzzer harness for 60 s, two at a time, in the time that guests leave"),
+    ("guest", system.guest, False, "567 s", "a Linux host, its drives and its power losses, in a guest"),
+    ("fresh", fresh.run, True, "12 min", "the README's two commands on a Debian 12 that is made for them"),
+    ("guest long", system.guest_long, True, "> 1 h", "file systems, bad wires and restarts under a Linux host in a guest"),
+    ("soak", system.soak, True, "140 min", "an hour of mixed verified I/O with connects and disconnects"),
+    ("fuzz long", fuzz.run_long, True, "120 min", "each harness for 20 minutes"),
 ]
 
 # Begins in its turn, runs beside the steps behind it, and is counted at the end. Guests are emulated and mostly leave
@@ -88,10 +90,10 @@ def run(steps):
 def main():
     args = parse()
     if args.list:
-        for name, _, is_long, what in SCHEDULE:
-            print(f"{name:10} {'--long ' if is_long else ''}{what}")
+        for name, _, is_long, takes, what in SCHEDULE:
+            print(f"{name:10} {takes:>8}  {'--long ' if is_long else ''}{what}")
         return 0
-    tally = run([(name, fn) for name, fn, is_long, _ in SCHEDULE
+    tally = run([(name, fn) for name, fn, is_long, _, _ in SCHEDULE
                  if (name in args.steps if args.steps else args.long or not is_long)])
     for f in tally.failures:
         print(f"failed: {f}")
