@@ -5,7 +5,7 @@
 /* Random reads of one drive on one lcore, past everything else, and what they cost: to be held against fio. `write=1`
  * writes, `in_order=1` goes from one end to the other.
  *
- *     drive-load kind=KIND [bytes=4096] [depth=1] [seconds=2] [rate=IOPS] [KEY=VALUE]...
+ *     drive-load kind=KIND [bytes=4096] [depth=1] [seconds=2] [ramp=0] [rate=IOPS] [KEY=VALUE]...
  *
  * Words it does not know itself are keys of the drive. With a rate, I/Os begin when their time has come, as many as
  * are due and the depth allows; without, each begins when the one before has ended. The lcore idles adaptively, as an
@@ -32,13 +32,14 @@
 #define PAIRS_MAX 16
 #define WORD_MAX  256
 
-enum word { BYTES, DEPTH, SECONDS, RATE, OFFSET, SPAN, SPIN, SPIN_US, CPU, WRITE, IN_ORDER, WORDS };
+enum word { BYTES, DEPTH, SECONDS, RAMP, RATE, OFFSET, SPAN, SPIN, SPIN_US, CPU, WRITE, IN_ORDER, WORDS };
 
 static struct {
 	const char *name;
 	uint64_t value;
 } words[WORDS] = {
 	[BYTES] = {"bytes", 4096}, [DEPTH] = {"depth", 1},   [SECONDS] = {"seconds", 2},
+	[RAMP] = {"ramp", 0},				     /* seconds before, which do not count */
 	[RATE] = {"rate", 0},	   [OFFSET] = {"offset", 0}, /* of the part that is read */
 	[SPAN] = {"span", 0},	   [SPIN] = {"spin", 0},     [SPIN_US] = {"spin_us", 0},
 	[CPU] = {"cpu", 0},	   [WRITE] = {"write", 0},   [IN_ORDER] = {"in_order", 0},
@@ -47,11 +48,18 @@ static struct {
 static struct load {
 	struct strake_drive *drive;
 	struct strake_poller pace;
-	struct strake_timer end;
+	struct strake_timer ramp, end;
 	struct strake_io *free; /* by link */
 	uint64_t seed, began_at, begun, done, errors;
 	bool over;
 } load;
+
+/* What was used and done until a moment. */
+struct mark {
+	uint64_t at, done, busy, idle, turns, worked, slept;
+	double cpu; /* seconds */
+};
+static struct mark from; /* where counting began */
 
 /* --- the load ------------------------------------------------------------------------------------------------------
  */
@@ -125,6 +133,39 @@ pace_arm(struct strake_poller *p, bool on)
 	return read(p->fd, &drain, sizeof(drain)) >= 0;
 }
 
+static double
+cpu_seconds(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
+
+static struct mark
+mark(void)
+{
+	const struct strake_lcore *lc = strake_self();
+
+	return (struct mark){.at = strake_clock_ns(),
+			     .done = load.done,
+			     .busy = lc->busy_cycles,
+			     .idle = lc->idle_cycles,
+			     .turns = lc->turns,
+			     .worked = lc->worked,
+			     .slept = lc->slept,
+			     .cpu = cpu_seconds()};
+}
+
+static void
+at_ramp(struct strake_timer *t, uint64_t now)
+{
+	RTE_SET_USED(t);
+	RTE_SET_USED(now);
+	from = mark();
+}
+
 static void
 at_end(struct strake_timer *t, uint64_t now)
 {
@@ -143,7 +184,9 @@ start(struct strake_io *ios)
 
 	load.began_at = strake_clock_ns();
 	load.end.fn = at_end;
-	strake_timer_arm(&load.end, load.began_at + words[SECONDS].value * STRAKE_NS_PER_SEC);
+	load.ramp.fn = at_ramp;
+	strake_timer_arm(&load.ramp, load.began_at + words[RAMP].value * STRAKE_NS_PER_SEC);
+	strake_timer_arm(&load.end, load.began_at + (words[RAMP].value + words[SECONDS].value) * STRAKE_NS_PER_SEC);
 	for (uint64_t i = 0; i < words[DEPTH].value; i++) {
 		ios[i].done = done;
 		if (words[WRITE].value != 0) {
@@ -167,27 +210,17 @@ start(struct strake_io *ios)
 /* --- what it costs -------------------------------------------------------------------------------------------------
  */
 
-static double
-cpu_seconds(void)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_SELF, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-	       1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
-}
-
 static void
-report(double cpu)
+report(void)
 {
-	const struct strake_lcore *lc = strake_self();
-	double seconds = 1e-9 * (double)(strake_clock_ns() - load.began_at), ios = (double)RTE_MAX(load.done, 1u);
-	double hz = (double)rte_get_tsc_hz();
+	struct mark m = mark();
+	double hz = (double)rte_get_tsc_hz(), ios = (double)RTE_MAX(m.done - from.done, 1u);
 
 	printf("{\"ios\": %" PRIu64 ", \"errors\": %" PRIu64 ", \"iops\": %.1f, \"cpu_us\": %.3f, \"busy_us\": %.3f, "
 	       "\"idle_us\": %.3f, \"turns\": %" PRIu64 ", \"worked\": %" PRIu64 ", \"slept\": %" PRIu64 "}\n",
-	       load.done, load.errors, ios / seconds, 1e6 * cpu / ios, 1e6 * (double)lc->busy_cycles / hz / ios,
-	       1e6 * (double)lc->idle_cycles / hz / ios, lc->turns, lc->worked, lc->slept);
+	       m.done - from.done, load.errors, ios / (1e-9 * (double)(m.at - from.at)), 1e6 * (m.cpu - from.cpu) / ios,
+	       1e6 * (double)(m.busy - from.busy) / hz / ios, 1e6 * (double)(m.idle - from.idle) / hz / ios,
+	       m.turns - from.turns, m.worked - from.worked, m.slept - from.slept);
 }
 
 /* --- opening -------------------------------------------------------------------------------------------------------
@@ -254,7 +287,6 @@ main(int argc, char **argv)
 	struct strake_buf_conf bc = {.descriptors = 4096, .arena_bytes = 32 << 20, .socket = SOCKET_ID_ANY};
 	struct strake_lcore_conf lc = {.socket = SOCKET_ID_ANY};
 	struct strake_io *ios;
-	double before;
 
 	if (kind == NULL) {
 		fprintf(stderr, "drive-load: kind=KIND and KEY=VALUE words\n");
@@ -270,10 +302,9 @@ main(int argc, char **argv)
 	ios = calloc(words[DEPTH].value, sizeof(*ios));
 	if (ios == NULL || strake_buf_init(&bc) < 0 || open_drive(kind, pairs) < 0)
 		return 1;
-	before = cpu_seconds();
 	start(ios);
 	strake_lcore_run();
-	report(cpu_seconds() - before);
+	report();
 	for (uint64_t i = 0; words[WRITE].value != 0 && i < words[DEPTH].value; i++)
 		strake_buf_put(ios[i].bufs);
 	strake_drive_lcore_fini(load.drive);

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 
 from appliance import (Appliance, NAME, among_equals, begun, bench_command, ended, favoured, io_command, measured,
                        memif_port, packet_port, server_client, sh, veth)
@@ -227,6 +228,11 @@ def fio(o, path, pattern, bs, depth):
     return {"iops": side["iops"], "bps": side["bw_bytes"]}
 
 
+def past_it(a, *load):
+    with a.paused():
+        return fio(*load)
+
+
 def bench_load(o, folder, pattern, bs, depth):
     got = measured(*bench_command(o, folder, "run", "--pattern", pattern, "--bs", bs, "--depth", str(depth), "--size",
                                   "1G", "--time", f"{o.time}s", "--warm-up", "500ms", "--json"))
@@ -245,9 +251,22 @@ def written(path):
 def alone_load(o, path, pattern, bs, depth):
     """The drive without the rest of the appliance, on the part of the file that fio reads."""
     got = measured(f"{o.build}/tests/perf/drive-load", "kind=uring", f"path={path}", f"bytes={int(bs[:-1]) << 10}",
-                   f"depth={depth}", f"seconds={max(1, round(o.time))}", f"offset={256 << 20}", f"span={1 << 30}",
+                   f"depth={depth}", "ramp=1", f"seconds={max(1, round(o.time))}", f"offset={256 << 20}", f"span={1 << 30}",
                    f"cpu={o.data_cpu}", f"write={int('write' in pattern)}", f"in_order={int('rand' not in pattern)}")
     return {"iops": got["iops"], "bps": got["iops"] * (int(bs[:-1]) << 10)}
+
+
+def turns(i, ours, theirs):
+    """One of each, by turns in the other order: a disk that slows down must not count for one of them."""
+    if i % 2 == 0:
+        return ours(), theirs()
+    base = theirs()
+    return ours(), base
+
+
+def ratio_of(pairs):
+    """The median of what each pair gave: what a disk did in one minute is not held against another."""
+    return statistics.median(u["iops"] / t["iops"] for u, t in pairs)
 
 
 @among_equals()
@@ -257,13 +276,11 @@ def uring_alone(o, folder, notes):
     try:
         written(path)
         for pattern, bs, depth in LOADS["uring-alone"]:
-            ours, theirs = [], []
-            for _ in range(o.runs):
-                theirs.append(fio(o, path, pattern, bs, depth))
-                ours.append(alone_load(o, path, pattern, bs, depth))
-            base = statistics.median(t["iops"] for t in theirs)
+            load = (o, path, pattern, bs, depth)
+            pairs = [turns(i, partial(alone_load, *load), partial(fio, *load)) for i in range(o.runs)]
+            ours, theirs = zip(*pairs)
             name = load_name(pattern, bs, depth)
-            rows.append(medians("uring-alone", name, ours, ratio=statistics.median(u["iops"] for u in ours) / base))
+            rows.append(medians("uring-alone", name, ours, ratio=ratio_of(pairs)))
             rows.append(medians("uring-alone", f"fio: {name}", theirs))
     finally:
         shutil.rmtree(os.path.dirname(path), ignore_errors=True)
@@ -280,14 +297,10 @@ def uring(o, folder, notes):
                        drives=[f"{{name: u0, kind: uring, path: {path}, size: 2GiB}}"]) as a:
             written(path)
             for load in LOADS["uring"]:
-                ours, theirs = [], []
-                for _ in range(o.runs):
-                    ours.append(bench_load(o, folder, *load))
-                    with a.paused():
-                        theirs.append(fio(o, path, *load))
-                base = statistics.median(t["iops"] for t in theirs)
-                rows.append(medians("uring", load_name(*load), ours,
-                                    ratio=statistics.median(u["iops"] for u in ours) / base))
+                pairs = [turns(i, partial(bench_load, o, folder, *load), partial(past_it, a, o, path, *load))
+                         for i in range(o.runs)]
+                ours, theirs = zip(*pairs)
+                rows.append(medians("uring", load_name(*load), ours, ratio=ratio_of(pairs)))
                 rows.append(medians("uring", f"fio: {load_name(*load)}", theirs))
     finally:
         shutil.rmtree(disk, ignore_errors=True)
