@@ -49,10 +49,10 @@ deal_range(const struct bench_conf *c, struct bench_job *job, uint32_t i)
 	uint64_t units = c->size / c->bs;
 
 	job->first = 0;
-	job->units = units;
+	job->pick.units = units;
 	if (c->verify || c->pattern <= BENCH_WRITE) {
-		job->units = units / c->jobs;
-		job->first = i * job->units;
+		job->pick.units = units / c->jobs;
+		job->first = i * job->pick.units;
 	}
 }
 

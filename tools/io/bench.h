@@ -13,7 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "hist.h"
+#include "bench_pick.h"
+#include "bench_side.h"
 #include "ini.h"
 
 #ifdef __cplusplus
@@ -21,8 +22,6 @@ extern "C" {
 #endif
 
 #define BENCH_CPUS_MAX 256
-
-enum bench_pattern { BENCH_READ, BENCH_WRITE, BENCH_RANDREAD, BENCH_RANDWRITE, BENCH_RANDRW };
 
 struct bench_conf {
 	struct ini *ini;
@@ -43,11 +42,6 @@ struct bench_conf {
 	volatile const bool *stop; /**< set by a signal */
 	void (*progress)(uint64_t ios, double secs, void *arg); /**< once a second; optional */
 	void *progress_arg;
-};
-
-struct bench_side {
-	uint64_t ios, bytes, errors;
-	struct hist lat; /* ticks */
 };
 
 struct bench_result {

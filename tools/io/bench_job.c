@@ -34,8 +34,8 @@ bench_job_init(struct bench_job *job)
 			return -ENOMEM;
 	}
 	if (c->verify) {
-		job->gen = calloc(job->units, sizeof(*job->gen));
-		if (job->gen == NULL)
+		job->pick.gen = calloc(job->pick.units, sizeof(*job->pick.gen));
+		if (job->pick.gen == NULL)
 			return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < c->depth; i++) {
@@ -47,7 +47,9 @@ bench_job_init(struct bench_job *job)
 	}
 	hist_init(&job->r.read.lat);
 	hist_init(&job->r.write.lat);
-	job->rng = c->seed * 0x9e3779b97f4a7c15ull + job->first + 1;
+	job->pick.pattern = c->pattern;
+	job->pick.rwmix = c->rwmix;
+	job->pick.rng = c->seed * 0x9e3779b97f4a7c15ull + job->first + 1;
 	return 0;
 }
 
@@ -56,50 +58,7 @@ bench_job_fini(struct bench_job *job)
 {
 	free(job->ops);
 	free(job->mem);
-	free(job->gen);
-}
-
-static uint64_t
-random_next(struct bench_job *job)
-{
-	uint64_t x = job->rng;
-
-	x ^= x >> 12;
-	x ^= x << 25;
-	x ^= x >> 27;
-	job->rng = x;
-	return x * 0x2545f4914f6cdd1dull;
-}
-
-static uint64_t
-pick_unit(struct bench_job *job, bool sequential)
-{
-	uint64_t unit;
-
-	do {
-		if (sequential) {
-			unit = job->next;
-			job->next = unit + 1 < job->units ? unit + 1 : 0;
-		} else {
-			unit = (uint64_t)(((unsigned __int128)random_next(job) * job->units) >> 64);
-		}
-		/* Two commands on one unit would leave its content to chance. */
-	} while (job->gen != NULL && (job->gen[unit] & BENCH_GEN_BUSY) != 0);
-	return unit;
-}
-
-static bool
-pick_write(struct bench_job *job)
-{
-	switch (job->conf->pattern) {
-	case BENCH_WRITE:
-	case BENCH_RANDWRITE:
-		return true;
-	case BENCH_RANDRW:
-		return random_next(job) % 100 >= job->conf->rwmix;
-	default:
-		return job->filling;
-	}
+	free(job->pick.gen);
 }
 
 static uint64_t
@@ -117,11 +76,11 @@ issue(struct bench_op *op, uint64_t now)
 {
 	struct bench_job *job = op->job;
 	const struct bench_conf *c = job->conf;
-	bool write = job->filling || pick_write(job);
+	bool write = job->filling || bench_pick_write(&job->pick);
 
 	if (job->filling)
 		job->fill_left--;
-	op->unit = pick_unit(job, job->filling || c->pattern <= BENCH_WRITE);
+	op->unit = bench_pick_unit(&job->pick, job->filling);
 	op->io.cmd.opc = write ? NVME_IO_WRITE : NVME_IO_READ;
 	op->io.cmd.nsid = c->ns->nsid;
 	op->io.cmd.slba = lba_of(job, op->unit);
@@ -131,12 +90,12 @@ issue(struct bench_op *op, uint64_t now)
 	op->io.buf = write || c->verify ? op->buf : NULL;
 	op->io.done = bench_done;
 	op->io.arg = op;
-	if (job->gen != NULL) {
-		uint32_t gen = job->gen[op->unit];
+	if (job->pick.gen != NULL) {
+		uint32_t gen = job->pick.gen[op->unit];
 
 		if (write)
 			pattern_fill(op->buf, c->bs, c->seed, op->io.cmd.slba, c->ns->lba_shift, gen + 1);
-		job->gen[op->unit] = (gen + write) | BENCH_GEN_BUSY;
+		job->pick.gen[op->unit] = (gen + write) | BENCH_GEN_BUSY;
 	}
 	if (qp_submit(job->qp, &op->io, now) < 0 && job->r.err == 0) {
 		job->r.err = qp_status(job->qp) != 0 ? qp_status(job->qp) : -EAGAIN;
@@ -182,8 +141,8 @@ bench_done(struct qp_io *io, int err)
 		snprintf(job->r.text, sizeof(job->r.text), "%s of LBA %llu failed: %s (status 0x%03x)",
 			 nvme_text_opcode(io->cmd.opc, 0, false), (unsigned long long)io->cmd.slba,
 			 nvme_text_status(sc, false), sc);
-	if (job->gen != NULL) {
-		uint32_t gen = job->gen[op->unit] &= ~BENCH_GEN_BUSY;
+	if (job->pick.gen != NULL) {
+		uint32_t gen = job->pick.gen[op->unit] &= ~BENCH_GEN_BUSY;
 
 		if (!write && sc == 0)
 			check(job, op, gen);
@@ -245,11 +204,11 @@ static void
 fill(struct bench_job *job)
 {
 	job->filling = true;
-	job->fill_left = job->units;
-	start_all(job, job->units);
+	job->fill_left = job->pick.units;
+	start_all(job, job->pick.units);
 	run_until_idle(job);
 	job->filling = false;
-	job->next = 0;
+	job->pick.next = 0;
 }
 
 static void

@@ -20,18 +20,14 @@ struct bench_op {
 	uint8_t *buf;
 };
 
-/* A unit's generation; 0 nothing known of it. BUSY while a command on it is under way (verify only). */
-#define BENCH_GEN_BUSY 0x80000000u
-
 struct bench_job {
 	const struct bench_conf *conf;
 	struct qp *qp;
 	pthread_t thread;
 	pthread_barrier_t *filled;
-	int cpu;	       /* -1: any */
-	uint64_t first, units; /* its part of the range, in pieces of bs bytes */
-	uint64_t next, rng;
-	uint32_t *gen;
+	int cpu;	/* -1: any */
+	uint64_t first; /* unit of the range at which its part begins */
+	struct bench_pick pick;
 	struct bench_op *ops;
 	uint8_t *mem;
 	uint64_t t_measure, t_end; /* ticks */

@@ -23,9 +23,6 @@
 #define DISCARD_LEAST (16u << 10)
 #define BAR	      40 /* columns of the largest step of a histogram */
 
-static const char *const pattern_names[] = {"read", "write", "randread", "randwrite", "randrw"};
-#define PATTERNS (sizeof(pattern_names) / sizeof(pattern_names[0]))
-
 /* "1", "0,2", "1-3": CPUs this process may run on. */
 static int
 parse_cpus(const char *text, struct bench_conf *c)
@@ -99,45 +96,17 @@ show_progress(uint64_t ios, double secs, void *arg)
 }
 
 static void
-step_json(uint64_t upper, uint64_t count, void *arg)
-{
-	json_array_append_new(arg, json_pack("[fI]", ticks_to_ns(upper), (json_int_t)count));
-}
-
-static json_t *
-histogram_json(const struct hist *h)
-{
-	json_t *steps = json_array();
-
-	hist_each(h, step_json, steps);
-	return steps;
-}
-
-static json_t *
-side_json(const struct bench_side *s, double secs)
-{
-	const struct hist *h = &s->lat;
-	double mean = h->count > 0 ? (double)h->sum / (double)h->count / ticks_per_ns() : 0;
-
-	return json_pack("{sI sI sf sf s{sf sf sf sf sf sf sf so}}", "ios", (json_int_t)s->ios, "errors",
-			 (json_int_t)s->errors, "iops", (double)s->ios / secs, "bytes_per_second",
-			 (double)s->bytes / secs, "latency_ns", "min", h->count > 0 ? ticks_to_ns(h->min) : 0.0, "mean",
-			 mean, "p50", ticks_to_ns(hist_quantile(h, 0.5)), "p90", ticks_to_ns(hist_quantile(h, 0.9)),
-			 "p99", ticks_to_ns(hist_quantile(h, 0.99)), "p999", ticks_to_ns(hist_quantile(h, 0.999)),
-			 "max", ticks_to_ns(h->max), "histogram", histogram_json(h));
-}
-
-static void
 print_json(const struct bench_conf *c, const struct bench_result *r)
 {
 	uint64_t ios = r->read.ios + r->write.ios;
 	double per = ios > 0 ? 1.0 / (double)ios : 0;
-	json_t *j = json_pack("{ss si si si sf so so s{sf sf sf} s{sb sI sI} ss}", "pattern", pattern_names[c->pattern],
-			      "block_size", (int)c->bs, "depth", (int)c->depth, "jobs", (int)c->jobs, "seconds",
-			      r->secs, "read", side_json(&r->read, r->secs), "write", side_json(&r->write, r->secs),
-			      "client", "ticks_per_io", (double)r->busy * per, "sends_per_io", (double)r->sends * per,
-			      "receives_per_io", (double)r->recvs * per, "verify", "on", (int)c->verify, "checked",
-			      (json_int_t)r->checked, "mismatches", (json_int_t)r->mismatches, "error", r->text);
+	json_t *j = json_pack("{ss si si si sf so so s{sf sf sf} s{sb sI sI} ss}", "pattern",
+			      bench_pattern_names[c->pattern], "block_size", (int)c->bs, "depth", (int)c->depth, "jobs",
+			      (int)c->jobs, "seconds", r->secs, "read", bench_side_json(&r->read, r->secs), "write",
+			      bench_side_json(&r->write, r->secs), "client", "ticks_per_io", (double)r->busy * per,
+			      "sends_per_io", (double)r->sends * per, "receives_per_io", (double)r->recvs * per,
+			      "verify", "on", (int)c->verify, "checked", (json_int_t)r->checked, "mismatches",
+			      (json_int_t)r->mismatches, "error", r->text);
 
 	json_dumpf(j, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 	putchar('\n');
@@ -145,40 +114,14 @@ print_json(const struct bench_conf *c, const struct bench_result *r)
 }
 
 static void
-side_row(struct table *t, const char *name, const struct bench_side *s, double secs)
-{
-	const double q[] = {0.5, 0.99, 0.999};
-	char text[UNITS_MAX];
-
-	if (s->ios == 0)
-		return;
-	table_add(t, name);
-	table_add(t, units_count(text, (double)s->ios / secs));
-	table_addf(t, "%s/s", units_bytes(text, (double)s->bytes / secs));
-	table_add(t, units_ns(text, (double)s->lat.sum / (double)s->lat.count / ticks_per_ns()));
-	for (unsigned int i = 0; i < 3; i++)
-		table_add(t, units_ns(text, ticks_to_ns(hist_quantile(&s->lat, q[i]))));
-	table_add(t, units_ns(text, ticks_to_ns(s->lat.max)));
-	table_addf(t, "%llu", (unsigned long long)s->errors);
-}
-
-static void
 print_table(const struct bench_conf *c, const struct bench_result *r)
 {
-	static const char *const heads[] = {"", "IOPS", "bandwidth", "mean", "p50", "p99", "p99.9", "max", "errors"};
 	uint64_t ios = r->read.ios + r->write.ios;
 	char text[UNITS_MAX];
-	struct table t;
 
-	printf("%s of %s, depth %u, jobs %u, %.1f s\n", pattern_names[c->pattern], units_bytes(text, c->bs), c->depth,
-	       c->jobs, r->secs);
-	table_init(&t, 9, true);
-	for (unsigned int i = 0; i < 9; i++)
-		table_add(&t, heads[i]);
-	side_row(&t, "read", &r->read, r->secs);
-	side_row(&t, "write", &r->write, r->secs);
-	table_print(&t, stdout, 0);
-	table_free(&t);
+	printf("%s of %s, depth %u, jobs %u, %.1f s\n", bench_pattern_names[c->pattern], units_bytes(text, c->bs),
+	       c->depth, c->jobs, r->secs);
+	bench_side_print(&r->read, &r->write, r->secs);
 	if (ios > 0)
 		printf("client: %.0f cycles an I/O, %.3f sends, %.3f receives\n", (double)r->busy / (double)ios,
 		       (double)r->sends / (double)ios, (double)r->recvs / (double)ios);
@@ -262,7 +205,7 @@ cmd_bench(void *values, int argc, char **argv)
 			       .spin = o->spin,
 			       .stop = &cmd_stop};
 	struct session s;
-	int ret = cli_choose("pattern", o->pattern, pattern_names, PATTERNS);
+	int ret = cli_choose("pattern", o->pattern, bench_pattern_names, BENCH_PATTERNS);
 
 	if (ret < 0)
 		return -ret;

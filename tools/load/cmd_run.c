@@ -32,17 +32,6 @@ target_idle(const struct session *s)
 	return s->target != NULL && all > 0 ? (double)s->after.idle / all : 0;
 }
 
-static json_t *
-side_json(const struct load_side *s, double secs)
-{
-	const struct hist *h = &s->lat;
-
-	return json_pack("{sI sI sf sf s{sf sf sf sf}}", "ios", (json_int_t)s->ios, "errors", (json_int_t)s->errors,
-			 "iops", (double)s->ios / secs, "bytes_per_second", (double)s->bytes / secs, "latency_ns",
-			 "p50", ticks_to_ns(hist_quantile(h, 0.5)), "p99", ticks_to_ns(hist_quantile(h, 0.99)), "p999",
-			 ticks_to_ns(hist_quantile(h, 0.999)), "max", ticks_to_ns(h->max));
-}
-
 static void
 print_json(const struct session *s, const struct load_conf *c, const struct load_result *r)
 {
@@ -50,9 +39,9 @@ print_json(const struct session *s, const struct load_conf *c, const struct load
 	const struct net_stats *n = net_get_stats(s->net);
 	json_t *j = json_pack(
 		"{ss si si si sf so so s{sf sf sf} s{sI sI sI sI sI sI} s{sI sI} s{sf sf} ss}", "pattern",
-		load_pattern_names[c->pattern], "block_size", (int)c->bs, "depth", (int)c->depth, "connections",
-		(int)c->queues, "seconds", r->secs, "read", side_json(&r->read, r->secs), "write",
-		side_json(&r->write, r->secs), "client", "cycles_per_io", (double)r->busy / (double)ios,
+		bench_pattern_names[c->pattern], "block_size", (int)c->bs, "depth", (int)c->depth, "connections",
+		(int)c->queues, "seconds", r->secs, "read", bench_side_json(&r->read, r->secs), "write",
+		bench_side_json(&r->write, r->secs), "client", "cycles_per_io", (double)r->busy / (double)ios,
 		"ios_per_burst", r->bursts > 0 ? (double)ios / (double)r->bursts : 0, "busy_share",
 		(double)r->busy / ticks_per_ns() / (r->secs * 1e9), "tcp", "segments_in", (json_int_t)r->tcp.segs_in,
 		"segments_out", (json_int_t)r->tcp.segs_out, "retransmits", (json_int_t)r->tcp.retransmits, "timeouts",
@@ -67,38 +56,14 @@ print_json(const struct session *s, const struct load_conf *c, const struct load
 }
 
 static void
-side_row(struct table *t, const char *name, const struct load_side *s, double secs)
-{
-	const double q[] = {0.5, 0.99, 0.999};
-	char text[UNITS_MAX];
-
-	if (s->ios == 0)
-		return;
-	table_add(t, name);
-	table_add(t, units_count(text, (double)s->ios / secs));
-	table_addf(t, "%s/s", units_bytes(text, (double)s->bytes / secs));
-	for (unsigned int i = 0; i < 3; i++)
-		table_add(t, units_ns(text, ticks_to_ns(hist_quantile(&s->lat, q[i]))));
-	table_add(t, units_ns(text, ticks_to_ns(s->lat.max)));
-}
-
-static void
 print_table(const struct session *s, const struct load_conf *c, const struct load_result *r)
 {
-	static const char *const heads[] = {"", "IOPS", "bandwidth", "p50", "p99", "p99.9", "max"};
 	uint64_t ios = r->read.ios + r->write.ios;
 	char text[UNITS_MAX];
-	struct table t;
 
-	printf("%s of %s, depth %u, connections %u, %.1f s\n", load_pattern_names[c->pattern], units_bytes(text, c->bs),
-	       c->depth, c->queues, r->secs);
-	table_init(&t, 7, true);
-	for (unsigned int i = 0; i < 7; i++)
-		table_add(&t, heads[i]);
-	side_row(&t, "read", &r->read, r->secs);
-	side_row(&t, "write", &r->write, r->secs);
-	table_print(&t, stdout, 0);
-	table_free(&t);
+	printf("%s of %s, depth %u, connections %u, %.1f s\n", bench_pattern_names[c->pattern],
+	       units_bytes(text, c->bs), c->depth, c->queues, r->secs);
+	bench_side_print(&r->read, &r->write, r->secs);
 	printf("client: %.0f cycles an I/O, %.1f I/Os a burst, %.2f frames out and %.2f in an I/O, %llu sent again\n",
 	       (double)r->busy / (double)ios, r->bursts > 0 ? (double)ios / (double)r->bursts : 0,
 	       (double)r->tcp.segs_out / (double)ios, (double)r->tcp.segs_in / (double)ios,
@@ -112,11 +77,11 @@ print_table(const struct session *s, const struct load_conf *c, const struct loa
 static int
 one_load(const struct opts *o, struct session *s, struct load_conf *c, struct load_result *r)
 {
-	int ret = cli_choose("pattern", o->pattern, load_pattern_names, LOAD_PATTERNS);
+	int ret = cli_choose("pattern", o->pattern, bench_pattern_names, BENCH_PATTERNS);
 
 	if (ret < 0)
 		return -ret;
-	c->pattern = (enum load_pattern)ret;
+	c->pattern = (enum bench_pattern)ret;
 	ret = session_open(s, o);
 	if (ret != CLI_OK)
 		return ret;
@@ -196,16 +161,16 @@ cmd_breakdown(void *values, int argc, char **argv)
 
 static const struct {
 	const char *name;
-	enum load_pattern pattern;
+	enum bench_pattern pattern;
 	uint32_t bs, depth;
 } suite[] = {
-	{"4 KiB random read, depth 1", LOAD_RANDREAD, 4096, 1},
-	{"4 KiB random write, depth 1", LOAD_RANDWRITE, 4096, 1},
-	{"4 KiB random read, depth 32", LOAD_RANDREAD, 4096, 32},
-	{"4 KiB random read, depth 128", LOAD_RANDREAD, 4096, 128},
-	{"4 KiB random write, depth 128", LOAD_RANDWRITE, 4096, 128},
-	{"128 KiB sequential read, depth 16", LOAD_READ, 131072, 16},
-	{"128 KiB sequential write, depth 16", LOAD_WRITE, 131072, 16},
+	{"4 KiB random read, depth 1", BENCH_RANDREAD, 4096, 1},
+	{"4 KiB random write, depth 1", BENCH_RANDWRITE, 4096, 1},
+	{"4 KiB random read, depth 32", BENCH_RANDREAD, 4096, 32},
+	{"4 KiB random read, depth 128", BENCH_RANDREAD, 4096, 128},
+	{"4 KiB random write, depth 128", BENCH_RANDWRITE, 4096, 128},
+	{"128 KiB sequential read, depth 16", BENCH_READ, 131072, 16},
+	{"128 KiB sequential write, depth 16", BENCH_WRITE, 131072, 16},
 };
 #define SUITE (sizeof(suite) / sizeof(suite[0]))
 

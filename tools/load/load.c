@@ -13,11 +13,6 @@
 
 #define STALL_NS 5000000000ull
 
-/* A unit's generation: how often it was written. BUSY while a command on it is under way. */
-#define GEN_BUSY 0x80000000u
-
-const char *const load_pattern_names[LOAD_PATTERNS] = {"read", "write", "randread", "randwrite", "randrw"};
-
 struct load;
 
 struct op {
@@ -33,58 +28,13 @@ struct load {
 	struct load_result *r;
 	struct op *ops;
 	uint8_t *mem;
-	uint32_t *gen;
-	uint64_t units, next, rng;
+	struct bench_pick pick;
 	uint64_t now; /* of the turn: completions seen in one burst have one time */
 	uint64_t under_way, done;
 	uint64_t fill_left; /* units still to be written for the first time */
 	uint32_t blocks, shift;
 	bool filling, measuring, ending;
 };
-
-static uint64_t
-random_next(struct load *l)
-{
-	uint64_t x = l->rng;
-
-	x ^= x >> 12;
-	x ^= x << 25;
-	x ^= x >> 27;
-	l->rng = x;
-	return x * 0x2545f4914f6cdd1dull;
-}
-
-static uint64_t
-pick_unit(struct load *l)
-{
-	bool in_order = l->filling || l->conf->pattern <= LOAD_WRITE;
-	uint64_t unit;
-
-	do {
-		if (in_order) {
-			unit = l->next;
-			l->next = unit + 1 < l->units ? unit + 1 : 0;
-		} else {
-			unit = (uint64_t)(((unsigned __int128)random_next(l) * l->units) >> 64);
-		}
-		/* Two commands on one unit would leave its content to chance. */
-	} while (l->gen != NULL && (l->gen[unit] & GEN_BUSY) != 0);
-	return unit;
-}
-
-static bool
-pick_write(struct load *l)
-{
-	switch (l->conf->pattern) {
-	case LOAD_WRITE:
-	case LOAD_RANDWRITE:
-		return true;
-	case LOAD_RANDRW:
-		return random_next(l) % 100 >= l->conf->rwmix;
-	default:
-		return false;
-	}
-}
 
 static void op_done(struct qp_io *io, int err);
 
@@ -93,10 +43,10 @@ issue(struct op *op)
 {
 	struct load *l = op->load;
 	const struct load_conf *c = l->conf;
-	bool write = l->filling || pick_write(l);
+	bool write = l->filling || bench_pick_write(&l->pick);
 	int ret;
 
-	op->unit = pick_unit(l);
+	op->unit = bench_pick_unit(&l->pick, l->filling);
 	op->io.cmd.opc = write ? NVME_IO_WRITE : NVME_IO_READ;
 	op->io.cmd.nsid = host_nsid(c->host);
 	op->io.cmd.slba = op->unit * l->blocks;
@@ -105,12 +55,12 @@ issue(struct op *op)
 	op->io.len = c->bs;
 	op->io.buf = write || c->verify ? op->buf : NULL;
 	op->io.done = op_done;
-	if (l->gen != NULL) {
-		uint32_t gen = l->gen[op->unit] + write;
+	if (l->pick.gen != NULL) {
+		uint32_t gen = l->pick.gen[op->unit] + write;
 
 		if (write)
 			pattern_fill(op->buf, c->bs, c->seed, op->io.cmd.slba, l->shift, gen);
-		l->gen[op->unit] = gen | GEN_BUSY;
+		l->pick.gen[op->unit] = gen | BENCH_GEN_BUSY;
 	}
 	ret = qp_submit(op->qp, &op->io, l->now);
 	if (ret == 0) {
@@ -136,7 +86,7 @@ check(struct load *l, const struct op *op, uint32_t gen)
 }
 
 static void
-account(struct load *l, struct load_side *side, const struct qp_io *io)
+account(struct load *l, struct bench_side *side, const struct qp_io *io)
 {
 	uint16_t sc = NVME_CPL_SC(io->cpl.status);
 
@@ -164,8 +114,8 @@ op_done(struct qp_io *io, int err)
 		return;
 	}
 	account(l, write ? &l->r->write : &l->r->read, io);
-	if (l->gen != NULL) {
-		uint32_t gen = l->gen[op->unit] &= ~GEN_BUSY;
+	if (l->pick.gen != NULL) {
+		uint32_t gen = l->pick.gen[op->unit] &= ~BENCH_GEN_BUSY;
 
 		if (!write)
 			check(l, op, gen);
@@ -297,8 +247,8 @@ prepare(struct load *l)
 	l->ops = calloc(all, sizeof(*l->ops));
 	l->mem = aligned_alloc(4096, ((size_t)all * c->bs + 4095) & ~4095ul);
 	if (c->verify)
-		l->gen = calloc(l->units, sizeof(*l->gen));
-	if (l->ops == NULL || l->mem == NULL || (c->verify && l->gen == NULL))
+		l->pick.gen = calloc(l->pick.units, sizeof(*l->pick.gen));
+	if (l->ops == NULL || l->mem == NULL || (c->verify && l->pick.gen == NULL))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < all; i++) {
 		struct op *op = &l->ops[i];
@@ -315,7 +265,7 @@ prepare(struct load *l)
 int
 load_run(const struct load_conf *conf, struct load_result *r)
 {
-	struct load l = {.conf = conf, .r = r, .rng = conf->seed * 0x9e3779b97f4a7c15ull + 1};
+	struct load l = {.conf = conf, .r = r};
 	int ret;
 
 	memset(r, 0, sizeof(*r));
@@ -323,15 +273,18 @@ load_run(const struct load_conf *conf, struct load_result *r)
 	hist_init(&r->write.lat);
 	l.shift = host_lba_shift(conf->host);
 	l.blocks = conf->bs >> l.shift;
-	l.units = conf->size / conf->bs;
+	l.pick = (struct bench_pick){.pattern = conf->pattern,
+				     .rwmix = conf->rwmix,
+				     .units = conf->size / conf->bs,
+				     .rng = conf->seed * 0x9e3779b97f4a7c15ull + 1};
 	ret = prepare(&l);
 	if (ret == 0 && (conf->fill || conf->verify)) {
 		l.filling = true;
-		l.fill_left = l.units;
-		start_all(&l, l.units);
+		l.fill_left = l.pick.units;
+		start_all(&l, l.pick.units);
 		ret = run_dry(&l);
 		l.filling = false;
-		l.next = 0;
+		l.pick.next = 0;
 	}
 	if (ret == 0 && !l.ending)
 		ret = measure(&l);
@@ -342,6 +295,6 @@ load_run(const struct load_conf *conf, struct load_result *r)
 		qp_fail(host_queue(conf->host, i), -ECANCELED, "given up");
 	free(l.ops);
 	free(l.mem);
-	free(l.gen);
+	free(l.pick.gen);
 	return ret;
 }

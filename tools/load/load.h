@@ -13,26 +13,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bench_pick.h"
+#include "bench_side.h"
 #include "ctcp.h"
-#include "hist.h"
 #include "host.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-enum load_pattern { LOAD_READ, LOAD_WRITE, LOAD_RANDREAD, LOAD_RANDWRITE, LOAD_RANDRW, LOAD_PATTERNS };
-
-extern const char *const load_pattern_names[LOAD_PATTERNS];
-
 struct load_conf {
 	struct host *host;
-	enum load_pattern pattern;
+	enum bench_pattern pattern;
 	uint64_t size;	       /**< bytes of the volume to work on, from its start */
 	uint32_t bs;	       /**< bytes a command */
 	uint32_t depth;	       /**< commands under way on each queue */
 	uint32_t queues;       /**< of the host's, the first so many */
-	uint32_t rwmix;	       /**< percentage of reads in LOAD_RANDRW */
+	uint32_t rwmix;	       /**< percentage of reads in BENCH_RANDRW */
 	uint64_t warmup, time; /**< ns */
 	uint64_t seed;
 	bool fill;   /**< write the range once first: what was never written costs less to read */
@@ -43,13 +40,8 @@ struct load_conf {
 	void *arg;
 };
 
-struct load_side {
-	uint64_t ios, bytes, errors;
-	struct hist lat; /* ticks */
-};
-
 struct load_result {
-	struct load_side read, write;
+	struct bench_side read, write;
 	double secs;
 	uint64_t busy;		      /**< ticks of turns that did something */
 	uint64_t turns, bursts;	      /**< looks at the device; those that found frames */
