@@ -294,6 +294,7 @@ struct store {
 	bool repack_later;	 /* some could not be just now */
 	bool suspects;		 /* there may be some */
 	struct store_replay *replay;
+	bool no_table;			     /* the table of segments is being read: no generation is known */
 	struct store_seals_walk *seals;	     /* under way, or NULL */
 	struct store_seals_walk *seals_last; /* main's: begun and not ended */
 	struct store_reseal *reseal;

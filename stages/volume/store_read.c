@@ -7,7 +7,9 @@
  * other way there is, and what was wrong is written again.
  *
  * While the segment table is read nobody knows the generations: what a drive lost the write of may look like an older
- * table. So parity is asked too, and where it says something else the newest counts that can be had in any way.
+ * table. So parity is asked too, and where it says something else the newest counts that can be had in any way. A part
+ * of the table that was read does not tell: the next may lie in a segment that was opened for it after that was
+ * written.
  */
 
 #include <string.h>
@@ -23,6 +25,12 @@ finish(struct store_read *r, struct strake_buf *buf, int status)
 	r->done(r, buf, status);
 }
 
+static inline bool
+any_gen(const struct store *st, uint32_t seg)
+{
+	return unlikely(st->no_table || st->seg[seg].d.gen == 0);
+}
+
 /* Is it the chunk? */
 static bool
 right(struct store_read *r, const struct strake_buf *buf)
@@ -32,8 +40,7 @@ right(struct store_read *r, const struct strake_buf *buf)
 	struct log_head *h = &r->head;
 
 	return log_head_decode(h, buf->addr, buf->len) == 0 && h->bytes == log_entry_bytes(r->place) && h->seg == seg &&
-	       h->off == log_entry_off(r->place) &&
-	       (st->seg[seg].d.gen == 0 || h->gen == st->seg[seg].d.gen) && /* 0: the table is being read */
+	       h->off == log_entry_off(r->place) && (any_gen(st, seg) || h->gen == st->seg[seg].d.gen) &&
 	       h->store == st->short_uuid && log_chunk_checks(h, buf->addr);
 }
 
@@ -249,7 +256,7 @@ read_done(struct strake_space_io *io)
 		read_submit(r, (uint16_t)(io->attempt + 1));
 		return;
 	}
-	if (unlikely(r->st->seg[io->seg].d.gen == 0)) {
+	if (any_gen(r->st, io->seg)) {
 		newest(r, buf);
 		return;
 	}

@@ -87,6 +87,7 @@ store_replay_begin(struct store *st, const struct log_super *super)
 		return ret;
 	}
 	st->replay = r;
+	st->no_table = true;
 	map_recover(st->map, true);
 	return 0;
 }

@@ -46,6 +46,7 @@ table_over(struct store_replay *r)
 {
 	struct store *st = r->st;
 
+	st->no_table = false;
 	st->n_free = 0;
 	for (uint32_t i = 0; i < st->n_seg; i++) {
 		struct store_seg *s = &st->seg[i];

@@ -276,6 +276,53 @@ TEST(Recovery, ARecordFindsItsBlockWhicheverCopyIsKept)
 	rig.down(false);
 }
 
+void
+checkpoint(StoreRig &rig)
+{
+	const store_ckpt &c = rig.st->ckpt;
+	uint64_t ended = c.ended;
+
+	store_ckpt_want(rig.st);
+	for (int i = 0; i < 20000 && (c.ended == ended || c.state != STORE_CKPT_IDLE); i++)
+		rig.turn();
+	ASSERT_GT(c.ended, ended);
+}
+
+/* A segment table in parts: a later one lies in a segment that was used before, and was opened for it, so that an
+ * earlier one has the generation that it had then. */
+TEST(Recovery, ATableMayLieInASegmentOfWhichItsBeginKnowsNot)
+{
+	FakeSpaceConf c;
+	unsigned again = 0;
+
+	c.segments = 2 * LOG_TABLE_ENTRIES;
+	c.rows = 3;
+	StoreRig rig(c);
+	rig.vol_bytes = 8ull << 30;
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	for (uint64_t stamp = 100; stamp < 400 && again < 2; stamp++) {
+		const log_super &s = rig.st->ckpt.super;
+		bytes out;
+
+		for (uint64_t i = 0; i < 12 + stamp % 16; i++)
+			ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, i * kStep, 1, StoreRig::blocks(1, stamp)));
+		checkpoint(rig);
+		ASSERT_EQ(2u, s.n_table);
+		uint32_t seg = log_entry_seg(s.table[1]);
+		if (seg == log_entry_seg(s.table[0]) || seg >= LOG_TABLE_ENTRIES || rig.st->seg[seg].d.gen == 1)
+			continue;
+		again++;
+		rig.fs->cut();
+		rig.down(true);
+		rig.fs->restore();
+		ASSERT_EQ(0, rig.boot()) << rig.why;
+		ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 0, 1, {}, &out));
+		EXPECT_EQ(stamp, StoreRig::stamp_of(out.data()));
+	}
+	EXPECT_EQ(2u, again);
+	rig.down(false);
+}
+
 /* So many blocks, flushed; then power goes, and one drive turns out to have kept none of them: all that lies there is
  * right by parity only. */
 void
