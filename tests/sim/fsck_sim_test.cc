@@ -227,7 +227,7 @@ class Tale
 	{
 		ASSERT_NE(0u, place) << "the map is empty";
 		uint32_t seg = log_entry_seg(place), off = log_entry_off(place), len = log_entry_bytes(place);
-		unsigned drive = (unsigned)(rnd() % w.drives()), what = (unsigned)(figures.images % 7);
+		unsigned drive = (unsigned)(rnd() % w.drives()), what = (unsigned)(figures.images % 8);
 		bytes chunk = fsck.get(seg, off, len);
 		uint32_t at = off + (uint32_t)(rnd() % len);
 
@@ -262,12 +262,34 @@ class Tale
 			EXPECT_EQ(4, fsck.run()) << fsck.said;
 			EXPECT_EQ(1u, fsck.times("copy A of the table of keys is damaged")) << fsck.said;
 			break;
+		case 6: /* a write that was lost, where a whole chunk of an earlier life lies */
+			older(seg, off, chunk);
+			place = fsck.map().front().page;
+			seg = log_entry_seg(place), off = log_entry_off(place);
+			older(seg, off, fsck.get(seg, off, log_entry_bytes(place)));
+			break;
 		default:
 			flip(drive, LOG_NOTES_OFF + rnd() % 2 * LOG_NOTE_SLOT + rnd() % LOG_NOTE_SLOT);
 			EXPECT_EQ(4, fsck.run()) << fsck.said;
 			EXPECT_EQ(1u, fsck.times(" of the store's superblock is damaged")) << fsck.said;
 		}
 		figures.harms++;
+		fsck.undo();
+	}
+
+	void
+	older(uint32_t seg, uint32_t off, bytes chunk)
+	{
+		log_head h;
+
+		ASSERT_EQ(0, log_head_decode(&h, chunk.data(), chunk.size()));
+		h.gen--;
+		memcpy(&chunk[28], &h.gen, sizeof(h.gen));
+		seal(chunk);
+		fsck.put(seg, off, chunk, false);
+		EXPECT_EQ(4, fsck.run()) << fsck.said;
+		EXPECT_EQ(1u, fsck.times("it is of another life of its segment; right when made from the other"))
+			<< fsck.said;
 		fsck.undo();
 	}
 

@@ -52,6 +52,7 @@ struct store {
 	struct group *g;
 	struct log_super super;
 	struct store_seg *seg;
+	bool has_table;	 /* generations are known: a chunk of another one is what a drive lost the write of */
 	uint8_t *needed; /* [segment * rows + row] */
 	struct map_root root[LOG_SUPER_VOLUMES + 1];
 	uint32_t n_roots;

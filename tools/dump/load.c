@@ -68,7 +68,9 @@ chunk_look(const struct store *st, uint64_t place, uint32_t without, struct log_
 		return why;
 	if (h->store != st->g->short_uuid)
 		return "it is of another store";
-	return h->seg == seg && h->off == off && h->bytes == bytes ? NULL : "what lies there belongs elsewhere";
+	if (h->seg != seg || h->off != off || h->bytes != bytes)
+		return "what lies there belongs elsewhere";
+	return !st->has_table || h->gen == st->seg[seg].d.gen ? NULL : "it is of another life of its segment";
 }
 
 /* What recovery has looked at is told by replay. */
@@ -167,6 +169,7 @@ table_load(struct store *st)
 		}
 	}
 	free(buf);
+	st->has_table = ret == 0;
 	return ret;
 }
 
@@ -203,8 +206,7 @@ page_read(struct climb *c, uint8_t level, uint64_t index, uint64_t addr, uint64_
 		return "it is of another store";
 	if (o.gen > st->map_gen)
 		return "it is newer than its root";
-	if (h.gen != st->seg[h.seg].d.gen || st->seg[h.seg].d.state == STORE_FREE ||
-	    st->seg[h.seg].d.stream != STORE_META)
+	if (st->seg[h.seg].d.state == STORE_FREE || st->seg[h.seg].d.stream != STORE_META)
 		return "it lies in a segment that the table has for something else";
 	st->seg[h.seg].pages++;
 	store_need(st, addr);

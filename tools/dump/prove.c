@@ -158,7 +158,7 @@ shares_check(struct store *st)
 
 /* One that needs a block of a chunk whose head is known. */
 static void
-ref_check(struct store *st, const struct store_ref *r, const struct log_head *h, uint32_t gen)
+ref_check(struct store *st, const struct store_ref *r, const struct log_head *h)
 {
 	uint32_t blk = log_entry_blk(r->place);
 	const char *who = store_owner_text(st, r->tree, r->idx);
@@ -168,8 +168,6 @@ ref_check(struct store *st, const struct store_ref *r, const struct log_head *h,
 		say(SAY_BROKEN, "%s: what lies there holds no data", who);
 	else if (blk >= h->seal.blocks)
 		say(SAY_BROKEN, "%s: block %u of a chunk of %u", who, blk, h->seal.blocks);
-	else if (h->gen != gen)
-		say(SAY_BROKEN, "%s: its chunk is left from an earlier life of segment %u", who, h->seg);
 	else if (r->tree != STORE_SHARE && (h->owner[blk].vol != r->tree || h->owner[blk].lba != r->idx))
 		say(SAY_BROKEN, "%s: its chunk says that it holds %s", who,
 		    store_owner_text(st, h->owner[blk].vol, h->owner[blk].lba));
@@ -232,7 +230,7 @@ chunk_check(struct store *st, const struct store_ref *r, size_t n, uint8_t *buf)
 			    store_owner_text(st, r[i].tree, r[i].idx), seg, log_entry_off(r->place),
 			    group_names(st->g, 1u << group_member_of(st->g, seg, log_entry_off(r->place))), why);
 		else
-			ref_check(st, &r[i], &h, in != NULL ? h.gen : st->seg[seg].d.gen);
+			ref_check(st, &r[i], &h);
 	}
 }
 
