@@ -10,7 +10,8 @@
  * segments are marked too of which its volatile cache may have held something: each has a stamp, from a count of
  * writes begun, and each flush of the member covers the stamps below those of the writes then under way. What was
  * written before the start has stamp 1, since nobody knows whether it was flushed then. A member that
- * was being rebuilt had only what was `fresh`, and with a volatile cache not even that for certain.
+ * was being rebuilt had only what was `fresh`, and with a volatile cache not even that for certain. Marks are taken
+ * away when it is in sync, but not if it failed while main made that durable: those of then are among them.
  *
  * None of it outlives the process: whoever is not in sync at the start is rebuilt whole.
  */

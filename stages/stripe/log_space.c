@@ -275,8 +275,8 @@ lgroup_adopt(struct strake_msg *msg)
 		else if (m->state != LOG_MEMBER_MISSING &&
 			 (m->epoch != v->m[i].epoch || v->m[i].state == LOG_MEMBER_MISSING))
 			lgroup_behind_went(g, i);
-		else if (m->state == LOG_MEMBER_STALE && v->m[i].state == LOG_MEMBER_IN_SYNC)
-			lgroup_behind_begin(g, i, true);
+		else if (m->state == LOG_MEMBER_STALE && v->m[i].state == LOG_MEMBER_IN_SYNC && !m->failing)
+			lgroup_behind_begin(g, i, true); /* else it has missed something since it was rebuilt */
 		if (m->epoch != v->m[i].epoch) {
 			m->epoch = v->m[i].epoch;
 			m->written = m->flushed = 0;

@@ -157,13 +157,15 @@ TEST(GroupSim, SurvivesDrivesThatLieAboutAll)
  * chunk that two recoveries left twice; parity made anew before what leaned on it was durable; a row let go of too
  * early. A row called written after its loss was refused. New parity for a chunk of which a copy was kept, behind which
  * nothing was found then. A chunk that was lost to a write gone astray after recovery had found it. A drive rebuilt
- * from one that lies, as zeroes behind a row's last chunk were not believed with a drive away. And pages of the map
- * that strake-fsck called lost, as whole ones of an earlier life lay where a drive had lost the writes. */
+ * from one that lies, as zeroes behind a row's last chunk were not believed with a drive away. A row that a drive
+ * missed as it went when it was just rebuilt, and did not get when it came back. And pages of the map that strake-fsck
+ * called lost, as whole ones of an earlier life lay where a drive had lost the writes. */
 TEST(GroupSim, LosesNothingWhereItOnceDid)
 {
 	for (uint64_t s : {203, 1156, 10363, 12127, 13601})
 		EXPECT_EQ("", sim::Story(s, 10).run()) << "seed " << s;
 	EXPECT_EQ("", sim::Story(5025, 10, sim::SEALED).run());
+	EXPECT_EQ("", sim::Story(306086, 10, sim::PACKED).run());
 	for (uint64_t s : {2, 54, 163, 5299, 306075})
 		EXPECT_EQ("", sim::Story(s, 10, sim::LYING).run()) << "seed " << s;
 }

@@ -325,6 +325,27 @@ TEST_F(LogRebuild, DriveThatWasAwayGetsWhatItMissed)
 	EXPECT_EQ(data_of(10, 0), read(10, 0, sp->row_bytes));
 }
 
+/* It is rebuilt, and goes while that is made durable: the row that finds out is one it missed. */
+TEST_F(LogRebuild, DriveThatGoesAsItIsInSyncGetsWhatItMissed)
+{
+	disk_conf.write_through = true;
+	all_up(4);
+	fill(2);
+	lose(1);
+	ASSERT_EQ(0, row(9, 0, data_of(9, 0)));
+	ASSERT_EQ(0, give(1, 1)) << err;
+	power_disk_slow(disks[2], 9);
+	until([&] { return status().stale == 0; });
+	power_disk_vanish(disks[1], true);
+	ASSERT_EQ(0, row(10, 0, data_of(10, 0)));
+	power_disk_slow(disks[2], 1);
+	power_disk_vanish(disks[1], false);
+	ASSERT_EQ(0, give(1, 1)) << err;
+	in_sync();
+	power_disk_vanish(disks[0], true);
+	EXPECT_EQ(data_of(10, 0), read(10, 0, sp->row_bytes));
+}
+
 /* What was written and not flushed may be lost with the drive's power. */
 TEST_F(LogRebuild, CacheOfADriveThatWasAwayIsNotBelieved)
 {
