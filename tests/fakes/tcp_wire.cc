@@ -103,6 +103,9 @@ Wire::send(port_dst *dst, rte_mbuf *m, uint8_t tos)
 	if (rte_pktmbuf_headroom(m) < 128 || m->nb_segs > w->conf.tx_segs_max || hlen < 20)
 		w->linear_violations++;
 	for (rte_mbuf *s = m; s != nullptr; s = s->next) {
+		uintptr_t first = rte_pktmbuf_mtod(s, uintptr_t), last = first + s->data_len - 1;
+
+		w->torn += s->data_len != 0 && first / RTE_PGSIZE_2M != last / RTE_PGSIZE_2M;
 		memcpy(&bytes[at], rte_pktmbuf_mtod(s, void *), s->data_len);
 		if (s != m && s->packet_type == PORT_SUM_KNOWN) {
 			w->sums_known++;

@@ -81,6 +81,7 @@ class Wire
 	std::function<bool(int from, std::vector<uint8_t> &bytes)> filter;
 	WireConf conf;
 	uint64_t sent = 0, dropped = 0, too_big = 0, linear_violations = 0;
+	uint64_t torn = 0;			 /* mbufs that lie in two huge pages */
 	uint64_t sums_known = 0, sums_wrong = 0; /* mbufs that came with the sum of their bytes */
 	int routes = 0;
 	bool send_icmp = false; /* a packet above the path MTU is answered by too_big() */

@@ -201,6 +201,17 @@ piece(const struct tcp_cursor *cur, uint32_t left, uint32_t len)
 	return over <= n && left - n + over <= len / 4 ? n - over : n;
 }
 
+/* Bytes an mbuf may show from @p addr on. What lies behind the end of a huge page may be elsewhere in the machine's
+ * memory, which an IOMMU hides; but QEMU's e1000e and vmxnet3 drop each frame with a piece that is in two places, every
+ * time it is sent. */
+static inline uint32_t
+shown(const uint8_t *addr)
+{
+	uint32_t rest = (uint32_t)(RTE_PGSIZE_2M - ((uintptr_t)addr & (RTE_PGSIZE_2M - 1)));
+
+	return RTE_MIN(rest, (uint32_t)UINT16_MAX);
+}
+
 /* Payload of @p len bytes from a cursor; @p cut: more than a segment, which the port cuts and sums up. @return bytes
  * placed: fewer when the chain is as long as the port takes, or mbufs ran out. */
 static uint32_t
@@ -233,7 +244,7 @@ fill(struct tcp_conn *c, struct rte_mbuf *m, struct tcp_cursor *cur, uint32_t le
 			last = x;
 			if (small)
 				continue;
-			n = RTE_MIN(n, (uint32_t)UINT16_MAX);
+			n = RTE_MIN(n, shown(cur->buf->addr + cur->off));
 			strake_buf_mbuf_attach(x, cur->buf, cur->off, (uint16_t)n);
 			if (!cut && strake_buf_sum(cur->buf, cur->off, n, &sum))
 				port_sum_known(x, sum);

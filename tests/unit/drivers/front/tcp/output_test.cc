@@ -413,6 +413,43 @@ TEST_F(Raw, HeedsNoEchoThatWasNotAgreed)
 	EXPECT_EQ(0u, n().ecn_reductions);
 }
 
+/* Of a frame with a piece that crosses the end of a huge page nothing leaves an emulated card, however often it is
+ * sent. */
+TEST_F(Raw, ShowsADeviceNoPieceInTwoHugePages)
+{
+	static strake_backing backing = {"none", nullptr};
+	uint8_t *two = (uint8_t *)aligned_alloc(RTE_PGSIZE_2M, 2 * RTE_PGSIZE_2M);
+	std::string all = numbers(9000);
+
+	for (uint32_t caps : {0u, (uint32_t)PORT_CAP_TSO}) {
+		for (uint32_t before : {1u, 500u, 1000u, 4096u, 8999u}) {
+			uint8_t *at = two + RTE_PGSIZE_2M - before;
+			WireConf wc;
+
+			wc.caps = caps;
+			user.put();
+			w.reset();
+			accepts = 0;
+			build(wc, conf());
+			establish(kSack);
+			memcpy(at, all.data(), all.size());
+			strake_stream_send(user.s, strake_buf_wrap(at, 9000, &backing, nullptr, STRAKE_BUF_STABLE),
+					   9000);
+			out.clear();
+			w->turn(1000);
+			std::string got;
+			for (const Reply &r : out)
+				got += r.data;
+			EXPECT_EQ(all, got) << before;
+			EXPECT_EQ(0u, w->wire->torn) << before;
+			EXPECT_EQ(0u, w->wire->linear_violations);
+		}
+	}
+	user.put();
+	w.reset();
+	free(two);
+}
+
 /* AF_XDP sends from one mbuf only: what is copied for its sake is counted, and nothing is where there is room. */
 TEST_F(Raw, CountsWhatItCopiesForPortsOfOneSegment)
 {
