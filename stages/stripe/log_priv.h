@@ -201,6 +201,7 @@ struct lgroup_owner {
 		uint32_t row, role; /* role: to look at next */
 		uint32_t off, len;  /* of the units: what is read */
 		uint32_t lo, hi;    /* and what is vouched for */
+		uint32_t wanted;    /* of the members that it writes: who is given the row by it, bit by bit */
 		struct strake_buf *have[LOG_ROLES_MAX], *truth[LOG_ROLES_MAX];
 	} repair;
 	uint32_t *rows; /**< by segment: rows begun since it was freed */
@@ -421,5 +422,7 @@ void lgroup_intent(struct lgroup_op *op);
 void lgroup_intent_read(struct lgroup_op *op);
 void lgroup_read(struct lgroup_op *op);
 void lgroup_repair(struct lgroup_op *op);
+/** Is a repair of this row under way? */
+bool lgroup_repairs(const struct log_group *g, uint32_t seg, uint32_t row);
 
 #endif /* LOG_PRIV_H */

@@ -55,13 +55,14 @@ repair_over(struct lgroup_op *op, int status)
 		repair_begin(next);
 }
 
+/* The walk may have come to want the row only when this was being written: then its drive did not get it. */
 static void
 repair_wrote(struct lgroup_op *op)
 {
 	struct log_group *g = op->g;
 	uint32_t member = g->o.walk.member;
 
-	if (op->out_mask == 0 && !(op->failed >> member & 1) &&
+	if (g->o.repair.wanted >> member & 1 && !(op->failed >> member & 1) &&
 	    lgroup_walk_wants(g, op->sio->seg, g->o.repair.row, member))
 		lgroup_walk_mended(g, g->o.repair.row);
 	rows_drop(g);
@@ -227,9 +228,11 @@ static void
 repair_back(struct lgroup_op *op)
 {
 	struct log_group *g = op->g;
-	uint32_t n = op->pieces, width = g->o.geo.width;
+	uint32_t n = op->pieces, width = g->o.geo.width, to = g->o.walk.member;
+	bool wanted = op->out_mask == 0 && lgroup_walk_wants(g, op->sio->seg, g->o.repair.row, to);
 	int ret;
 
+	g->o.repair.wanted = wanted ? 1u << to : 0;
 	for (uint32_t i = 0; i < n; i++)
 		g->o.repair.have[op->of[i]] = op->io[i].status == 0 ? op->io[i].bufs : NULL;
 	ret = truths(op);
@@ -339,6 +342,12 @@ repair_begin(struct lgroup_op *op)
 	op->g->o.repair.row = (uint32_t)(op->sio->off / op->g->space.row_bytes);
 	op->g->o.repair.role = 0;
 	repair_stretch(op);
+}
+
+bool
+lgroup_repairs(const struct log_group *g, uint32_t seg, uint32_t row)
+{
+	return g->o.repair.op != NULL && g->o.repair.op->sio->seg == seg && g->o.repair.row == row;
 }
 
 void

@@ -480,6 +480,8 @@ walk_step(struct log_group *g)
 		segment_done(g, true);
 		if (w->kind == WALK_REBUILD)
 			again(g, 1);
+	} else if (lgroup_repairs(g, w->seg, w->row)) {
+		again(g, RETRY_NS); /* half of it may be there */
 	} else if (!row_read(g)) {
 		segment_done(g, false);
 		if (w->kind == WALK_REBUILD)

@@ -78,6 +78,55 @@ class LogDoubt : public LogRig
 		mender.ios.clear();
 	}
 
+	/* Two rows of which a drive has something else in the first, and another drive is lost. */
+	void
+	two_rows_one_bad()
+	{
+		bytes bad = pattern(512, 9);
+
+		conf.parity = 2;
+		all_up(5);
+		make_disks(1);
+		conf.n_drives = 5;
+		fill(2);
+		power_disk_poke(disks[2], lgroup_super_data_off(sp->intent_bytes) + 1024, bad.data(), bad.size());
+		lose(1);
+	}
+
+	/* The repair of the first, once it has read and is writing that drive, for so many turns. */
+	std::unique_ptr<LogIo>
+	repair_slowly(uint32_t slow)
+	{
+		std::unique_ptr<LogIo> io = repair(0, 0);
+
+		strake_lcore_enter(1);
+		strake_space_submit(sp, &io->io);
+		strake_lcore_enter(0);
+		power_disk_slow(disks[2], slow);
+		turns(10);
+		power_disk_slow(disks[2], 1);
+		return io;
+	}
+
+	void
+	expect_two_rows(LogIo *io)
+	{
+		sp->check = nullptr;
+		EXPECT_EQ(0, io->io.status);
+		strake_buf_put_list(io->io.bufs);
+		for (auto two : {std::vector<unsigned>{0, 2}, {3, 4}, {0, 4}})
+			expect_right_without(two, 2);
+	}
+
+	uint64_t
+	reads(unsigned disk)
+	{
+		power_figures f;
+
+		power_disk_figures(disks[disk], &f);
+		return f.ops[STRAKE_IO_READ];
+	}
+
 	/* It has the row written as it should be, and some of that is lost. */
 	struct Loser {
 		LogDoubt *t;
@@ -157,6 +206,48 @@ TEST_F(LogDoubt, TakesWhatTheStoreHasWrittenThoughADriveLosesIt)
 	for (unsigned other : {0u, 3u, 4u, 5u})
 		expect_right_without({2, other}, 2);
 	loser.io.reset();
+}
+
+/* A repair that was begun before a drive came is under way still when that is rebuilt: the row is looked at when it is
+ * over. */
+TEST_F(LogDoubt, RebuildsARowOnceItsRepairIsOver)
+{
+	two_rows_one_bad();
+	std::unique_ptr<LogIo> io = repair_slowly(5000);
+
+	sp->check = [](void *, uint32_t, uint32_t, void (*)(void *arg), void *) { FAIL() << "nothing is wrong then"; };
+	ASSERT_EQ(0, give(1, 5)) << err;
+	turns(2000);
+	ASSERT_EQ(0, io->done);
+	in_sync();
+	EXPECT_EQ(1, io->done);
+	expect_two_rows(io.get());
+}
+
+/* One that is begun as the row is being read, and ends when the store was asked: the drive was not written by it. */
+TEST_F(LogDoubt, RebuildsWhatARepairThatWasNotAskedForDidNotWrite)
+{
+	static std::function<void()> answer;
+
+	answer = nullptr;
+	two_rows_one_bad();
+	sp->check = [](void *, uint32_t, uint32_t, void (*done)(void *arg), void *arg) { answer = [=] { done(arg); }; };
+	uint64_t read = reads(2);
+
+	power_disk_slow(disks[3], 5000);
+	ASSERT_EQ(0, give(1, 5)) << err;
+	until([&] { return reads(2) > read; });
+	power_disk_slow(disks[3], 1);
+	std::unique_ptr<LogIo> io = repair_slowly(9000);
+
+	until([] { return answer != nullptr; });
+	ASSERT_EQ(0, io->done) << "asked while it is under way";
+	until([&] { return io->done > 0; });
+	strake_lcore_enter(1);
+	answer();
+	strake_lcore_enter(0);
+	in_sync();
+	expect_two_rows(io.get());
 }
 
 /* If it never knows better the drive is rebuilt all the same: what is wrong on one drive is so on two then. */
