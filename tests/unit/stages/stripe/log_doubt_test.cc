@@ -78,18 +78,25 @@ class LogDoubt : public LogRig
 		mender.ios.clear();
 	}
 
-	/* Two rows of which a drive has something else in the first, and another drive is lost. */
+	/* A drive has something else in the first row of the first segment. */
 	void
-	two_rows_one_bad()
+	spoil()
 	{
 		bytes bad = pattern(512, 9);
 
+		power_disk_poke(disks[2], lgroup_super_data_off(sp->intent_bytes) + 1024, bad.data(), bad.size());
+	}
+
+	/* So it is, of two segments, and another drive is lost. */
+	void
+	two_rows_one_bad()
+	{
 		conf.parity = 2;
 		all_up(5);
 		make_disks(1);
 		conf.n_drives = 5;
 		fill(2);
-		power_disk_poke(disks[2], lgroup_super_data_off(sp->intent_bytes) + 1024, bad.data(), bad.size());
+		spoil();
 		lose(1);
 	}
 
@@ -185,19 +192,8 @@ TEST_F(LogDoubt, AsksTheStoreWhereColumnsDisagree)
 /* A drive that had something else loses the repair, too. What is rebuilt is what the store said. */
 TEST_F(LogDoubt, TakesWhatTheStoreHasWrittenThoughADriveLosesIt)
 {
-	bytes bad = pattern(512, 9);
-
-	conf.parity = 2;
-	all_up(5);
-	make_disks(1);
-	conf.n_drives = 5;
-	fill(2);
-	loser = {this, nullptr, 0, [&] {
-			 power_disk_poke(disks[2], lgroup_super_data_off(sp->intent_bytes) + 1024, bad.data(),
-					 bad.size());
-		 }};
-	loser.lose();
-	lose(1);
+	two_rows_one_bad();
+	loser = {this, nullptr, 0, [&] { spoil(); }};
 	sp->check = mend_and_lose;
 	ASSERT_EQ(0, give(1, 5)) << err;
 	in_sync();
@@ -253,17 +249,10 @@ TEST_F(LogDoubt, RebuildsWhatARepairThatWasNotAskedForDidNotWrite)
 /* If it never knows better the drive is rebuilt all the same: what is wrong on one drive is so on two then. */
 TEST_F(LogDoubt, GoesOnWhereTheStoreKnowsNoBetter)
 {
-	bytes bad = pattern(512, 9);
 	static unsigned asked;
 
 	asked = 0;
-	conf.parity = 2;
-	all_up(5);
-	make_disks(1);
-	conf.n_drives = 5;
-	fill(2);
-	power_disk_poke(disks[2], lgroup_super_data_off(sp->intent_bytes) + 1024, bad.data(), bad.size());
-	lose(1);
+	two_rows_one_bad();
 	sp->check = [](void *, uint32_t, uint32_t, void (*done)(void *arg), void *arg) {
 		asked++;
 		done(arg);
