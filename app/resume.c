@@ -37,8 +37,8 @@ resume_up(struct appliance *a)
 		return 0;
 	a->resume_fd = resume_within("/dev/cpu_dma_latency", c->resume_us);
 	if (a->resume_fd < 0)
-		rte_log(RTE_LOG_NOTICE, resume_log, "RESUME: CPUs cannot be kept to `resume_us: %u`: %s\n",
-			c->resume_us, strerror(-a->resume_fd));
+		rte_log(RTE_LOG_NOTICE, resume_log, "CPUs cannot be kept to `resume_us: %u`: %s\n", c->resume_us,
+			strerror(-a->resume_fd));
 	return 0;
 }
 
