@@ -39,16 +39,22 @@ struct RigReq {
 	std::function<void(RigReq *)> then;
 };
 
+inline FakeSpaceConf
+space_of(uint32_t segments, uint32_t delay_turns)
+{
+	FakeSpaceConf c;
+
+	c.segments = segments;
+	c.rows = 8;
+	c.delay_turns = delay_turns;
+	return c;
+}
+
 /* What most tests want. */
 inline FakeSpaceConf
 small()
 {
-	FakeSpaceConf c;
-
-	c.segments = 64;
-	c.rows = 8;
-	c.delay_turns = 3;
-	return c;
+	return space_of(64, 3);
 }
 
 class StoreRig
@@ -176,11 +182,27 @@ class StoreRig
 		up = false;
 	}
 
+	/* And it is back, for the next boot(). */
+	void
+	power_goes()
+	{
+		fs->cut();
+		down(true);
+		fs->restore();
+	}
+
 	void
 	turn()
 	{
 		now += 20000;
 		strake_lcore_turn(now);
+	}
+
+	void
+	turns(int n)
+	{
+		while (n-- > 0)
+			turn();
 	}
 
 	/* Turns until nothing is asked any more. @return false: it hangs. */

@@ -36,9 +36,7 @@ expect(StoreRig &rig, uint32_t n, uint64_t stamp)
 void
 die(StoreRig &rig)
 {
-	rig.fs->cut();
-	rig.down(true);
-	rig.fs->restore();
+	rig.power_goes();
 }
 
 void

@@ -18,23 +18,12 @@ namespace
 
 const uint64_t kStep = MAP_FANOUT; /* each write on a page of its own */
 
-FakeSpaceConf
-roomy()
-{
-	FakeSpaceConf c;
-
-	c.segments = 256;
-	c.rows = 8;
-	c.delay_turns = 6;
-	return c;
-}
-
 class Scattered
 {
       public:
 	StoreRig rig;
 
-	explicit Scattered(uint64_t cache) : rig(roomy())
+	explicit Scattered(uint64_t cache) : rig(space_of(256, 6))
 	{
 		rig.vol_bytes = 8ull << 30;
 		rig.map_bytes = cache;
@@ -61,14 +50,6 @@ class Scattered
 			ASSERT_EQ(stamp + i, StoreRig::stamp_of(out.data())) << "page " << i;
 		}
 	}
-
-	void
-	die()
-	{
-		rig.fs->cut();
-		rig.down(true);
-		rig.fs->restore();
-	}
 };
 
 /* 700 pages changed, and a cache of fewer than 500. */
@@ -82,7 +63,7 @@ TEST(Recovery, ACacheThatIsSmallerThanItWasGrowsForIt)
 	s.write(0, 700, 1000);
 	EXPECT_EQ(checkpoints, s.rig.st->stats.checkpoints);
 	ASSERT_EQ(0, s.rig.run(STRAKE_OP_FLUSH, 0, 0));
-	s.die();
+	s.rig.power_goes();
 	s.rig.map_bytes = MAP_BYTES_MIN;
 	ASSERT_EQ(0, s.rig.boot()) << s.rig.why;
 	EXPECT_GT(s.rig.st->stats.map_grown, 0u);
@@ -101,7 +82,7 @@ TEST(Recovery, CutShortWithASmallCacheItBeginsAgain)
 	ASSERT_EQ(0, s.rig.boot()) << s.rig.why;
 	s.write(0, 700, 1000);
 	ASSERT_EQ(0, s.rig.run(STRAKE_OP_FLUSH, 0, 0));
-	s.die();
+	s.rig.power_goes();
 	s.rig.map_bytes = MAP_BYTES_MIN;
 	/* Segments are freed first, 250 of them; then pages are written. */
 	for (uint64_t at = 1; at < 400; at += at < 230 ? 57 : 5) {
@@ -158,7 +139,7 @@ TEST(Recovery, TheSameCacheIsAlwaysEnough)
 		s.rig.fs->cut();
 		for (int t = 0; t < 30; t++)
 			s.rig.turn();
-		s.die();
+		s.rig.power_goes();
 	}
 	EXPECT_GT(most, 120u) << "pages that recovery changed";
 }
@@ -199,9 +180,7 @@ TEST(Recovery, AWordForALostBlockIsRefused)
 	uint64_t first = write_until(rig, 411, [](uint64_t) { return true; });
 	uint64_t lost = write_until(rig, 411, [&](uint64_t w) { return log_entry_seg(w) != log_entry_seg(first); });
 
-	rig.fs->cut();
-	rig.down(true);
-	rig.fs->restore();
+	rig.power_goes();
 	ASSERT_EQ(0, rig.boot()) << rig.why;
 	ASSERT_EQ(0u, rig.st->stats.replayed);
 	write_until(rig, 457, [&](uint64_t w) { return ((w ^ lost) & kPlace) == 0; });
@@ -312,9 +291,7 @@ TEST(Recovery, ATableMayLieInASegmentOfWhichItsBeginKnowsNot)
 		if (seg == log_entry_seg(s.table[0]) || seg >= LOG_TABLE_ENTRIES || rig.st->seg[seg].d.gen == 1)
 			continue;
 		again++;
-		rig.fs->cut();
-		rig.down(true);
-		rig.fs->restore();
+		rig.power_goes();
 		ASSERT_EQ(0, rig.boot()) << rig.why;
 		ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 0, 1, {}, &out));
 		EXPECT_EQ(stamp, StoreRig::stamp_of(out.data()));
@@ -335,9 +312,7 @@ spoiled(StoreRig &rig, uint32_t n)
 	ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
 	for (uint32_t seg = 0; seg < rig.conf.segments; seg++)
 		rows.push_back(rig.fs->rows_written(seg));
-	rig.fs->cut();
-	rig.down(true);
-	rig.fs->restore();
+	rig.power_goes();
 	for (uint32_t seg = 0; seg < rig.conf.segments; seg++) {
 		for (uint32_t row = 0; row < rows[seg]; row++)
 			rig.fs->wrong(seg, row, 0, 0, rig.conf.unit);

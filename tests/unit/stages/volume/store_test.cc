@@ -45,9 +45,7 @@ TEST(Store, AFlushSurvivesACrash)
 	ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
 	ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 100, 64, StoreRig::blocks(64, 200)));
 	ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 200, 1, StoreRig::blocks(1, 300), nullptr, STRAKE_UNIT_FUA));
-	rig.fs->cut();
-	rig.down(true);
-	rig.fs->restore();
+	rig.power_goes();
 	ASSERT_EQ(0, rig.boot()) << rig.why;
 	ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 0, 2, {}, &out));
 	EXPECT_EQ(StoreRig::blocks(2, 100), out);
@@ -67,9 +65,7 @@ TEST(Store, AForcedWriteThatChangesNothingIsDurableToo)
 	ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
 	ASSERT_EQ(0, rig.run(STRAKE_OP_DEALLOCATE, 5, 2));
 	ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE_ZEROES, 5, 1, {}, nullptr, STRAKE_UNIT_FUA));
-	rig.fs->cut();
-	rig.down(true);
-	rig.fs->restore();
+	rig.power_goes();
 	ASSERT_EQ(0, rig.boot()) << rig.why;
 	ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 5, 1, {}, &out));
 	EXPECT_EQ(bytes(4096, 0), out);
@@ -90,9 +86,7 @@ TEST(Store, OpensWithoutADriveWhenTheEndOfTheLogIsTorn)
 		ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 0, 64, StoreRig::blocks(64, 100)));
 		ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
 		ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 100, 200, StoreRig::blocks(200, 300)));
-		rig.fs->cut();
-		rig.down(true);
-		rig.fs->restore();
+		rig.power_goes();
 		rig.fs->unreadable(UINT32_MAX, 0, 0);
 		ASSERT_EQ(0, rig.boot()) << "seed " << seed << ": " << rig.why;
 		ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 0, 64, {}, &out)) << "seed " << seed;
@@ -114,9 +108,7 @@ TEST(Store, MissesNothingWhereADriveLostAWrite)
 		ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
 		for (uint32_t seg = 0; seg < rig.conf.segments; seg++)
 			written.push_back(rig.fs->rows_written(seg));
-		rig.fs->cut();
-		rig.down(true);
-		rig.fs->restore();
+		rig.power_goes();
 		for (uint32_t seg = 0; seg < rig.conf.segments; seg++) {
 			for (uint32_t row = 0; row < written[seg]; row++)
 				rig.fs->misdirect(seg, row, column, rig.conf.segments - 1, 0);

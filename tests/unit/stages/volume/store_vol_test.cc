@@ -124,9 +124,7 @@ TEST(StoreVol, ADeletedVolumeStaysDeletedThroughACrash)
 		ASSERT_EQ(0, store_volume_delete(rig.st, "v1"));
 		for (int i = 0; i < turns; i++)
 			rig.turn();
-		rig.fs->cut();
-		rig.down(true);
-		rig.fs->restore();
+		rig.power_goes();
 		ASSERT_EQ(0, rig.boot()) << rig.why;
 		EXPECT_EQ(-ENOENT, store_volume_get(rig.st, "v1", &d));
 		ASSERT_EQ(0, store_volume_nth(rig.st, 0, &d));

@@ -21,7 +21,7 @@ class Suspects
 	StoreRig rig;
 	std::vector<uint32_t> torn; /* segments */
 
-	Suspects() : rig(roomy())
+	Suspects() : rig(space_of(256, 1))
 	{
 		rig.vol_bytes = 8ull << 30;
 		rig.checkpoint_bytes = 1ull << 30;
@@ -31,14 +31,6 @@ class Suspects
 	write(uint64_t lba, uint32_t n, uint64_t stamp)
 	{
 		ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, lba, n, StoreRig::blocks(n, stamp)));
-	}
-
-	void
-	power_goes()
-	{
-		rig.fs->cut();
-		rig.down(true);
-		rig.fs->restore();
 	}
 
 	/* Power goes, and of the last row of a segment it leaves something, behind others of which it leaves nothing.
@@ -56,7 +48,7 @@ class Suspects
 				torn.push_back(i);
 		}
 		ASSERT_FALSE(torn.empty());
-		power_goes();
+		rig.power_goes();
 		for (uint32_t seg : torn) {
 			ASSERT_LT(rig.fs->rows_written(seg) + 3, rig.conf.rows);
 			for (uint32_t column = 0; column < rig.conf.data + rig.conf.parity; column++)
@@ -76,8 +68,7 @@ class Suspects
 			f.seg = seg;
 			rig.fs->fault(f);
 		}
-		for (int i = 0; i < 100; i++)
-			rig.turn();
+		rig.turns(100);
 	}
 
 	unsigned
@@ -119,26 +110,12 @@ class Suspects
 	void
 	settle()
 	{
-		for (int i = 0; i < 3000; i++)
-			rig.turn();
+		rig.turns(3000);
 		rig.now += STRAKE_NS_PER_SEC;
-		for (int i = 0; i < 3000; i++)
-			rig.turn();
+		rig.turns(3000);
 		checkpoint();
 		while (rig.st->ckpt.state != STORE_CKPT_IDLE)
 			rig.turn();
-	}
-
-      private:
-	static FakeSpaceConf
-	roomy()
-	{
-		FakeSpaceConf c;
-
-		c.segments = 256;
-		c.rows = 8;
-		c.delay_turns = 1;
-		return c;
 	}
 };
 
@@ -180,7 +157,7 @@ TEST(Suspect, StaysOneIfItIsEmptiedBesideACheckpoint)
 	ASSERT_EQ(s.torn.size(), s.in(STORE_SEG_DRAINED)) << "not what this test is about";
 	while (c.ended == ended)
 		s.rig.turn();
-	s.power_goes();
+	s.rig.power_goes();
 	ASSERT_EQ(0, s.rig.boot()) << s.rig.why;
 	s.settle();
 	EXPECT_EQ(0, s.keys());
@@ -196,7 +173,7 @@ TEST(Suspect, StaysOneIfAllThatIsToldOfItIsTheTable)
 	ASSERT_EQ(0, s.rig.boot()) << s.rig.why;
 	s.keep_from_collection();
 	s.checkpoint();
-	s.power_goes();
+	s.rig.power_goes();
 	s.rig.fs->no_faults();
 	ASSERT_EQ(0, s.rig.boot()) << s.rig.why;
 	s.settle();
@@ -213,8 +190,7 @@ TEST(Suspect, IsCollectedWhenItsReadersAreGone)
 	ASSERT_EQ(0, s.rig.boot()) << s.rig.why;
 	for (uint32_t seg : s.torn)
 		s.rig.st->seg[seg].readers++;
-	for (int i = 0; i < 100; i++)
-		s.rig.turn();
+	s.rig.turns(100);
 	ASSERT_EQ(s.torn.size(), s.in(STORE_SEG_SUSPECT));
 	for (uint32_t seg : s.torn)
 		s.rig.st->seg[seg].readers--;

@@ -24,9 +24,7 @@ TEST(Walk, BytesBehindTheLastRowDoNotKeepADegradedStoreFromOpening)
 		for (uint64_t i = 0; i < 40; i++)
 			ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, i, 1, StoreRig::blocks(1, 100 + i)));
 		ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
-		rig.fs->cut();
-		rig.down(true);
-		rig.fs->restore();
+		rig.power_goes();
 		for (uint32_t seg = 0; seg < c.segments; seg++) {
 			uint32_t rows = rig.fs->rows_written(seg);
 
@@ -66,9 +64,7 @@ TEST(Walk, ASegmentOfWhichOnlyTheEndIsTornIsCollected)
 	row = rig.fs->rows_written(seg);
 	ASSERT_EQ(STORE_SEG_OPEN, rig.st->ckpt.table[seg].state);
 	ASSERT_LT(row, c.rows);
-	rig.fs->cut();
-	rig.down(true);
-	rig.fs->restore();
+	rig.power_goes();
 	for (uint32_t column = 0; column < 4; column++)
 		rig.fs->wrong(seg, row, column, 0, c.unit);
 	ASSERT_EQ(0, rig.boot()) << rig.why;
