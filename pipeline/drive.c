@@ -4,8 +4,10 @@
 
 #include "strake_drive.h"
 #include "strake_account.h"
+#include "strake_drive_error.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +39,13 @@ static struct rte_mempool *io_pool; /* made with the first drive, kept until the
 struct drive_lcore {
 	struct strake_drive_stats stats; /* first: strake_drive::stats points at it */
 	struct strake_drive *drive;
+	/* The I/O that failed last; at 0: none has. */
+	struct {
+		uint64_t at, off;
+		uint32_t len;
+		int status;
+		enum strake_io_op op;
+	} error;
 	bool ready; /* between lcore_init and lcore_fini */
 	struct strake_io *kept, **kept_tail;
 	TAILQ_ENTRY(drive_lcore) link; /* on the lcore's list while something is kept */
@@ -430,6 +439,36 @@ strake_drive_submit(struct strake_drive *drive, struct strake_io **ios, uint16_t
 	strake_account_leave(before);
 }
 
+static void
+note_error(struct drive_lcore *dl, const struct strake_io *io, int status)
+{
+	dl->stats.errors[io->op]++;
+	dl->error.off = io->off;
+	dl->error.len = io->len;
+	dl->error.op = io->op;
+	dl->error.status = status;
+	dl->error.at = strake_now();
+}
+
+const char *
+strake_drive_error(const struct strake_drive *drive, char out[STRAKE_DRIVE_ERROR_MAX])
+{
+	static const char *const names[STRAKE_IO_OPS] = {"read", "write", "flush", "write zeroes", "deallocate"};
+	const struct drive_lcore *last = NULL;
+
+	for (unsigned int i = 0; i < STRAKE_LCORE_MAX; i++) {
+		const struct drive_lcore *dl = (const struct drive_lcore *)drive->stats[i];
+
+		if (dl != NULL && dl->error.at != 0 && (last == NULL || dl->error.at > last->error.at))
+			last = dl;
+	}
+	out[0] = '\0';
+	if (last != NULL)
+		snprintf(out, STRAKE_DRIVE_ERROR_MAX, "%s of %" PRIu32 " bytes at %" PRIu64 ": %s",
+			 names[last->error.op], last->error.len, last->error.off, strerror(-last->error.status));
+	return out;
+}
+
 void
 strake_io_complete(struct strake_io *io, int status)
 {
@@ -442,7 +481,7 @@ strake_io_complete(struct strake_io *io, int status)
 		if (io->op <= STRAKE_IO_WRITE)
 			strake_hist_add(&stats->latency[io->op], strake_now() - io->t_start);
 	} else {
-		stats->errors[io->op]++;
+		note_error((struct drive_lcore *)stats, io, status);
 	}
 	io->status = status;
 	io->done(io);

@@ -109,6 +109,13 @@ void strake_buf_usage(struct strake_buf_usage *out);
 struct strake_buf *strake_buf_wrap(void *addr, uint32_t len, const struct strake_backing *backing, void *opaque,
 				   uint8_t flags);
 
+/** Bytes of the page that holds @p len bytes: of the smallest class that fits. */
+static inline uint32_t
+strake_buf_page_size(uint32_t len)
+{
+	return len <= 4096 ? 4096 : len <= 16384 ? 16384 : len <= 65536 ? 65536 : STRAKE_BUF_PAGE_MAX;
+}
+
 /**
  * A contiguous, page-aligned, registered, writable and stable buf from the arena.
  * @param len bytes, 1 to STRAKE_BUF_PAGE_MAX; buf->len is set to it.

@@ -19,6 +19,7 @@
 #include <rte_malloc.h>
 
 #include "log_priv.h"
+#include "strake_drive_error.h"
 
 void
 lgroup_job_end(struct log_group *g)
@@ -121,6 +122,18 @@ lgroup_leave_on_main(struct strake_msg *msg)
 /* --- losing members ------------------------------------------------------------------------------------------------
  */
 
+static void
+say_lost(const struct log_group *g, uint32_t i)
+{
+	const struct strake_drive *drive = g->m[i].drive;
+	char error[STRAKE_DRIVE_ERROR_MAX] = "";
+
+	if (drive != NULL)
+		strake_drive_error(drive, error);
+	LOG_GROUP_LOG(ERR, "group %s: member %u, drive %s, is out of service%s%s\n", g->s.name, i,
+		      drive != NULL ? drive->name : "-", error[0] != '\0' ? "; its last error: " : "", error);
+}
+
 static void lost_step(struct log_group *g);
 
 static void
@@ -161,8 +174,7 @@ lost_step(struct log_group *g)
 			g->refused |= 1u << i | g->changed;
 			continue;
 		}
-		LOG_GROUP_LOG(ERR, "group %s: member %u, drive %s, is out of service\n", g->s.name, i,
-			      g->m[i].drive != NULL ? g->m[i].drive->name : "-");
+		say_lost(g, i);
 		g->m[i].state = LOG_MEMBER_MISSING;
 		g->changed |= 1u << i;
 		more = true;

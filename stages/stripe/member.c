@@ -19,6 +19,7 @@
 #include <sys/random.h>
 
 #include "group_priv.h"
+#include "strake_drive_error.h"
 #include "strake_kernel.h"
 
 static void lost_step(struct group *g);
@@ -99,19 +100,21 @@ static void
 lose(struct group *g, uint32_t i, uint32_t meta, bool *states, bool *dead)
 {
 	struct group_slot *m = &g->m[i];
+	char error[STRAKE_DRIVE_ERROR_MAX];
 
 	if (m->state == GROUP_MEMBER_MISSING || m->dead)
 		return;
+	strake_drive_error(m->drive, error);
 	if (m->state == GROUP_MEMBER_STALE || group_column_spare(g, i)) {
 		m->state = GROUP_MEMBER_MISSING;
 		*states = true;
-		GROUP_LOG(ERR, "group %s: member %u, drive %s, has failed and is out of service\n", g->s.name, i,
-			  m->drive->name);
+		GROUP_LOG(ERR, "group %s: member %u, drive %s, has failed and is out of service%s%s\n", g->s.name, i,
+			  m->drive->name, error[0] != '\0' ? "; its last error: " : "", error);
 	} else if (meta & 1u << i) {
 		m->dead = true;
 		*dead = true;
-		GROUP_LOG(ERR, "group %s: member %u, drive %s, has failed and nothing stands in for it\n", g->s.name, i,
-			  m->drive->name);
+		GROUP_LOG(ERR, "group %s: member %u, drive %s, has failed and nothing stands in for it%s%s\n",
+			  g->s.name, i, m->drive->name, error[0] != '\0' ? "; its last error: " : "", error);
 	}
 }
 

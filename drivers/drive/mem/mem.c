@@ -22,9 +22,8 @@
 /* What cksum_copy_nt() takes: multiples of it, as every block is. */
 #define SEAM 256u
 
-/* Of what is lent and will be read by this core, bytes. Half of it gains less; with four times as much the core stands
- * still here instead of later. */
-#define FETCH_AHEAD 1024u
+/* Of what is lent and will be read by this core, bytes: a block, as most reads are one. */
+#define FETCH_AHEAD 4096u
 
 struct mem {
 	struct mem_pages pages;
@@ -196,9 +195,9 @@ read_into(const struct mem_pages *m, const struct strake_io *io)
 	return 0;
 }
 
-/* The bytes will be read soon, all of them: begin to fetch them, as many lines as a core can have under way at once.
- * What follows them it fetches by itself. They lie at home nearly always; what is known of the page, which would tell,
- * is as far away as they are, so both are fetched at once. */
+/* The bytes will be read soon, all of them: begin to fetch them. What follows them the core fetches by itself. They lie
+ * at home nearly always; what is known of the page, which would tell, is as far away as they are, so both are fetched
+ * at once. */
 static inline void
 fetch(const struct mem_pages *m, uint64_t off, uint32_t len)
 {

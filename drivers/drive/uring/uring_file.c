@@ -36,6 +36,10 @@ open_fd(struct uring_file *f, const struct uring_file_conf *conf, bool *created,
 			return FAIL(conf, err, errlen, -EINVAL, "neither a file nor a block device");
 		/* The kernel refuses a device exclusively that is mounted, or held by a RAID or a volume manager. */
 		f->fd = open(conf->path, flags | (f->device ? O_EXCL : 0));
+	} else if (errno == ENOENT && strncmp(conf->path, "/dev/", 5) == 0 &&
+		   strncmp(conf->path, "/dev/shm/", 9) != 0) {
+		/* What would be made there is a file in memory, in the place of the device that is meant. */
+		return FAIL(conf, err, errlen, -ENOENT, "there is no such device");
 	} else if (errno == ENOENT && conf->size > 0) {
 		f->fd = open(conf->path, flags | O_CREAT | O_EXCL, 0600);
 		*created = f->fd >= 0;

@@ -6,6 +6,7 @@
 
 #include "drive_rig.h"
 #include "power_drive.h"
+#include "strake_drive_error.h"
 
 namespace
 {
@@ -134,9 +135,12 @@ TEST_F(Drive, CountsOpsBytesErrorsAndLatency)
 	EXPECT_EQ(0, write(d, 0, pattern(4096, 1)));
 	EXPECT_EQ(0, read(d, 0, 1024, out));
 	EXPECT_EQ(0, simple(d, STRAKE_IO_FLUSH));
+	char error[STRAKE_DRIVE_ERROR_MAX];
+	EXPECT_STREQ("", strake_drive_error(d, error));
 	power_fault f = {.status = -EIO};
 	power_disk_fault(disk, &f);
 	EXPECT_EQ(-EIO, read(d, 0, 512, out));
+	EXPECT_STREQ("read of 512 bytes at 0: Input/output error", strake_drive_error(d, error));
 	const strake_drive_stats *s = d->stats[0];
 	EXPECT_EQ(2u, s->ops[STRAKE_IO_READ]);
 	EXPECT_EQ(1024u, s->bytes[STRAKE_IO_READ]);

@@ -405,6 +405,9 @@ TEST_F(UringDrive, SaysWhatIsWrongInOneLine)
 	EXPECT_NE(std::string::npos, why.find("neither a file nor a block device")) << why;
 	EXPECT_EQ(-ENOENT, try_open(&none, {{"path", dir + "/none/x"}, {"size", "1MiB"}}, &why));
 	EXPECT_EQ(-EINVAL, try_open(&none, {{"path", "/dev/null"}}, &why));
+	EXPECT_EQ(-ENOENT, try_open(&none, {{"path", "/dev/strake-test"}, {"size", "1MiB"}}, &why));
+	EXPECT_NE(std::string::npos, why.find("/dev/strake-test: there is no such device")) << why;
+	EXPECT_NE(0, access("/dev/strake-test", F_OK));
 	EXPECT_EQ(-EINVAL, try_open(&none, {{"size", "1MiB"}, {"block_size", "1024"}}, &why));
 	EXPECT_NE(std::string::npos, why.find("expected 512 or 4096")) << why;
 	std::ofstream(path).close();
