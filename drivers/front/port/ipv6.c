@@ -12,8 +12,31 @@
 
 #define EXT_MAX 8 /* extension headers of one packet; more is an attack or an accident */
 
+enum { OPT_PAD1 = 0x00, OPT_SKIP = 0x00, OPT_UNKNOWN = 0xc0 };
+
 /** What the walk ended with. */
 enum walk { WALK_L4, WALK_FRAGMENT, WALK_BAD };
+
+/** Options of a hop-by-hop or destination header (section 4.2). Padding is all we know; of what we do not know the two
+ * high bits of its type say whether the packet may be taken without it. */
+static bool
+options_ok(const uint8_t *p, uint32_t len)
+{
+	while (len != 0) {
+		uint32_t size = 1;
+
+		if (p[0] != OPT_PAD1) {
+			if (len < 2 || (p[0] & OPT_UNKNOWN) != OPT_SKIP)
+				return false;
+			size = 2 + (uint32_t)p[1];
+		}
+		if (size > len)
+			return false;
+		p += size;
+		len -= size;
+	}
+	return true;
+}
 
 /**
  * Step over extension headers.
@@ -27,6 +50,7 @@ walk(const struct rte_mbuf *m, uint8_t *proto, uint32_t *at, uint32_t end)
 
 	for (unsigned int i = 0; i < EXT_MAX; i++) {
 		const uint8_t *h;
+		uint32_t len;
 
 		switch (*proto) {
 		case IPPROTO_FRAGMENT:
@@ -47,10 +71,11 @@ walk(const struct rte_mbuf *m, uint8_t *proto, uint32_t *at, uint32_t end)
 		/* A routing header that still has somewhere to go would make us forward (section 4.4). */
 		if (*proto == IPPROTO_ROUTING && h[3] != 0)
 			return WALK_BAD;
-		*proto = h[0];
-		*at += 8 + 8 * (uint32_t)h[1];
-		if (*at > limit)
+		len = 8 + 8 * (uint32_t)h[1];
+		if (len > limit - *at || (*proto != IPPROTO_ROUTING && !options_ok(h + 2, len - 2)))
 			return WALK_BAD;
+		*proto = h[0];
+		*at += len;
 	}
 	return WALK_BAD;
 }

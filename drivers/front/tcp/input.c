@@ -86,7 +86,8 @@ take_timestamp(struct tcp_conn *c, const struct tcp_seg *s, uint64_t now)
 static bool
 check_sequence(struct tcp_conn *c, const struct tcp_seg *s, uint64_t now)
 {
-	uint32_t len = s->len + !!(s->flags & TCP_FIN);
+	/* What a reset carries is words for people: it is heard also where nothing is taken (RFC 9293, MUST-66). */
+	uint32_t len = s->flags & TCP_RST ? 0 : s->len + !!(s->flags & TCP_FIN);
 	uint32_t wnd = c->rcv_adv - c->rcv_nxt;
 	bool ok;
 
@@ -129,17 +130,25 @@ input_reset(struct tcp_conn *c, const struct tcp_seg *s, uint64_t now)
 	tcp_conn_close(c, c->state == TCP_SYN_RCVD ? -ECONNREFUSED : -ECONNRESET);
 }
 
-/* Fourth: SYN on a synchronised connection, whatever its number (RFC 5961, 4.2). In SYN_RCVD it is the peer's, again.
- */
-static void
-input_syn(struct tcp_conn *c, const struct tcp_seg *s, uint64_t now)
+/* Fourth: SYN on a synchronised connection, whatever its number (RFC 5961, 4.2). In SYN_RCVD it is the peer's, again;
+ * where both opened at once its answer to ours may be all that comes (RFC 9293, 3.5): an answer to that would be
+ * answered likewise, without end. @return true: go on with what follows the SYN. */
+static bool
+input_syn(struct tcp_conn *c, struct tcp_seg *s, uint64_t now)
 {
-	if (c->state == TCP_SYN_RCVD && s->seq == c->irs) {
-		c->flags |= TCP_F_SYN_DUE;
-		tcp_dirty(c);
-		return;
+	if (c->state != TCP_SYN_RCVD || s->seq != c->irs) {
+		tcp_challenge(c, now);
+		return false;
 	}
-	tcp_challenge(c, now);
+	if (s->flags & TCP_ACK && !(c->flags & TCP_F_PASSIVE)) {
+		s->seq++;
+		s->flags &= (uint8_t)~TCP_SYN;
+		tcp_ack_now(c);
+		return true;
+	}
+	c->flags |= TCP_F_SYN_DUE;
+	tcp_dirty(c);
+	return false;
 }
 
 static void
@@ -165,10 +174,8 @@ heard(struct tcp_conn *c, const struct tcp_seg *s, uint64_t now)
 static void
 input_synchronised(struct tcp_conn *c, struct tcp_seg *s, uint64_t now)
 {
-	if (s->flags & TCP_SYN && !(s->flags & TCP_RST)) {
-		input_syn(c, s, now);
+	if (s->flags & TCP_SYN && !(s->flags & TCP_RST) && !input_syn(c, s, now))
 		return;
-	}
 	if (!check_timestamp(c, s, now) || !check_sequence(c, s, now))
 		return;
 	take_timestamp(c, s, now);

@@ -50,7 +50,9 @@ tcp_input_in_order(struct tcp_conn *c, struct tcp_seg *s, uint32_t off, uint32_t
 	return true;
 }
 
-/* Keep of [seq, end) what is new. Nothing out of order is kept when that would leave no credit for the gap. */
+/* Keep of [seq, end) what is new. Nothing out of order is kept when that would leave no credit for the gap: neither
+ * this connection's nor, in half of what there is for all, that of others. A peer leaves gaps before anybody knows it.
+ */
 static void
 reassemble(struct tcp_conn *c, struct tcp_seg *s, uint32_t seq, uint32_t end)
 {
@@ -58,7 +60,8 @@ reassemble(struct tcp_conn *c, struct tcp_seg *s, uint32_t seq, uint32_t end)
 	struct strake_buf *head, *tail;
 	struct tcp_range gap;
 
-	if (!tcp_trouble_get(c) || (ahead && c->pinned > c->tcp->conf.rcvbuf + c->tcp->conf.rcvbuf / 2)) {
+	if (!tcp_trouble_get(c) || (ahead && (c->pinned > c->tcp->conf.rcvbuf + c->tcp->conf.rcvbuf / 2 ||
+					      c->tcp->pinned > c->tcp->pin_budget / 2))) {
 		c->tcp->n.rx_no_credit++;
 		return;
 	}

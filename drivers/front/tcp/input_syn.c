@@ -184,9 +184,11 @@ tcp_input_syn_sent(struct tcp_conn *c, struct tcp_seg *s, uint64_t now)
 bool
 tcp_input_time_wait_syn(struct tcp_conn *c, const struct tcp_seg *s, uint64_t now)
 {
-	bool newer = c->flags & TCP_F_TS && s->opt.has & TCP_HAS_TS ? seq_gt(s->opt.tsval, c->ts_recent)
-								    : seq_gt(s->seq, c->rcv_nxt);
+	bool newer = seq_gt(s->seq, c->rcv_nxt);
 
+	/* Within one tick of the peer's clock only the number tells. */
+	if (c->flags & TCP_F_TS && s->opt.has & TCP_HAS_TS && s->opt.tsval != c->ts_recent)
+		newer = seq_gt(s->opt.tsval, c->ts_recent);
 	if (!newer) {
 		tcp_challenge(c, now);
 		return false;

@@ -234,8 +234,8 @@ send_data(struct tcp_conn *c, uint64_t now)
 static bool
 send_syn(struct tcp_conn *c, uint64_t now)
 {
-	if (!(c->flags & TCP_F_SYN_DUE))
-		return true;
+	if (!(c->flags & TCP_F_SYN_DUE)) /* something that is no part of the handshake wants to know where we stand */
+		return !(c->flags & TCP_F_ACK_NOW) || tcp_send_bare(c, c->snd_max, TCP_ACK, now);
 	if (!tcp_send_syn(c, now))
 		return false;
 	c->flags &= ~(TCP_F_SYN_DUE | TCP_F_ACK_NOW | TCP_F_ACK_LATER);

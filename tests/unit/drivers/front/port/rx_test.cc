@@ -261,6 +261,24 @@ TEST_F(PortRx, RefusesExtensionHeadersThatLie)
 	EXPECT_EQ(0u, segments.size());
 }
 
+/* RFC 8200 section 4.2: what an unknown option wants done with its packet. */
+TEST_F(PortRx, DropsPacketsWhoseOptionsWantThat)
+{
+	Bytes t = tcp_segment(peer6, us6, 1, 2, Bytes(5, 5));
+
+	Open();
+	for (unsigned header : {0u, 60u}) {
+		for (uint8_t type : {0x05, 0x1e, 0x3e}) /* router alert; nobody's */
+			Receive(IpFrame(ip6_packet(peer6, us6, header, Bytes{6, 0, type, 2, 0, 0, 1, 0} + t)));
+		for (uint8_t type : {0x42, 0x80, 0xc2, 0xff}) /* c2: jumbo payload */
+			Receive(IpFrame(ip6_packet(peer6, us6, header, Bytes{6, 0, type, 4, 0, 0, 0, 0} + t)));
+		Receive(IpFrame(ip6_packet(peer6, us6, header, Bytes{6, 0, 1, 5, 0, 0, 0, 0} + t))); /* past the end */
+		Receive(IpFrame(ip6_packet(peer6, us6, header, Bytes{6, 0, 0, 0, 0, 0, 0, 1} + t))); /* no length */
+	}
+	EXPECT_EQ(6u, segments.size());
+	EXPECT_EQ(12u, Stats().rx_drop_ip);
+}
+
 TEST_F(PortRx, CountsWhatIsNotOurs)
 {
 	Bytes t = tcp_segment(peer4, us4, 1, 2, {});

@@ -151,21 +151,41 @@ TEST_F(Raw, AcknowledgesAGapBehindAllThatWasSentThoughItIsSendingAgain)
 	EXPECT_EQ(ack + 5000, out[0].seq);
 }
 
-TEST_F(Raw, ReusesTimeWaitForANewerSynOnly)
+/* In TIME_WAIT, with timestamps: the peer's last was 50. */
+class RawTimeWait : public Raw
 {
-	establish({2, 4, 5, 0xb4, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1});
-	user.s->ops->close(user.s);
-	w->turn(1000);
-	send(TCP_ACK | TCP_FIN, seq, ack + 1, "", ts(50, tsval));
-	ASSERT_EQ(TCP_TIME_WAIT, state());
+      protected:
+	void
+	SetUp() override
+	{
+		Raw::SetUp();
+		establish({2, 4, 5, 0xb4, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1});
+		user.s->ops->close(user.s);
+		w->turn(1000);
+		send(TCP_ACK | TCP_FIN, seq, ack + 1, "", ts(50, tsval));
+		ASSERT_EQ(TCP_TIME_WAIT, state());
+	}
+};
+
+TEST_F(RawTimeWait, ReusesTimeWaitForANewerSynOnly)
+{
 	later(10);
 	send(TCP_SYN, seq + 1000, 0, "", {2, 4, 5, 0xb4, 8, 10, 0, 0, 0, 2, 0, 0, 0, 0, 1, 1});
 	EXPECT_EQ(TCP_TIME_WAIT, state());
 	EXPECT_EQ(TCP_ACK, out.at(0).flags);
+	send(TCP_SYN, seq - 1000, 0, "", {2, 4, 5, 0xb4, 8, 10, 0, 0, 0, 50, 0, 0, 0, 0, 1, 1});
+	EXPECT_EQ(TCP_TIME_WAIT, state()) << "the same tick, but an older number";
 	send(TCP_SYN, seq - 1000, 0, "", {2, 4, 5, 0xb4, 8, 10, 0, 0, 0, 99, 0, 0, 0, 0, 1, 1});
 	EXPECT_EQ(TCP_SYN_RCVD, state());
 	EXPECT_EQ(TCP_SYN | TCP_ACK, out.at(0).flags);
 	EXPECT_EQ(1u, n().time_wait_reused);
+}
+
+/* A host that comes again within one tick of its timestamps (RFC 6191, 2). */
+TEST_F(RawTimeWait, ReusesTimeWaitWithinATickOfThePeersClock)
+{
+	send(TCP_SYN, seq + 1000, 0, "", {2, 4, 5, 0xb4, 8, 10, 0, 0, 0, 50, 0, 0, 0, 0, 1, 1});
+	EXPECT_EQ(TCP_SYN_RCVD, state());
 }
 
 TEST_F(Raw, EndsTheOldestTimeWaitWhenConnectionsRunOut)

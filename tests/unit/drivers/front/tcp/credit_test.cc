@@ -168,6 +168,38 @@ TEST_F(Raw, OpensTheWindowThatOthersHeldShut)
 	w->turn(1000);
 }
 
+/* Peers that send all but the first byte, which they may before anybody knows who they are, and keep it up: what they
+ * pin leaves the window of the others as it is. */
+TEST_F(Raw, GapsOfSomeLeaveTheOthersTheirWindow)
+{
+	User gaps[3];
+	uint32_t at = 0, told = UINT32_MAX;
+	uint8_t shift;
+
+	us->pin_budget = 2u << 20;
+	for (User &u : gaps) {
+		establish(kScaled);
+		u.s = user.s;
+		u.s->user = &u;
+		for (uint32_t off = 1; off < 900000; off += 8000)
+			send(TCP_ACK, seq + off, ack, std::string(8000, 'g'));
+		accepts = 0;
+		sport++;
+	}
+	EXPECT_GT(us->pinned, us->pin_budget / 4) << "what fits is kept";
+	establish(kScaled);
+	shift = conn()->rcv_shift;
+	for (at = 0; at < 2u << 20; at += 1400) {
+		send(TCP_ACK, seq + at, ack, std::string(1400, 'm'));
+		for (const Reply &r : out)
+			told = (uint32_t)r.wnd << shift;
+		ASSERT_GE(told, 500000u) << at;
+	}
+	for (User &u : gaps)
+		u.s->ops->abort(u.s);
+	w->turn(1000);
+}
+
 /* Segments of which two do not quite fill an mbuf, and a user that keeps them: nothing that was told is refused. */
 TEST_F(Raw, KeepsWhatItToldOfWhateverTheSegments)
 {

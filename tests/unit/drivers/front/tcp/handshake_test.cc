@@ -59,6 +59,26 @@ TEST_F(Raw, AnswersARepeatedSynWithTheSameNumber)
 	EXPECT_EQ(0, accepts);
 }
 
+/* The host died behind its SYN and begins anew: what it says to our answer is what lets it in (RFC 9293, 3.5.1). */
+TEST_F(Raw, AnswersAnotherSynWithWhatItExpects)
+{
+	send(TCP_SYN, 1000, 0, "", {2, 4, 5, 0xb4});
+	ASSERT_EQ(1u, out.size());
+	uint32_t iss = out[0].seq;
+	w->turn(10000000);
+	send(TCP_SYN, 500000, 0, "", {2, 4, 5, 0xb4});
+	ASSERT_EQ(1u, out.size());
+	EXPECT_EQ(TCP_ACK, out[0].flags);
+	EXPECT_EQ(iss + 1, out[0].seq);
+	EXPECT_EQ(1001u, out[0].ack);
+	send(TCP_RST, 1001, 0);
+	EXPECT_EQ(TCP_CLOSED, state());
+	send(TCP_SYN, 500000, 0, "", {2, 4, 5, 0xb4});
+	ASSERT_EQ(1u, out.size());
+	EXPECT_EQ(TCP_SYN | TCP_ACK, out[0].flags);
+	EXPECT_EQ(500001u, out[0].ack);
+}
+
 TEST_F(Raw, RepeatsTheSynAckAndThenForgets)
 {
 	send(TCP_SYN, 1000, 0);
@@ -243,6 +263,21 @@ TEST_F(RawConnect, OpensWithAPeerThatOpensTooAndDropsEcn)
 	EXPECT_EQ(501u, out[0].ack);
 	send(TCP_ACK, 501, iss + 1, "hi");
 	EXPECT_EQ(1, user.connects);
+	EXPECT_EQ("hi", user.rx);
+}
+
+/* A peer that stands as we do answers with a SYN-ACK, not with an ACK: two of us must not go on so for ever. */
+TEST_F(RawConnect, OpensWithAPeerThatOpensTooAndAnswersAsWeDo)
+{
+	open();
+	send(TCP_SYN, 500, 0, "", {2, 4, 5, 0xb4});
+	send(TCP_SYN | TCP_ACK, 500, iss + 1, "", {2, 4, 5, 0xb4});
+	EXPECT_EQ(1, user.connects);
+	ASSERT_EQ(1u, out.size());
+	EXPECT_EQ(TCP_ACK, out[0].flags);
+	EXPECT_EQ(501u, out[0].ack);
+	EXPECT_EQ(iss + 1, out[0].seq);
+	send(TCP_ACK, 501, iss + 1, "hi");
 	EXPECT_EQ("hi", user.rx);
 }
 

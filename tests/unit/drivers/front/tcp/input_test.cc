@@ -184,6 +184,23 @@ TEST_F(Raw, EndsOnlyOnAResetExactlyAtTheEdge)
 	EXPECT_TRUE(out.empty());
 }
 
+/* RFC 9293, MUST-66, and 3.5.3: a reset may carry words. */
+TEST_F(Raw, HearsAResetThatCarriesWordsThoughTheWindowIsClosed)
+{
+	establish();
+	user.keep = true;
+	for (int i = 0; i < 3000 && conn()->rcv_adv != conn()->rcv_nxt; i++)
+		send(TCP_ACK, conn()->rcv_nxt, ack,
+		     std::string(std::min(1400u, conn()->rcv_adv - conn()->rcv_nxt), 'w'));
+	uint32_t nxt = conn()->rcv_nxt;
+	ASSERT_EQ(nxt, conn()->rcv_adv);
+	send(TCP_RST, nxt - 1, 0, "one too old");
+	EXPECT_EQ(0, user.closed);
+	send(TCP_RST, nxt, 0, "out of memory");
+	EXPECT_EQ(1, user.closed);
+	EXPECT_EQ(-ECONNRESET, user.err);
+}
+
 TEST_F(Raw, ChallengesASynWhateverItsNumber)
 {
 	establish();
