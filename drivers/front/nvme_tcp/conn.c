@@ -104,6 +104,7 @@ nvme_tcp_conn_die(struct nvme_tcp_conn *conn)
 	drop(&conn->credit);
 	drop(&conn->replies);
 	nvme_tcp_r2t_end(conn);
+	nvme_tcp_pages_end(conn);
 }
 
 void
@@ -169,35 +170,13 @@ conn_room(struct strake_stream *s)
 static const struct strake_stream_cb callbacks = {
 	.rx = nvme_tcp_rx, .room = conn_room, .eof = conn_eof, .closed = conn_closed};
 
-/* A connected host may be silent for as long as its keep-alive allows, but not in the middle of something: a transfer
- * it began, or replies it does not read. */
-static void
-look_for_progress(struct nvme_tcp_conn *conn)
-{
-	const struct strake_stream *s = conn->stream;
-	bool owes = !conn->is_stalled && (conn->phase != RX_HEADER || conn->hdr_have != 0 || conn->r2t_out != 0);
-	bool moved = s->rx_bytes != conn->seen_rx || s->tx_bytes - s->tx_queued != conn->seen_tx;
-
-	conn->seen_rx = s->rx_bytes;
-	conn->seen_tx = s->tx_bytes - s->tx_queued;
-	if (moved || (!owes && s->tx_queued == 0)) {
-		conn->idle_looks = 0;
-	} else if (++conn->idle_looks == 2) {
-		conn->lc->stats.timeouts_progress++;
-		conn->qp.silent = true;
-		nvme_tcp_conn_close(conn, true);
-		return;
-	}
-	nvme_tcp_conn_enter(conn, CONN_READY);
-}
-
 static void
 conn_timer(struct strake_timer *t, uint64_t now)
 {
 	struct nvme_tcp_conn *conn = (struct nvme_tcp_conn *)((char *)t - offsetof(struct nvme_tcp_conn, timer));
 
 	if (conn->state == CONN_READY) {
-		look_for_progress(conn);
+		nvme_tcp_progress_look(conn);
 		return;
 	}
 	if (conn->state == CONN_ICREQ || conn->state == CONN_CONNECT)

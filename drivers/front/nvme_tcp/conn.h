@@ -31,12 +31,12 @@
 #include "nvme_tcp_spec.h"
 #include "strake_stage.h"
 
-#define CONN_ICREQ_NS	(5 * STRAKE_NS_PER_SEC)
-#define CONN_CONNECT_NS (10 * STRAKE_NS_PER_SEC)
-#define CONN_TERM_NS	(2 * STRAKE_NS_PER_SEC) /* for the host to read the C2HTermReq and close */
-#define CONN_CLOSE_NS	(5 * STRAKE_NS_PER_SEC) /* for what is queued to leave after close() */
-#define CONN_PROGRESS_NS                                                                                               \
-	(15 * STRAKE_NS_PER_SEC) /* between looks at a connection; the second without progress ends it */
+#define CONN_ICREQ_NS	 (5 * STRAKE_NS_PER_SEC)
+#define CONN_CONNECT_NS	 (10 * STRAKE_NS_PER_SEC)
+#define CONN_TERM_NS	 (2 * STRAKE_NS_PER_SEC)  /* for the host to read the C2HTermReq and close */
+#define CONN_CLOSE_NS	 (5 * STRAKE_NS_PER_SEC)  /* for what is queued to leave after close() */
+#define CONN_PROGRESS_NS (15 * STRAKE_NS_PER_SEC) /* between looks at a connection (progress.c) */
+#define CONN_SHORT_NS	 STRAKE_NS_PER_SEC	  /* ... at all of them, while pages are short */
 
 /* Bytes asked for by R2T and not yet received, for each connection: what the host may send must fit the carrier's
  * window beside everything else, or data of many commands fills it and none completes. Where the carrier reads into
@@ -76,6 +76,9 @@ enum slot_state {
 	SLOT_REPLY,    /**< answered, waits for header memory (on replies) */
 };
 
+/** What commands take pages for: a write that fetches cannot keep reads waiting. */
+enum pages_kind { PAGES_READ, PAGES_FETCH, PAGES_KINDS };
+
 struct nvme_tcp_conn;
 
 /** One command. */
@@ -87,12 +90,24 @@ struct nvme_tcp_slot {
 	struct strake_buf *page; /**< where the payload is gathered, instead of a list */
 	uint32_t got;		 /**< bytes of payload received */
 	uint32_t cost;		 /**< bytes of transmit room reserved */
+	uint32_t pages;		 /**< bytes of pages it may take, of those the lcore's commands hold */
 	uint16_t index;		 /**< in the lcore's table; the TTAG of its R2T */
 	uint8_t state;		 /**< enum slot_state */
-	uint16_t cid_next;	 /**< in its bucket of the lcore's CIDs in use: index of a slot + 1, 0: none */
-	bool cid_owned;		 /**< it is in a bucket */
-	bool bad_digest;	 /**< a data digest was wrong: answered with an error when all has come */
+	uint8_t pages_kind;
+	uint16_t cid_next; /**< in its bucket of the lcore's CIDs in use: index of a slot + 1, 0: none */
+	bool cid_owned;	   /**< it is in a bucket */
+	bool bad_digest;   /**< a data digest was wrong: answered with an error when all has come */
 } __rte_cache_aligned;
+
+/** How far a connection was when it was looked at. */
+struct nvme_tcp_look {
+	uint64_t read;		/**< bytes the host had taken */
+	uint32_t queued;	/**< ... and had not */
+	uint32_t fetched, pdus; /**< the connection's */
+	bool fetching;		/**< data of R2Ts was due */
+	bool inside;		/**< in the middle of a PDU */
+	uint8_t idle;		/**< looks without progress up to this one */
+};
 
 TAILQ_HEAD(nvme_tcp_slots, nvme_tcp_slot);
 TAILQ_HEAD(nvme_tcp_conns, nvme_tcp_conn);
@@ -110,8 +125,9 @@ struct nvme_tcp_conn {
 	bool dying;
 	bool no_sq_flow; /**< the host asked in Connect to disable SQ flow control */
 	bool is_dirty, is_stalled, is_reaped;
-	bool is_waiting; /**< on r2t_waits */
-	bool expecting;	 /**< expect() covers the rest of this PDU's data */
+	bool is_waiting;	       /**< on r2t_waits */
+	bool wants_pages[PAGES_KINDS]; /**< on the lists of those who wait */
+	bool expecting;		       /**< expect() covers the rest of this PDU's data */
 
 	/* receive: bytes not parsed yet, and the PDU they are in */
 	struct strake_buf *rx_head, *rx_tail;
@@ -124,6 +140,7 @@ struct nvme_tcp_conn {
 	bool digest_due;
 	uint32_t crc;		   /**< of the data so far */
 	struct nvme_tcp_slot *cur; /**< whose data it is, or NULL: skipped */
+	uint32_t pdus;		   /**< headers taken */
 	uint8_t hdr_have;	   /**< bytes in hdr: a header that came in pieces */
 	uint8_t hdr[NVME_TCP_HLEN_MAX + NVME_TCP_DIGEST_LEN];
 
@@ -132,24 +149,33 @@ struct nvme_tcp_conn {
 	struct strake_buf *tx_small; /**< the tail, while small bytes may be added to it */
 	uint32_t tx_len;
 	uint32_t reserved; /**< bytes of replies not built yet */
+	uint64_t sent;	   /**< bytes given to the stream */
 
 	/* commands */
 	uint32_t outstanding; /**< slots in use */
 	uint32_t r2t_bytes;   /**< asked for and not received */
 	uint64_t r2t_budget;  /**< the stream's; 0: does not count in the lcore's r2t_bytes */
 	uint16_t r2t_out;     /**< R2Ts under way */
+	uint32_t fetched;     /**< those whose data has come */
 	struct nvme_tcp_slots xfers, r2tq, credit, replies;
 
 	struct strake_timer timer;
-	uint64_t seen_rx, seen_tx; /**< of the stream, at the last look */
-	uint8_t idle_looks;
+	struct nvme_tcp_look seen, seen_short;	 /**< the second while pages are short */
 	TAILQ_ENTRY(nvme_tcp_conn) link;	 /**< free or active */
 	TAILQ_ENTRY(nvme_tcp_conn) dirty_link;	 /**< has bytes to send */
 	TAILQ_ENTRY(nvme_tcp_conn) stalled_link; /**< to be looked at again next turn */
 	TAILQ_ENTRY(nvme_tcp_conn) reap_link;	 /**< to be freed at the end of the turn */
 	TAILQ_ENTRY(nvme_tcp_conn) wait_link;	 /**< wants to send an R2T that the lcore's budget has no room for */
+	TAILQ_ENTRY(nvme_tcp_conn) page_link[PAGES_KINDS];
 	/** The stream's, from when the end began; from then on any lcore may read them. */
 	struct strake_stream_words words;
+};
+
+/** Pages of commands of one kind, on one lcore. */
+struct nvme_tcp_pages {
+	struct nvme_tcp_conns waits; /**< in the order they came */
+	uint64_t held;		     /**< bytes that commands under way may take */
+	bool serving;		     /**< it is the turn of those who wait */
 };
 
 struct nvme_tcp_counters {
@@ -170,6 +196,8 @@ struct nvme_tcp_lcore {
 	struct nvme_tcp_conns dirty, stalled, reap;
 	struct nvme_tcp_conns r2t_waits; /**< in the order they came; each asks once when it is its turn */
 	uint64_t r2t_bytes;		 /**< asked for by R2T and not received, of all connections with a budget */
+	struct nvme_tcp_pages pages[PAGES_KINDS];
+	uint64_t pages_most; /**< of each kind */
 	struct nvme_tcp_slots free_slots;
 	struct nvmf_cmd *burst[STRAKE_BURST]; /**< of one connection, until burst_end() */
 	uint16_t n_burst;
@@ -177,6 +205,8 @@ struct nvme_tcp_lcore {
 	struct rte_mempool *smalls;  /**< TX_SMALL bytes each */
 	struct strake_buf *spare[3]; /**< enough small buffers to build any one reply */
 	struct nvmf_cmd shed;	     /**< stands in for a command that got no slot */
+	struct strake_timer progress;
+	bool pages_short; /**< at its last tick */
 	struct nvme_tcp_counters stats;
 };
 
@@ -216,6 +246,17 @@ void nvme_tcp_pump(struct nvme_tcp_conn *conn);
 void nvme_tcp_burst_end(struct nvme_tcp_conn *conn);
 /** Reserve room for a reply of @p need bytes; asks for room() if there is none. */
 bool nvme_tcp_reserve(struct nvme_tcp_conn *conn, struct nvme_tcp_slot *slot, uint32_t need);
+
+/* pages.c: pages of commands under way */
+void nvme_tcp_pages_init(struct nvme_tcp_lcore *lc);
+/** The command may take a page for its payload. @return false: it waits for others. */
+bool nvme_tcp_pages_take(struct nvme_tcp_slot *slot, enum pages_kind kind);
+/** Those who waited, as far as others ended; once a turn. */
+void nvme_tcp_pages_serve(struct nvme_tcp_lcore *lc);
+/** Does somebody wait who could go on? */
+bool nvme_tcp_pages_due(const struct nvme_tcp_lcore *lc);
+/** The connection waits no more. */
+void nvme_tcp_pages_end(struct nvme_tcp_conn *conn);
 
 /* r2t.c: payload that is fetched */
 void nvme_tcp_r2t_queue(struct nvme_tcp_slot *slot);
@@ -265,6 +306,12 @@ int nvme_tcp_pdu_check(const struct nvme_tcp_conn *conn, const struct nvme_tcp_c
 uint32_t nvme_tcp_pdu_data_len(const struct nvme_tcp_conn *conn, const struct nvme_tcp_ch *ch);
 /** ICReq of a checked header: agree and answer. @return 0 or enum nvme_tcp_fes with *fei set. */
 int nvme_tcp_icreq(struct nvme_tcp_conn *conn, const struct nvme_tcp_icreq *h, uint32_t *fei);
+
+/* progress.c: who does not go on with what he began */
+void nvme_tcp_progress_init(struct nvme_tcp_lcore *lc);
+void nvme_tcp_progress_fini(struct nvme_tcp_lcore *lc);
+/** The connection's own timer: end it, or look again. */
+void nvme_tcp_progress_look(struct nvme_tcp_conn *conn);
 
 /* telemetry.c */
 int nvme_tcp_telemetry_init(void);

@@ -95,6 +95,7 @@ lcore_flush(struct strake_poller *p, uint64_t now)
 	struct nvme_tcp_conn *conn;
 	uint32_t work = 0;
 
+	nvme_tcp_pages_serve(lc);
 	while ((conn = TAILQ_FIRST(&lc->dirty)) != NULL) {
 		nvme_tcp_flush(conn);
 		work++;
@@ -113,7 +114,7 @@ lcore_arm(struct strake_poller *p, bool on)
 {
 	struct nvme_tcp_lcore *lc = (struct nvme_tcp_lcore *)p;
 
-	return !on || (TAILQ_EMPTY(&lc->stalled) && TAILQ_EMPTY(&lc->dirty));
+	return !on || (TAILQ_EMPTY(&lc->stalled) && TAILQ_EMPTY(&lc->dirty) && !nvme_tcp_pages_due(lc));
 }
 
 static void
@@ -171,6 +172,8 @@ nvme_tcp_lcore_init(void)
 		.name = "nvme_tcp", .poll = lcore_poll, .flush = lcore_flush, .arm = lcore_arm, .fd = -2};
 	nvme_tcp_lcores[strake_self_index()] = lc;
 	strake_poller_add(&lc->poller);
+	nvme_tcp_pages_init(lc);
+	nvme_tcp_progress_init(lc);
 	return 0;
 
 err:
@@ -201,6 +204,7 @@ nvme_tcp_lcore_fini(void)
 		return;
 	nvme_tcp_lcores[strake_self_index()] = NULL;
 	strake_poller_del(&lc->poller);
+	nvme_tcp_progress_fini(lc);
 	nvme_tcp_send_fini(lc);
 	lcore_free(lc);
 }

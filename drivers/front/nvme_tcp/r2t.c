@@ -100,8 +100,11 @@ pump(struct nvme_tcp_conn *conn, bool turn)
 		}
 		if (slot->cost == 0 && !nvme_tcp_reserve(conn, slot, R2T_COST + RESP_COST))
 			return;
-		if (conn->stream->ops->expect != NULL)
+		if (conn->stream->ops->expect != NULL) {
+			if (slot->pages == 0 && !nvme_tcp_pages_take(slot, PAGES_FETCH))
+				return;
 			slot->page = strake_buf_page(len);
+		}
 		ask(slot);
 		turn = false;
 	}
@@ -191,6 +194,7 @@ nvme_tcp_r2t_data_end(struct nvme_tcp_slot *slot)
 	if (slot->got < slot->cmd.xfer_len)
 		return;
 	conn->r2t_out--;
+	conn->fetched++;
 	give_budget(conn, slot->cmd.xfer_len);
 	if (slot->page != NULL) {
 		slot->cmd.data = slot->page;

@@ -270,6 +270,7 @@ take_header(struct nvme_tcp_conn *conn)
 	if (!dispatch(conn, h) || conn->phase == RX_DISCARD)
 		return false;
 	conn->lc->stats.pdus_in++;
+	conn->pdus++;
 	header_done(conn, need);
 	data_begin(conn, &ch, data_len);
 	return true;

@@ -260,5 +260,6 @@ nvme_tcp_flush(struct nvme_tcp_conn *conn)
 		return;
 	}
 	conn->lc->stats.sends++;
+	conn->sent += len;
 	strake_stream_send(conn->stream, head, len);
 }

@@ -62,6 +62,7 @@ nvme_tcp_slot_get(struct nvme_tcp_conn *conn)
 	slot->page = NULL;
 	slot->got = 0;
 	slot->cost = 0;
+	slot->pages = 0;
 	slot->cid_owned = false;
 	slot->bad_digest = false;
 	slot->cmd.qp = &conn->qp;
@@ -101,6 +102,8 @@ nvme_tcp_slot_put(struct nvme_tcp_slot *slot)
 	if (slot->cid_owned)
 		disown_cid(slot);
 	conn->reserved -= slot->cost;
+	if (slot->pages != 0)
+		conn->lc->pages[slot->pages_kind].held -= slot->pages;
 	strake_buf_put_list(slot->cmd.data);
 	slot->cmd.data = NULL;
 	if (slot->page != NULL)
@@ -175,6 +178,8 @@ static bool
 try_lend(struct nvme_tcp_slot *slot)
 {
 	if (slot->cost == 0 && !nvme_tcp_reserve(slot->conn, slot, reply_cost(slot)))
+		return false;
+	if (slot->cmd.xfer == NVMF_XFER_TO_HOST && slot->pages == 0 && !nvme_tcp_pages_take(slot, PAGES_READ))
 		return false;
 	lend(slot);
 	return true;

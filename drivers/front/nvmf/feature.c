@@ -157,16 +157,31 @@ set_temperature(struct nvmf_ctrlr *c, uint32_t value)
 	return 0;
 }
 
+/* All but error recovery are the controller's: a host that names a namespace takes them for something else. */
+static uint16_t
+check_scope(const struct nvmf_cmd *cmd, int f)
+{
+	uint32_t nsid = cmd->sqe.nsid;
+
+	if (nsid == 0 || nsid == NVME_NSID_ALL || f == NVMF_FEAT_ERROR_RECOVERY)
+		return 0;
+	return nsid > NVMF_NS_MAX ? NVME_SC_INVALID_NS : NVME_SC_FEATURE_NOT_NS;
+}
+
 static uint16_t
 set(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd)
 {
 	int f = find(c, (uint8_t)cmd->sqe.cdw10);
 	uint32_t value = cmd->sqe.cdw11;
+	uint16_t sc;
 
 	if (f < 0)
 		return NVME_SC_INVALID_FIELD;
 	if ((cmd->sqe.cdw10 & NVME_FEAT_SAVE) != 0)
 		return NVME_SC_FEATURE_NOT_SAVEABLE;
+	sc = check_scope(cmd, f);
+	if (sc != 0)
+		return sc;
 	switch (f) {
 	case NVMF_FEAT_QUEUES:
 		return set_queues(c, cmd);

@@ -101,6 +101,7 @@ set_cc(struct nvmf_ctrlr *c, struct nvmf_cmd *cmd, uint32_t cc)
 	}
 	if (NVME_CC_EN(cc) != 0 && NVME_CC_EN(was) == 0) {
 		c->csts = (c->csts & NVME_CSTS_SHST_MASK) | NVME_CSTS_RDY;
+		nvmf_ka_touch(c); /* a disabled controller is not kept alive: the time begins here */
 	} else if (NVME_CC_EN(cc) == 0 && NVME_CC_EN(was) != 0) {
 		nvmf_aer_abort(c, NVME_SC_ABORT_SQ_DELETED);
 		c->pending = c->masked = 0;

@@ -4,6 +4,8 @@
 
 /* What a hostile or broken host can send, and ends at every moment. */
 
+#include <functional>
+
 #include "fixture.h"
 
 static nvme_tcp_ch *
@@ -51,6 +53,130 @@ TEST_F(NvmeTcp, EndsTransfersThatStopHalfWay)
 	EXPECT_TRUE(conn->qp.silent);
 	EXPECT_TRUE(pipe_was_reset(host.end));
 	EXPECT_EQ(1u, Stats().timeouts_progress);
+}
+
+/* A byte a second, so that something always moves. */
+static void
+trickle(const Host &host, const Bytes &from, size_t *at, int seconds, const std::function<void()> &second)
+{
+	for (int s = 0; s < seconds && !pipe_was_reset(host.end); s++) {
+		if (*at < from.size())
+			pipe_write(host.end, from.data() + (*at)++, 1);
+		second();
+	}
+}
+
+static constexpr int kPatience = (int)(2 * CONN_PROGRESS_NS / STRAKE_NS_PER_SEC) + 1;
+
+/* Others wait for the slots that such a host keeps. */
+TEST_F(NvmeTcp, EndsWritersThatTrickle)
+{
+	nvme_tcp_conf nc = {};
+	nc.slots = 4;
+	Start({}, nc);
+	Connect();
+	Host other = Another();
+	for (uint16_t cid = 0; cid < 4; cid++)
+		host.write(host.capsule(Host::io(NVME_IO_WRITE, cid, 0, 4096)));
+	Reply r;
+	for (int i = 0; i < 4; i++)
+		ASSERT_EQ(NVME_TCP_R2T, (r = Get()).type);
+	other.write(other.capsule(Host::io(NVME_IO_READ, 1, 0, 512)));
+	size_t at = 0;
+	trickle(host, host.h2c(r.r2t().cccid, r.r2t().ttag, 0, Bytes(4096), true), &at, kPatience,
+		[&] { Pass(STRAKE_NS_PER_SEC); });
+	EXPECT_TRUE(pipe_was_reset(host.end));
+	EXPECT_EQ(1u, Stats().timeouts_progress);
+	host = other;
+	EXPECT_EQ(NVME_TCP_C2H_DATA, Get().type);
+}
+
+TEST_F(NvmeTcp, EndsWritersWhosePiecesAreTiny)
+{
+	Start();
+	Connect();
+	host.write(host.capsule(Host::io(NVME_IO_WRITE, 1, 0, 65536)));
+	Reply r = Get();
+	for (uint32_t s = 0; s < (uint32_t)kPatience && !pipe_was_reset(host.end); s++) {
+		host.write(host.h2c(1, r.r2t().ttag, 512 * s, Bytes(512), false));
+		Pass(STRAKE_NS_PER_SEC);
+	}
+	EXPECT_TRUE(pipe_was_reset(host.end));
+}
+
+TEST_F(NvmeTcp, EndsCapsulesThatTrickle)
+{
+	Start();
+	Connect();
+	size_t at = 0;
+	trickle(host, host.capsule(Host::io(NVME_IO_WRITE, 1, 0, 512, true), Bytes(512)), &at, kPatience,
+		[&] { Pass(STRAKE_NS_PER_SEC); });
+	EXPECT_TRUE(pipe_was_reset(host.end));
+}
+
+/* One transfer after another is all that is asked of a slow host, and a slow one may take its time for each. */
+TEST_F(NvmeTcp, LetsASlowHostGoOn)
+{
+	Start();
+	Connect();
+	for (uint16_t cid = 1; cid < 20; cid++) {
+		host.write(host.capsule(Host::io(NVME_IO_WRITE, cid, 0, 4096)));
+		Reply r = Get();
+		ASSERT_EQ(NVME_TCP_R2T, r.type) << cid;
+		Pass(CONN_PROGRESS_NS - STRAKE_NS_PER_SEC);
+		host.write(host.h2c(cid, r.r2t().ttag, 0, Bytes(4096), true));
+		ASSERT_EQ(0, Get().cqe().status);
+	}
+	pipe_stop_reading(host.end, true);
+	for (uint16_t cid = 1; cid < 10; cid++) {
+		host.write(host.capsule(Host::io(NVME_IO_READ, cid, 0, 65536)));
+		Pass(CONN_PROGRESS_NS - STRAKE_NS_PER_SEC);
+		pipe_stop_reading(host.end, false);
+		ASSERT_EQ(NVME_TCP_C2H_DATA, Get().type) << cid;
+		pipe_stop_reading(host.end, true);
+	}
+}
+
+/* What goes the other way is no progress. */
+TEST_F(NvmeTcp, EndsReadersThatDoNotReadButTalk)
+{
+	Start();
+	Connect();
+	pipe_stop_reading(host.end, true);
+	host.write(host.capsule(Host::io(NVME_IO_READ, 1, 0, 8192)));
+	for (uint16_t s = 0; s < 3 * CONN_PROGRESS_NS / STRAKE_NS_PER_SEC + 1 && !pipe_was_reset(host.end); s++) {
+		host.write(host.capsule(Host::io(NVME_IO_FLUSH, (uint16_t)(2 + s), 0, 0)));
+		Pass(STRAKE_NS_PER_SEC);
+	}
+	EXPECT_TRUE(pipe_was_reset(host.end));
+}
+
+/* Whoever keeps pages goes first where there are few; others stay. */
+TEST_F(NvmeTcp, EndsTheSlowSoonWherePagesAreShort)
+{
+	Start();
+	Connect();
+	Host slow = Another();
+	pipe_stop_reading(slow.end, true);
+	slow.write(slow.capsule(Host::io(NVME_IO_READ, 1, 0, 8192)));
+	Pass(10 * STRAKE_NS_PER_SEC);
+	EXPECT_FALSE(pipe_was_reset(slow.end));
+	std::vector<strake_buf *> kept;
+	while (strake_buf *b = strake_buf_page(131072))
+		kept.push_back(b);
+	auto put = [&](size_t n) {
+		for (; n > 0; n--, kept.pop_back())
+			strake_buf_put(kept.back());
+	};
+	put(kept.size() / 16);
+	for (int s = 0; s < 8; s++) {
+		host.write(host.capsule(Host::io(NVME_IO_READ, 1, 0, 512)));
+		Pass(STRAKE_NS_PER_SEC);
+		ASSERT_EQ(NVME_TCP_C2H_DATA, Get().type);
+	}
+	EXPECT_TRUE(pipe_was_reset(slow.end));
+	EXPECT_FALSE(pipe_was_reset(host.end));
+	put(kept.size());
 }
 
 TEST_F(NvmeTcp, EndsReadersThatNeverDrainTheirWindow)

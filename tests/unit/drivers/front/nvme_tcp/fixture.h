@@ -136,6 +136,16 @@ class NvmeTcp : public testing::Test
 		ASSERT_EQ(0, r.cqe().status);
 		ASSERT_EQ(0xfff0, r.cqe().cid);
 	}
+	/* A second connection is `host` from here on. @return the first. */
+	Host
+	Another()
+	{
+		Host first = host;
+
+		host.end = pipe_open(pipe, kPort);
+		Connect();
+		return first;
+	}
 	Bytes
 	Pattern(uint32_t len, uint8_t seed)
 	{

@@ -342,6 +342,83 @@ TEST_F(NvmeTcp, ShedsCommandsRatherThanDeadlockBehindR2Ts)
 	EXPECT_EQ(1u, Stats().shed);
 }
 
+/* What reads of all connections may take together is bounded; each has its turn, and small ones do not pass. */
+TEST_F(NvmeTcp, BoundsThePagesThatReadsMayTake)
+{
+	Start();
+	Connect();
+	Host other = Another();
+	nvme_tcp_lcores[0]->pages_most = 3 * 65536;
+	nvmf->hold = true;
+	for (uint16_t cid = 0; cid < 6; cid++)
+		host.write(host.capsule(Host::io(NVME_IO_READ, cid, 0, 65536)));
+	Turn(10);
+	EXPECT_EQ(3u, nvmf->held);
+	for (uint16_t cid = 0; cid < 2; cid++)
+		other.write(other.capsule(Host::io(NVME_IO_READ, cid, 0, 512)));
+	Turn(10);
+	EXPECT_EQ(3u, nvmf->held);
+	for (int i = 0; i < 8; i++) {
+		fake_nvmf_release(1);
+		Turn(5);
+		EXPECT_GE(3u + 1, nvmf->held) << i;
+	}
+	nvmf->hold = false;
+	fake_nvmf_release(UINT32_MAX);
+	for (int i = 0; i < 6; i++)
+		ASSERT_EQ(NVME_TCP_C2H_DATA, Get().type);
+	host = other;
+	for (int i = 0; i < 2; i++)
+		ASSERT_EQ(NVME_TCP_C2H_DATA, Get().type);
+	EXPECT_GT(Stats().page_waits, 0u);
+	EXPECT_LT(Stats().page_waits, 20u) << "nobody asks again for nothing";
+	EXPECT_EQ(0u, nvme_tcp_lcores[0]->pages[PAGES_READ].held);
+}
+
+/* Likewise of writes, where their data is fetched into pages; and they do not keep reads waiting. */
+TEST_F(NvmeTcp, BoundsThePagesThatWritesFetchInto)
+{
+	pipe_conf pc = {};
+	pc.expect = true;
+	Start(pc);
+	Connect();
+	Host other = Another();
+	nvme_tcp_lcores[0]->pages_most = 2 * 65536;
+	auto data = Pattern(65536, 3);
+	std::vector<Reply> r2ts;
+	for (uint16_t cid = 0; cid < 4; cid++)
+		host.write(host.capsule(Host::io(NVME_IO_WRITE, cid, 0, 65536)));
+	r2ts = {Get(), Get()};
+	EXPECT_EQ(0xff, Get(50).type);
+	other.write(other.capsule(Host::io(NVME_IO_WRITE, 1, 0, 65536)));
+	other.write(other.capsule(Host::io(NVME_IO_READ, 2, 0, 65536)));
+	std::swap(host, other);
+	EXPECT_EQ(NVME_TCP_C2H_DATA, Get().type);
+	EXPECT_EQ(0xff, Get(50).type);
+	std::swap(host, other);
+	nvmf->hold = true;
+	Fetch(r2ts[0], data, 65536);
+	Turn(20);
+	EXPECT_EQ(0xff, Get(50).type) << "it has its data, and its page";
+	nvmf->hold = false;
+	fake_nvmf_release(UINT32_MAX);
+	Reply r = Get();
+	EXPECT_EQ(NVME_TCP_CAPSULE_RESP, r.type);
+	ASSERT_EQ(NVME_TCP_R2T, (r = Get()).type);
+	Fetch(r2ts[1], data, 65536);
+	EXPECT_EQ(NVME_TCP_CAPSULE_RESP, Get().type);
+	std::swap(host, other);
+	EXPECT_EQ(NVME_TCP_R2T, Get().type) << "its turn";
+	pipe_reset(host.end);
+	std::swap(host, other);
+	Fetch(r, data, 65536);
+	Turn(20);
+	EXPECT_GT(Stats().page_waits, 0u);
+	pipe_reset(host.end);
+	Turn(20);
+	EXPECT_EQ(0u, nvme_tcp_lcores[0]->pages[PAGES_FETCH].held);
+}
+
 TEST_F(NvmeTcp, ReportsFailuresInAResponseCapsuleWithoutData)
 {
 	Start();

@@ -65,6 +65,23 @@ TEST_F(NvmfAdmin, NothingIsSaved)
 	EXPECT_EQ(NVME_SC_FEATURE_NOT_SAVEABLE, set(NVME_FID_ARBITRATION | NVME_FEAT_SAVE, 1).sc());
 }
 
+TEST_F(NvmfAdmin, FeaturesOfTheControllerAreNotANamespaces)
+{
+	for (uint32_t fid : {NVME_FID_ARBITRATION, NVME_FID_POWER, NVME_FID_TEMPERATURE, NVME_FID_ATOMICITY,
+			     NVME_FID_ASYNC_EVENT, NVME_FID_KATO}) {
+		for (uint32_t nsid : {1u, 2u}) {
+			Cmd &c = run(*a, admin_sqe(NVME_ADMIN_SET_FEATURES, fid, 0, 0, nsid));
+
+			EXPECT_EQ(NVME_SC_FEATURE_NOT_NS, c.sc()) << fid;
+			EXPECT_TRUE(c.dnr());
+		}
+		EXPECT_EQ(NVME_SC_INVALID_NS,
+			  run(*a, admin_sqe(NVME_ADMIN_SET_FEATURES, fid, 0, 0, NVME_NSID_MAX)).sc());
+		EXPECT_EQ(0, run(*a, admin_sqe(NVME_ADMIN_SET_FEATURES, fid, 0, 0, NVME_NSID_ALL)).sc()) << fid;
+	}
+	EXPECT_EQ(0, run(*a, admin_sqe(NVME_ADMIN_SET_FEATURES, NVME_FID_ERROR_RECOVERY, 1, 0, 1)).sc());
+}
+
 TEST_F(NvmfAdmin, OnePowerStateAndOneCommandSet)
 {
 	EXPECT_EQ(0, set(NVME_FID_POWER, 0).sc());

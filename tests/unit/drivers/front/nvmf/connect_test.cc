@@ -425,6 +425,20 @@ TEST_F(NvmfConnect, KeepAliveTimeIsRoundedUpToItsGranularity)
 	EXPECT_TRUE(a.killed);
 }
 
+TEST_F(NvmfConnect, KeepAliveBeginsWhenTheControllerIsEnabled)
+{
+	Host &h = host();
+
+	EXPECT_EQ(0, connect(h, connect_sqe(0, 31, 3000), connect_data(SUB_LISTED)).sc());
+	turn(2900);
+	EXPECT_EQ(0, property_set(h, NVME_PROP_CC, kEnable).sc());
+	turn(2900);
+	EXPECT_FALSE(h.killed);
+	EXPECT_EQ(0, run(h, admin_sqe(NVME_ADMIN_KEEP_ALIVE)).sc());
+	turn(3100);
+	EXPECT_TRUE(h.killed);
+}
+
 TEST_F(NvmfConnect, DrainKillsAllAndRefusesNewcomers)
 {
 	Host &a = admin();
