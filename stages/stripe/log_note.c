@@ -43,13 +43,13 @@ job_written(struct log_group *g, uint32_t failed)
 		job_done(g, 0);
 		return;
 	}
-	/* Once more, without those who failed, if they can be spared. */
+	/* Once more, without those who failed, if they can be spared; as often as one more may go meanwhile. */
 	g->lost |= failed;
-	if (job->tried) {
+	if (job->tries == RTE_MAX(g->s.parity, 1u)) {
 		job_done(g, -EIO);
 		return;
 	}
-	job->tried = true;
+	job->tries++;
 	lgroup_job_end(g);
 }
 
@@ -79,9 +79,9 @@ lgroup_note_job(struct log_group *g)
 {
 	struct lgroup_note_job *job = g->notes;
 
-	/* Never the same sequence twice: its first try may be on some member. Two on, so that the copy is the same, and
+	/* Never the same sequence twice: the last try may be on some member. Two on, so that the copy is the same, and
 	 * the one before stays. */
-	g->note_seq[job->id] += job->tried ? 2 : 1;
+	g->note_seq[job->id] += job->tries > 0 ? 2 : 1;
 	note_fan(g, job->id, job->data, job->len, lgroup_mask_writable(g), job_written);
 }
 

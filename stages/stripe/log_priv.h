@@ -117,7 +117,7 @@ struct lgroup_note_job {
 	struct log_group *g;
 	uint32_t id, len;
 	const void *data;
-	bool tried;
+	uint32_t tries; /**< that failed */
 	int status;
 	void (*end)(struct lgroup_note_job *job); /**< main */
 	void (*done)(void *arg, int status);	  /**< owner */

@@ -72,10 +72,11 @@ struct store_seg {
 	uint64_t born, closed;	      /* serials, which are the clock of age; 0: before the store was opened */
 	uint64_t after;		      /* its pages are dirty: let be until this checkpoint has ended */
 	uint64_t emptied[STORE_META]; /* when drained: what emptied it lies in rows before these */
-	bool due;		      /* to be listed by what is under way */
-	bool listed;		      /* in st->ready, unopened */
-	bool blank;		      /* deallocated since it was last written */
-	uint8_t keys;		      /* enum store_seg_keys: while chunks are sealed anew */
+	uint32_t unread; /* s of strake_now(): it could not be read, others are collected before until then */
+	bool due;	 /* to be listed by what is under way */
+	bool listed;	 /* in st->ready, unopened */
+	bool blank;	 /* deallocated since it was last written */
+	uint8_t keys;	 /* enum store_seg_keys: while chunks are sealed anew */
 };
 
 /* A row in memory. */
@@ -151,7 +152,7 @@ struct store_deleting {
 	struct store_vol *v; /* NULL: none */
 	uint64_t at;	     /* forgotten up to here */
 	bool waiting;
-	int status; /* -errno: no more can be */
+	uint64_t not_before; /* ns: something of its map could not be read */
 	struct map_wait wait;
 };
 

@@ -27,6 +27,7 @@
 #define WALKS_MAX     3
 #define SHARES_MAX    (1u << LOG_SHARE_SHIFT)
 #define LOOK_EVERY    (10 * STRAKE_NS_PER_MS)
+#define UNREAD_S      60 /* seconds */
 
 enum gc_state { GC_IDLE, GC_SHARES, GC_WALK, GC_END };
 
@@ -307,11 +308,11 @@ page_step(struct store_gc *g, const struct log_head *h, const uint8_t *chunk)
 	return ret < 0 ? ret : 0;
 }
 
-/* A page that cannot be read: the victim is left alone, for now or for good. */
+/* A page that cannot be read: the victim is left alone for now. Sealing anew is to end, though, and tells of it. */
 static uint32_t
 page_lost(struct store_gc *g)
 {
-	g->bad = g->bad || g->error == -EBADMSG;
+	g->bad = g->bad || (g->reseal && g->error == -EBADMSG);
 	g->unread = !g->bad;
 	g->error = 0;
 	g->state = GC_END;
@@ -415,6 +416,21 @@ left_some(struct store_gc *g)
 	return true;
 }
 
+/* It could not be read just now: as more drives are away than can be spared, for a moment, or something of it for good.
+ * Others come first for a while. If it was chosen all the same there is no other, and if it is suspect nothing is more
+ * pressing: then it is tried again soon. */
+static void
+unread(struct store_gc *g)
+{
+	struct store_seg *s = &g->st->seg[g->victim];
+	uint32_t now = (uint32_t)(strake_now() / STRAKE_NS_PER_SEC);
+
+	if (s->unread > now)
+		g->not_before = strake_now() + STRAKE_NS_PER_SEC;
+	s->unread = now + (s->d.state == STORE_SEG_SUSPECT ? 1 : UNREAD_S);
+	let_go(g);
+}
+
 static void
 end_step(struct store_gc *g)
 {
@@ -430,8 +446,7 @@ end_step(struct store_gc *g)
 		return;
 	}
 	if (g->unread) {
-		let_go(g);
-		g->not_before = strake_now() + STRAKE_NS_PER_SEC;
+		unread(g);
 		return;
 	}
 	if (s->d.stream != STORE_META && s->d.live > 0 && g->walks < WALKS_MAX) {
@@ -443,7 +458,10 @@ end_step(struct store_gc *g)
 	if (s->d.stream == STORE_META && g->pages > 0 && !g->bad) {
 		/* The next checkpoint moves them. */
 		s->after = st->ckpt.begun + 1;
-	} else if (g->bad || (s->d.stream != STORE_META && s->d.live > 0)) {
+	} else if (s->d.stream == STORE_META && s->d.live > 0 && !g->bad) {
+		unread(g); /* a page that is needed was not met */
+		return;
+	} else if (g->bad || s->d.live > 0) {
 		s->d.state = STORE_SEG_BAD;
 	} else if (g->reseal) {
 		store_seg_resealed(st, g->victim);

@@ -109,8 +109,13 @@ geometry_check(struct store *st, char *err, size_t errlen)
 	if (bytes > LOG_SEG_MAX || sp->segments >= LOG_SEGS_MAX)
 		snprintf(err, errlen, "store \"%s\": segments of %" PRIu64 " bytes are too long", st->name, bytes);
 	else if (sp->row_bytes < LOG_CHUNK_MAX || sp->row_bytes > STORE_PIECES * STRAKE_BUF_PAGE_MAX ||
-		 sp->row_bytes % LOG_BLOCK != 0 || bytes < 4 * LOG_CHUNK_MAX)
+		 sp->row_bytes % LOG_BLOCK != 0)
 		snprintf(err, errlen, "store \"%s\": rows of %u bytes cannot be used", st->name, sp->row_bytes);
+	else if (bytes < 4 * LOG_CHUNK_MAX)
+		snprintf(err, errlen,
+			 "store \"%s\": segments of %" PRIu64 " bytes are too short; larger drives, more of them for "
+			 "data, or `segment:` make longer ones",
+			 st->name, bytes);
 	else if (sp->segments < 16)
 		snprintf(err, errlen, "store \"%s\": %u segments are too few", st->name, sp->segments);
 	else

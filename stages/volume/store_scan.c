@@ -108,8 +108,9 @@ seg_found(struct store_replay *r, const struct log_head *h)
 		s->d.blocks = 0;
 		s->d.stream = meta ? STORE_META : STORE_HOT;
 	}
-	s->d.state = STORE_SEG_SUSPECT;
-	st->suspects = true;
+	/* After a stop in order it is what the last checkpoint opened for itself, and of one piece. */
+	s->d.state = r->super->clean ? STORE_SEG_CLOSED : STORE_SEG_SUSPECT;
+	st->suspects |= !r->super->clean;
 	s->rows = st->sp->rows;
 }
 

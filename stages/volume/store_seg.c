@@ -326,11 +326,12 @@ score(const struct store *st, const struct store_seg *s, bool pressed)
 	return (1 - u) / (1 + u) * sqrt((double)(st->serial - s->closed + 1));
 }
 
+/* One that could not be read just now comes after all others. */
 uint32_t
 store_seg_victim(struct store *st)
 {
-	uint32_t best = STORE_NONE;
-	double best_score = 0;
+	uint32_t best[2] = {STORE_NONE, STORE_NONE}, now = (uint32_t)(strake_now() / STRAKE_NS_PER_SEC);
+	double best_score[2] = {0, 0};
 	bool pressed = store_seg_spare(st) <= 0, room = store_room(st, STORE_GC, LOG_CHUNK_MAX) == 0;
 
 	st->suspects = false;
@@ -347,12 +348,12 @@ store_seg_victim(struct store *st)
 		/* Nothing can be moved just now: only what needs no moving. */
 		if (!room && s->d.live > 0)
 			continue;
-		if (score(st, s, pressed) > best_score) {
-			best_score = score(st, s, pressed);
-			best = i;
+		if (score(st, s, pressed) > best_score[s->unread > now]) {
+			best_score[s->unread > now] = score(st, s, pressed);
+			best[s->unread > now] = i;
 		}
 	}
-	return best;
+	return best[best[0] == STORE_NONE];
 }
 
 bool

@@ -27,6 +27,7 @@
 #define CLEAR_RUN  32		/* leaves a message of main */
 #define TRIM_SHARE LOG_RUN /* shared blocks of one record: each needs pages of the share table at hand, all at once */
 #define ROOTS_MORE 16	   /* roots of trees that were dropped and not yet swept */
+#define AGAIN	   (60 * STRAKE_NS_PER_SEC)
 
 struct store_vol *
 store_vol_named(const struct store *st, const char *name)
@@ -281,7 +282,7 @@ delete_woken(struct map_wait *w, int status)
 	/* A part of the map cannot be read: what is left of the volume stays until it can be, or the store is made
 	 * anew. */
 	if (status < 0)
-		st->deleting.status = status;
+		st->deleting.not_before = strake_now() + AGAIN;
 }
 
 static void
@@ -307,7 +308,7 @@ store_delete_poll(struct store *st)
 	struct store_deleting *d = &st->deleting;
 	int ret;
 
-	if (d->waiting || d->status != 0 || st->failed != 0 || st->closing)
+	if (d->waiting || strake_now() < d->not_before || st->failed != 0 || st->closing)
 		return 0;
 	for (uint32_t i = 0; d->v == NULL && i < st->n_vol; i++) {
 		if (st->vol[i]->doomed) {
@@ -324,7 +325,7 @@ store_delete_poll(struct store *st)
 	if (ret == 0)
 		let_go(st, d->v);
 	else if (ret != -EINPROGRESS && ret != -EAGAIN && ret != -EBUSY)
-		d->status = ret;
+		d->not_before = strake_now() + AGAIN;
 	return ret == 0 || ret == -EINPROGRESS;
 }
 

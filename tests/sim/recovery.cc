@@ -29,12 +29,24 @@ Story::keep(const std::string &name) const
 		w.write_drives(std::string(folder) + "/" + std::to_string(seed) + "-" + name);
 }
 
+/* Does the segment table? */
+static bool
+in_several_segments(const log_super &s)
+{
+	for (uint32_t i = 1; i < s.n_table; i++) {
+		if (log_entry_seg(s.table[i]) != log_entry_seg(s.table[0]))
+			return true;
+	}
+	return false;
+}
+
 std::string
 Story::boot(uint32_t drives)
 {
 	int ret = w.boot(drives);
 
 	/* It is being forgotten, or was while this booted. */
+	totals.parted += ret == 0 && in_several_segments(w.st->ckpt.super);
 	totals.in_acts[FORGET] += ret == 0 && (Acts::forgetting(w) || w.st->dead != nullptr);
 	return ret == 0 ? "" : "it does not open: " + w.why + " (" + std::to_string(ret) + ")";
 }
@@ -81,14 +93,14 @@ Story::cut_again(unsigned cuts)
 std::string
 Story::damage(Image &)
 {
-	const uint64_t from = lgroup_super_data_off(262144), bytes = w.conf.drive_bytes - from;
+	const uint64_t bytes = w.used_bytes();
 	power_disk *d = w.disks[rnd() % w.drives()];
 	std::vector<uint8_t> some(4096);
 
 	for (unsigned i = 0; i < 24; i++) {
-		uint64_t off = from + rnd() % (bytes / 4096) * 4096, len = rnd() % 3 == 0 ? 4096 : 512;
+		uint64_t off = w.used_off(rnd() % (bytes / 4096) * 4096), len = rnd() % 3 == 0 ? 4096 : 512;
 
-		power_disk_peek(d, rnd() % 2 == 0 ? off : from + rnd() % (bytes / 4096) * 4096, some.data(), len);
+		power_disk_peek(d, rnd() % 2 == 0 ? off : w.used_off(rnd() % (bytes / 4096) * 4096), some.data(), len);
 		if (rnd() % 2 == 0)
 			some[rnd() % len] ^= (uint8_t)(1 + rnd() % 255);
 		power_disk_poke(d, off, some.data(), len);
@@ -115,12 +127,12 @@ bad_sectors(power_disk *d, uint64_t off, uint64_t len)
 std::string
 Story::unreadable()
 {
-	const uint64_t from = lgroup_super_data_off(262144), bytes = w.conf.drive_bytes - from;
+	const uint64_t bytes = w.used_bytes();
 	power_disk *d = w.disks[rnd() % w.drives()];
 	uint64_t head = seed + totals.unreadable;
 
 	for (unsigned i = 0; i < 8; i++) {
-		uint64_t off = from + rnd() % (bytes / 512) * 512;
+		uint64_t off = w.used_off(rnd() % (bytes / 512) * 512);
 
 		bad_sectors(d, off, 512 * (1 + rnd() % 16));
 	}

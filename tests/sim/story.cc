@@ -11,6 +11,7 @@
 
 extern "C" {
 #include "power_medium.h"
+#include "stages/stripe/log_super_format.h"
 }
 
 namespace sim
@@ -28,7 +29,7 @@ bool
 Story::loses(uint64_t seed, Kind kind)
 {
 	return !lying(kind) ||
-	       (shapes[seed % 8].parity > 1 && seed / 24 % 2 == 0 && (kind == LYING || shapes[seed % 8].data > 2));
+	       (shapes[seed % 8].parity > 1 && seed / 24 % 2 == 0 && (kind != LYING_ALL || shapes[seed % 8].data > 2));
 }
 
 unsigned
@@ -40,7 +41,7 @@ Story::liars(uint64_t seed, Kind kind)
 		return 0;
 	/* Without their superblocks the others must still be more than there is parity: else they are not sure to know
 	 * the newest. */
-	return kind == LYING ? parity - gone : std::min(parity - gone, data - 1 - gone);
+	return kind != LYING_ALL ? parity - gone : std::min(parity - gone, data - 1 - gone);
 }
 
 WorldConf
@@ -65,6 +66,12 @@ Story::world_conf(uint64_t seed, Kind kind)
 	c.lively = kind == VOLUMES || sealed;
 	c.domains = sealed ? 1 + (seed % 4 < 2) : 0;
 	c.together = kind == VOLUMES ? 8 : 0;
+	if (kind == LARGE || kind == LARGE_LYING) {
+		const uint64_t before = lgroup_super_data_off(262144), column = c.unit * c.rows;
+
+		c.large = {2u + (seed % 4 == 3), (uint32_t)((c.drive_bytes - before) / column)};
+		c.drive_bytes = Large::drive_bytes(c.large.segments() * column);
+	}
 	return c;
 }
 
@@ -450,7 +457,16 @@ Story::state() const
 		add(acts->now(), ACTS);
 	if (w.conf.spare)
 		add(growing(), 1);
+	if (w.conf.large.parts > 1)
+		add(st->ckpt.state == STORE_CKPT_TABLE ? st->ckpt.super.n_table : 0, 2);
 	return key;
+}
+
+bool
+Story::between_parts() const
+{
+	return w.conf.large.parts > 1 && w.st != nullptr && w.st->ckpt.state == STORE_CKPT_TABLE &&
+	       w.st->ckpt.super.n_table > 0;
 }
 
 void
@@ -463,13 +479,15 @@ Story::watched(void *arg, uint64_t nth)
 	s->stale = stale;
 	if (s->away || stale || s->w.group().missing > 0)
 		s->frail = nth + 40;
-	/* Sealing anew does not take long here. */
-	unsigned allowed = s->allowed + (s->acts != nullptr && s->acts->now() == RESEAL ? 3 : 0);
+	/* Sealing anew does not take long here, and from one part of the segment table to the next it is a turn. */
+	bool parts = s->between_parts();
+	unsigned allowed = s->allowed + (parts || (s->acts != nullptr && s->acts->now() == RESEAL) ? 3 : 0);
 
 	if (s->w.st == nullptr || s->images.size() >= allowed)
 		return;
 	/* Where the store is as it never was with this seed, more often; and while a drive is rebuilt. */
-	bool fresh = s->met.insert(s->state()).second || stale || (s->acts != nullptr && s->acts->now() != NO_ACT);
+	bool fresh =
+		s->met.insert(s->state()).second || stale || parts || (s->acts != nullptr && s->acts->now() != NO_ACT);
 
 	if (s->rnd() % (fresh ? 2 : s->gap) == 0)
 		s->take(nth);
@@ -483,6 +501,7 @@ Story::take(uint64_t nth)
 
 	totals.states.insert(key);
 	totals.in_checkpoint += w.st->ckpt.state != STORE_CKPT_IDLE;
+	totals.in_table += between_parts();
 	totals.in_collection += !store_gc_idle(w.st);
 	totals.in_rebuild += g.stale > 0;
 	totals.in_slow += slow;

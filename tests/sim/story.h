@@ -19,13 +19,15 @@ namespace sim
 /* What happens beside the host's work. */
 enum Kind {
 	ORDINARY,
-	VOLUMES,  /* volumes come, go, and become smaller and larger */
-	PACKED,	  /* chunks are compressed */
-	GROWN,	  /* the group gets a drive more */
-	SEALED,	  /* and sealed; keys are changed and erased, volumes come and go */
-	RESEALED, /* and what older keys have sealed is sealed anew */
-	LYING,	  /* as many drives as there is parity lie about writes to segments */
-	LYING_ALL /* and about superblocks, notes and intents */
+	VOLUMES,   /* volumes come, go, and become smaller and larger */
+	PACKED,	   /* chunks are compressed */
+	GROWN,	   /* the group gets a drive more */
+	SEALED,	   /* and sealed; keys are changed and erased, volumes come and go */
+	RESEALED,  /* and what older keys have sealed is sealed anew */
+	LYING,	   /* as many drives as there is parity lie about writes to segments */
+	LYING_ALL, /* and about superblocks, notes and intents */
+	LARGE,	   /* the segment table has several parts */
+	LARGE_LYING
 };
 
 struct Image {
@@ -75,7 +77,7 @@ class Story
 	static bool
 	lying(Kind kind)
 	{
-		return kind == LYING || kind == LYING_ALL;
+		return kind == LYING || kind == LYING_ALL || kind == LARGE_LYING;
 	}
 	std::string live(unsigned life, unsigned lives);
 	std::string work(unsigned ops, bool lose);
@@ -99,6 +101,7 @@ class Story
 
 	static void watched(void *arg, uint64_t nth);
 	uint64_t state() const;
+	bool between_parts() const;
 	void take(uint64_t nth);
 
 	std::string recover(Image &im);

@@ -49,6 +49,8 @@ Totals::add(const Totals &t)
 	lies += t.lies;
 	caught += t.caught;
 	erased += t.erased;
+	in_table += t.in_table;
+	parted += t.parted;
 	proved.stores += t.proved.stores;
 	proved.blocks += t.proved.blocks;
 	proved.rows += t.proved.rows;
@@ -85,6 +87,9 @@ Totals::print(const char *head) const
 	if (lies > 0)
 		printf("%s: %lu lies, %lu readings of what was wrong by them, %lu drives without a superblock erased\n",
 		       head, lies, caught, erased);
+	if (parted > 0)
+		printf("%s: segment tables in several segments %lu, power went between two parts of one %lu\n", head,
+		       parted, in_table);
 	if (acts != ActCounts{}) {
 		acts_print((std::string(head) + ": acts:").c_str(), acts);
 		acts_print((std::string(head) + ": power went in").c_str(), in_acts);

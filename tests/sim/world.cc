@@ -9,8 +9,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 
 #include <malloc.h>
 #include <rte_log.h>
@@ -153,6 +151,32 @@ World::erase(unsigned i)
 	power_disk_poke(disks[i], conf.drive_bytes - zeroes.size(), zeroes.data(), zeroes.size());
 }
 
+/* Intents take a 64th of a drive. */
+uint64_t
+World::data_off() const
+{
+	return lgroup_super_data_off(std::max(262144u, (uint32_t)(conf.drive_bytes / 64) & ~4095u));
+}
+
+uint64_t
+World::used_bytes() const
+{
+	const uint64_t column = (uint64_t)conf.unit * conf.rows;
+
+	return conf.large.parts > 1 ? conf.large.count() * column : conf.drive_bytes - data_off();
+}
+
+/* Columns lie in the order of their segments: each has one on each drive. */
+uint64_t
+World::used_off(uint64_t n) const
+{
+	const uint64_t column = (uint64_t)conf.unit * conf.rows;
+
+	if (conf.large.parts > 1)
+		n = conf.large.nth((uint32_t)(n / column)) * column + n % column;
+	return data_off() + n;
+}
+
 int
 World::grow()
 {
@@ -169,7 +193,7 @@ World::grow()
 void
 World::lie(unsigned liars, uint32_t kinds, bool all)
 {
-	const uint64_t data = lgroup_super_data_off(262144), from = all ? 0 : data;
+	const uint64_t data = data_off(), from = all ? 0 : data;
 
 	for (unsigned i = 0; i < liars; i++) {
 		power_lies l = {conf.seed + i, 12, from, from, data, 4, kinds};
@@ -231,6 +255,8 @@ World::boot(uint32_t mask)
 	else
 		must(log_group_lcore_init(g) == 0, "no group on the lcore");
 	why = err;
+	must(ret < 0 || lgroup_super_data_off(log_group_space(g)->intent_bytes) == data_off(),
+	     "segments lie elsewhere");
 	if (ret == 0)
 		ret = chain.up(log_group_space(g), why);
 	if (ret == 0)
@@ -260,6 +286,12 @@ World::store_up()
 	if (ret < 0)
 		st = nullptr;
 	why = err;
+	if (ret == 0 && conf.large.parts > 1) {
+		while (st->ckpt.state != STORE_CKPT_IDLE)
+			turn();
+		conf.large.rest(st, !opened);
+	}
+	opened = opened || ret == 0;
 	for (unsigned i = 0; ret == 0 && i < kVolumes; i++)
 		ret = volume_up(i);
 	return ret;
@@ -533,72 +565,6 @@ stamp_of(const uint8_t *at)
 	memcpy(&s, at, 8);
 	stamp(want, s);
 	return memcmp(want, at, 4096) == 0 ? s : UINT64_MAX;
-}
-
-void
-World::write_drives(const std::string &folder) const
-{
-	bytes part(65536);
-
-	std::filesystem::create_directories(folder);
-	for (unsigned i = 0; i < drives(); i++) {
-		std::string path = folder + "/S" + std::to_string(i);
-		std::ofstream file(path, std::ios::binary | std::ios::trunc);
-
-		for (uint64_t off = 0; off < conf.drive_bytes; off += part.size()) {
-			power_disk_peek(disks[i], off, part.data(), part.size());
-			if (std::any_of(part.begin(), part.end(), [](uint8_t b) { return b != 0; }))
-				file.seekp((long)off).write((const char *)part.data(), (long)part.size());
-		}
-		file.close();
-		must(!file.fail(), "a drive cannot be written to a file");
-		std::filesystem::resize_file(path, conf.drive_bytes);
-	}
-}
-
-static const char states[] = "fOcSDB", streams[] = "hcwgm";
-
-/* The place of a block, as the map says. */
-std::string
-World::where(uint32_t block) const
-{
-	uint64_t entry = 0, place = 0;
-	char text[200];
-
-	if (map_get(st->map, store_vol_named(st, vol[block / kBlocks]->name)->tree, lba(block), 1, &entry, nullptr) !=
-		    0 ||
-	    store_resolve(st, entry, &place, nullptr) != 0)
-		return "nobody knows where";
-	const log_segment &d = st->seg[log_entry_seg(place)].d;
-
-	snprintf(text, sizeof(text), "%s of segment %u (%c%c) offset %u, row %u",
-		 entry != place ? "shared block" : "block", log_entry_seg(place), states[d.state], streams[d.stream],
-		 log_entry_off(place), log_entry_off(place) / st->sp->row_bytes);
-	return text;
-}
-
-void
-World::dump() const
-{
-
-	if (g != nullptr) {
-		struct log_group_status s = group();
-
-		fprintf(stderr, "group: missing %u stale %u rebuild %lu of %lu, drained %d, inflight %u\n", s.missing,
-			s.stale, s.rebuild_done, s.rebuild_total, log_group_drained(g), 0u);
-	}
-	if (st == nullptr)
-		return;
-	fprintf(stderr,
-		"store: requests %lu, free %u drained %u ready %u keep %u spare %ld since %u full %d failed %d ckpt %u "
-		"wanted %d rows free %u gc %s live %lu\n",
-		open_reqs, st->n_free, st->n_drained, store_seg_ready(st), store_seg_keep_meta(st), store_seg_spare(st),
-		st->n_since, st->full, st->failed, st->ckpt.state, st->ckpt.wanted, st->n_row_free,
-		store_gc_idle(st) ? "idle" : "busy", st->live_blocks);
-	for (uint32_t i = 0; i < st->n_seg; i++)
-		fprintf(stderr, "%u:%c%c %u/%u r%u ", i, states[st->seg[i].d.state], streams[st->seg[i].d.stream],
-			st->seg[i].d.live, st->seg[i].d.blocks, st->seg[i].readers);
-	fprintf(stderr, "\n");
 }
 
 } // namespace sim

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "chain.h"
+#include "large.h"
 #include "power_drive.h"
 
 extern "C" {
@@ -51,6 +52,7 @@ struct WorldConf {
 	bool spare = false; /* there is a drive more, which becomes a member when the group grows */
 	/* Blocks that lie side by side; what comes next lies in another leaf of the map. 0: all do. */
 	uint32_t together = 0;
+	Large large;
 };
 
 struct Request {
@@ -117,6 +119,10 @@ class World
 	 * often before the segments; lies told so far. */
 	void lie(unsigned liars, uint32_t kinds, bool all);
 	uint64_t lies() const;
+	/* Where a drive's segments begin; bytes that those take which are used, and where the nth of them lies. */
+	uint64_t data_off() const;
+	uint64_t used_bytes() const;
+	uint64_t used_off(uint64_t n) const;
 
 	const WorldConf conf;
 	power_supply *ps = nullptr;
@@ -138,6 +144,7 @@ class World
 
       private:
 	uint64_t now;
+	bool opened = false; /* once */
 
 	int store_up();
 	int store_down(bool abandon);

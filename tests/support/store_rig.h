@@ -205,6 +205,19 @@ class StoreRig
 			turn();
 	}
 
+	/* One that begins now, to its end. */
+	void
+	checkpoint()
+	{
+		const store_ckpt &c = st->ckpt;
+		const uint64_t ended = c.ended;
+
+		store_ckpt_want(st);
+		for (int i = 0; i < 20000 && (c.ended == ended || c.state != STORE_CKPT_IDLE); i++)
+			turn();
+		ASSERT_GT(c.ended, ended);
+	}
+
 	/* Turns until nothing is asked any more. @return false: it hangs. */
 	bool
 	drain(int turns = 200000)

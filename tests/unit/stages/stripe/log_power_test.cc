@@ -319,6 +319,32 @@ TEST_F(LogPower, CutAtEveryWriteOfCreation)
 	FAIL() << "never got through";
 }
 
+/* As many drives as can be spared go while a note is written: the second only when it is written once more, without the
+ * first. */
+TEST_F(LogPower, ANoteIsWrittenThoughDrivesGoOneAfterTheOther)
+{
+	for (uint16_t parity = 1; parity <= 3; parity++) {
+		conf.parity = parity;
+		all_up(3 + parity);
+		ASSERT_EQ(0, note(0, "before"));
+		for (unsigned i = 0; i < parity; i++) {
+			power_fault f = {};
+
+			f.ops = 1u << STRAKE_IO_WRITE;
+			f.off = LOG_NOTES_OFF;
+			f.len = lgroup_note_off(1, 0) - LOG_NOTES_OFF;
+			f.skip = i;
+			f.status = -EIO;
+			power_disk_fault(disks[i], &f);
+		}
+		EXPECT_EQ(0, note(0, "after")) << "parity " << parity;
+		EXPECT_EQ("after", note(0));
+		EXPECT_EQ(parity, status().missing);
+		stop();
+		drop_disks();
+	}
+}
+
 /* Notes, a loss, a return: cut at each write. Every note is the old or the new one, whole; what was flushed is there.
  */
 TEST_F(LogPower, CutAtEveryWriteOfNotesAndSuperblocks)

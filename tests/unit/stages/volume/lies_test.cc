@@ -39,17 +39,6 @@ die(StoreRig &rig)
 	rig.power_goes();
 }
 
-void
-checkpoint(StoreRig &rig)
-{
-	uint64_t ended = rig.st->ckpt.ended;
-
-	store_ckpt_want(rig.st);
-	for (int i = 0; i < 20000 && (rig.st->ckpt.ended == ended || rig.st->ckpt.state != STORE_CKPT_IDLE); i++)
-		rig.turn();
-	ASSERT_GT(rig.st->ckpt.ended, ended);
-}
-
 /* Where a block lies. */
 uint64_t
 place_of(StoreRig &rig, uint64_t block)
@@ -106,7 +95,7 @@ TEST(Lies, TheFirstRowOfASegmentIsNotWhatLayThereBefore)
 		ASSERT_EQ(0, rig.boot()) << rig.why;
 		for (int round = 0; round < 16; round++)
 			write_one_by_one(rig, kBlocks, stamp += 1000);
-		checkpoint(rig);
+		rig.checkpoint();
 		rig.fs->loses = [&](const strake_space_io *io, uint32_t column) {
 			const log_segment &then = rig.st->ckpt.table[io->seg];
 
@@ -172,7 +161,7 @@ TEST(Lies, AnOlderTableInItsPlaceIsNotTheTable)
 		ASSERT_EQ(0, rig.boot()) << rig.why;
 		write_one_by_one(rig, kBlocks, 1000);
 		ASSERT_EQ(0, rig.run(STRAKE_OP_FLUSH, 0, 0));
-		checkpoint(rig);
+		rig.checkpoint();
 
 		ASSERT_EQ(1u, rig.st->ckpt.super.n_table);
 		uint64_t place = rig.st->ckpt.super.table[0];

@@ -255,18 +255,6 @@ TEST(Recovery, ARecordFindsItsBlockWhicheverCopyIsKept)
 	rig.down(false);
 }
 
-void
-checkpoint(StoreRig &rig)
-{
-	const store_ckpt &c = rig.st->ckpt;
-	uint64_t ended = c.ended;
-
-	store_ckpt_want(rig.st);
-	for (int i = 0; i < 20000 && (c.ended == ended || c.state != STORE_CKPT_IDLE); i++)
-		rig.turn();
-	ASSERT_GT(c.ended, ended);
-}
-
 /* A segment table in parts: a later one lies in a segment that was used before, and was opened for it, so that an
  * earlier one has the generation that it had then. */
 TEST(Recovery, ATableMayLieInASegmentOfWhichItsBeginKnowsNot)
@@ -285,7 +273,7 @@ TEST(Recovery, ATableMayLieInASegmentOfWhichItsBeginKnowsNot)
 
 		for (uint64_t i = 0; i < 12 + stamp % 16; i++)
 			ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, i * kStep, 1, StoreRig::blocks(1, stamp)));
-		checkpoint(rig);
+		rig.checkpoint();
 		ASSERT_EQ(2u, s.n_table);
 		uint32_t seg = log_entry_seg(s.table[1]);
 		if (seg == log_entry_seg(s.table[0]) || seg >= LOG_TABLE_ENTRIES || rig.st->seg[seg].d.gen == 1)

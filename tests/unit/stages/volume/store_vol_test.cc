@@ -140,6 +140,31 @@ TEST(StoreVol, ADeletedVolumeStaysDeletedThroughACrash)
 	}
 }
 
+/* Its map cannot be read for a while, as too many drives are away. */
+TEST(StoreVol, ADeletedVolumeIsForgottenWhenItsMapCanBeReadAgain)
+{
+	StoreRig rig(small());
+	FakeSpaceFault f;
+	strake_volume *v1;
+
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	fill(rig, &v1, 256);
+	close_volume(v1);
+	rig.down(false);
+	ASSERT_EQ(0, rig.boot()) << rig.why;
+	f.ops = 1u << STRAKE_SPACE_READ;
+	rig.fs->fault(f);
+	ASSERT_EQ(0, store_volume_delete(rig.st, "v1"));
+	rig.turns(2000);
+	ASSERT_GT(rig.fs->figures().failed, 0u);
+	rig.fs->no_faults();
+	rig.turns(2000);
+	EXPECT_EQ(256u * 8, usage(rig).deleted_blocks) << "nothing is tried again and again";
+	rig.now += 60 * STRAKE_NS_PER_SEC;
+	forget(rig);
+	rig.down(false);
+}
+
 /* What another volume shares with it stays, and is nobody's to share from any more by its name. */
 TEST(StoreVol, WhatWasSharedWithADeletedVolumeStays)
 {

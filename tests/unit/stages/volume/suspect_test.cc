@@ -119,6 +119,25 @@ class Suspects
 	}
 };
 
+/* What the last checkpoint opened for itself is of one piece if the store was closed in order. */
+TEST(Suspect, IsNoneAfterAStopInOrder)
+{
+	Suspects s;
+
+	ASSERT_EQ(0, s.rig.boot()) << s.rig.why;
+	for (uint64_t stamp = 1; stamp < 4; stamp++) {
+		s.write(0, 32, stamp);
+		s.rig.down(false);
+		ASSERT_EQ(0, s.rig.boot()) << s.rig.why;
+		EXPECT_FALSE(s.rig.st->suspects);
+		for (uint32_t i = 0; i < s.rig.st->n_seg; i++)
+			EXPECT_NE(STORE_SEG_SUSPECT, s.rig.st->seg[i].d.state) << "segment " << i;
+		s.settle();
+		EXPECT_EQ(0u, s.rig.st->stats.collected) << "nothing has to be read again";
+	}
+	s.rig.down(false);
+}
+
 /* All that recovery finds in it was there at the checkpoint. */
 TEST(Suspect, IsOneThoughNothingCameToLieThereSince)
 {

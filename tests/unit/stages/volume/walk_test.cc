@@ -50,15 +50,12 @@ TEST(Walk, ASegmentOfWhichOnlyTheEndIsTornIsCollected)
 {
 	FakeSpaceConf c;
 	StoreRig rig(c);
-	uint64_t entry = 0, ended;
+	uint64_t entry = 0;
 	uint32_t seg, row;
 
 	ASSERT_EQ(0, rig.boot()) << rig.why;
 	ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 0, 6, StoreRig::blocks(6, 100)));
-	ended = rig.st->ckpt.ended;
-	store_ckpt_want(rig.st);
-	for (int i = 0; i < 20000 && (rig.st->ckpt.ended == ended || rig.st->ckpt.state != STORE_CKPT_IDLE); i++)
-		rig.turn();
+	rig.checkpoint();
 	ASSERT_EQ(0, map_get(rig.st->map, rig.st->vol[0]->tree, 0, 1, &entry, nullptr));
 	seg = log_entry_seg(entry);
 	row = rig.fs->rows_written(seg);
