@@ -215,7 +215,8 @@ strake_lcore_run(void)
 	look = most;
 	/* Not cleared here: whoever said stop before this thread came so far would be forgotten. */
 	idle_thread_init();
-	lc->by_clock = true;
+	__atomic_store_n(&lc->by_clock, true, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* lcore_runs() is the partner */
 	while (!__atomic_load_n(&lc->stop, __ATOMIC_ACQUIRE)) {
 		uint32_t work = strake_lcore_turn(strake_clock_ns());
 		uint64_t end = rte_rdtsc();
@@ -233,8 +234,15 @@ strake_lcore_run(void)
 		idle_sleep(lc);
 		at = rte_rdtsc();
 	}
-	lc->by_clock = false;
+	__atomic_store_n(&lc->by_clock, false, __ATOMIC_RELEASE);
 	__atomic_store_n(&lc->stop, false, __ATOMIC_RELAXED);
+}
+
+bool
+lcore_runs(uint16_t index)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return lcores[index] != NULL && __atomic_load_n(&lcores[index]->by_clock, __ATOMIC_ACQUIRE);
 }
 
 void

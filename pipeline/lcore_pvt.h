@@ -32,6 +32,8 @@ struct lcore {
 
 /** Units of a burst are ended: read the clock, once for all of them. */
 void lcore_ending(void);
+/** Is it in strake_lcore_run()? A loop that begins after a no sees what the caller did before it asked. Any thread. */
+bool lcore_runs(uint16_t index);
 /** Wake lcore @p index if it sleeps, after something was put where it will look. Any thread. */
 void strake_lcore_wake(uint16_t index);
 

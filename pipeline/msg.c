@@ -135,3 +135,19 @@ strake_msg_call(uint16_t index, int (*fn)(void *arg), void *arg)
 	call_free(c);
 	return ret;
 }
+
+static int
+nothing(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+void
+strake_lcores_settle(void)
+{
+	for (uint16_t i = STRAKE_LCORE_MAIN + 1; i < strake_lcore_count(); i++) {
+		while (lcore_runs(i) && strake_msg_call(i, nothing, NULL) != 0)
+			;
+	}
+}

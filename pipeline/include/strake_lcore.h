@@ -184,6 +184,11 @@ void strake_msg_send(uint16_t index, struct strake_msg *msg);
  * within 5 s, and never will: fn has not run and does not run later. One that was begun is waited for, however long.
  */
 int strake_msg_call(uint16_t index, int (*fn)(void *arg), void *arg);
+/**
+ * Wait until each data lcore whose loop runs has left the pollers it was in: what the caller took away before, none of
+ * them uses any more. Any thread that is no lcore.
+ */
+void strake_lcores_settle(void);
 
 /* --- timers ----------------------------------------------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Strake's own TCP on real devices against Linux's: a tap, and a veth pair through af_packet, in namespaces of their own."""
 
+import ctypes
 import json
 import os
 import random
@@ -234,15 +235,25 @@ def case_telemetry_of_ports(b):
     a.stop()
 
 
-def memif_bench(b, *args):
-    """strake-bench, whose TCP and NVMe/TCP are its own, against an appliance over shared memory."""
+def memif_conf(b):
+    """An appliance that is a memif's server."""
     device = f"role=server,socket={b.folder}/memif,socket-abstract=no,bsize=9216"
     conf = b.conf(listener="  - {port: p0, address: 10.78.0.2}", data_cpus="[1]" if os.cpu_count() > 1 else "[0]")
-    a = b.appliance(conf + f"ports:\n  - {{name: p0, device: \"net_memif0,{device}\", mtu: 9000, "
-                    "addresses: [10.78.0.2/24]}\n").start()
-    cmd = [os.path.join(BUILD, "tools", "load", "strake-bench"), "run", "--memory", "256M", "--nqn", NQN, "--json",
-           "--timeout", "60s", "--time", "500ms", "--size", "16M", "--depth", "32", "--verify", "--check", "--device",
-           f"net_memif0,role=client,socket={b.folder}/memif,socket-abstract=no", *args]
+    return conf + (f"ports:\n  - {{name: p0, device: \"net_memif0,{device}\", mtu: 9000, "
+                   "addresses: [10.78.0.2/24]}\n")
+
+
+def memif_command(b, *args):
+    """strake-bench, whose TCP and NVMe/TCP are its own, as its client."""
+    return [os.path.join(BUILD, "tools", "load", "strake-bench"), "run", "--memory", "256M", "--nqn", NQN, "--json",
+            "--timeout", "60s", "--size", "16M", "--device",
+            f"net_memif0,role=client,socket={b.folder}/memif,socket-abstract=no", *args]
+
+
+def memif_bench(b, *args):
+    """Reads and writes over shared memory."""
+    a = b.appliance(memif_conf(b)).start()
+    cmd = memif_command(b, "--time", "500ms", "--depth", "32", "--verify", "--check", *args)
     p = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180,
                        check=False, text=True)
     check(p.returncode == 0, f"status {p.returncode}: {p.stdout}")
@@ -259,6 +270,51 @@ def case_memif_serves_another_process(b):
         check(volume["write_bytes"] >= 16 << 20 and volume["read_ops"] > 0 and volume["read_errors"] == 0, str(volume))
         check(out["read"]["errors"] == 0 and out["write"]["errors"] == 0, str(out))
         check(out["verify"]["checked"] > 0 and out["verify"]["mismatches"] == 0, str(out))
+
+
+class Paused:
+    """A thread stands still, wherever it is, while its process goes on."""
+
+    SEIZE, INTERRUPT, DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
+
+    def __init__(self, pid, name):
+        self.tid = next(int(t) for t in os.listdir(f"/proc/{pid}/task") if name in open(f"/proc/{pid}/task/{t}/comm").read())
+        self.ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+        self.ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+
+    def do(self, request):
+        if self.ptrace(request, self.tid, None, None) < 0:
+            raise Skip(f"no ptrace here: {os.strerror(ctypes.get_errno())}")
+
+    def __enter__(self):
+        self.do(self.SEIZE)
+        self.do(self.INTERRUPT)
+        os.waitpid(self.tid, self.WALL)
+
+    def __exit__(self, *_):
+        self.do(self.DETACH)
+
+
+def case_memif_peer_killed_while_its_memory_is_in_use(b):
+    """What the peer had lent is unmapped when it is gone, but not under an lcore that has no CPU just then. And the
+    socket that a killed appliance leaves is not in the way of the next."""
+    a = b.appliance(memif_conf(b)).start()
+    for _ in range(12):
+        had = a.ctl("volume", "show", "v0")["read_ops"]
+        peer = subprocess.Popen(memif_command(b, "--time", "30s", "--bs", "128K", "--pattern", "randread", "--depth", "16"),
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        b.procs.append(peer)
+        until(lambda: a.ctl("volume", "show", "v0")["read_ops"] > had + 2000, 30, "its reads")
+        with Paused(a.proc.pid, "worker"):
+            peer.kill()
+            peer.wait()
+            time.sleep(0.05)
+        time.sleep(0.05)
+        check(a.proc.poll() is None, f"it ended with {a.proc.returncode}:\n{a.log()}")
+    a.kill()
+    check(os.path.exists(f"{b.folder}/memif"), "nothing is left, so this shows nothing")
+    a.start()
+    a.stop()
 
 
 def case_virtio_user_behind_a_switch(b):

@@ -124,6 +124,8 @@ port_plug(struct port *port, const struct conf_port *conf, char *err, size_t err
 			ret = port_bond_plug(port, conf, args, sizeof(args), err, errlen);
 		if (ret != 0)
 			return ret;
+		if (strncmp(args, "net_memif", 9) == 0)
+			port_memif_clear(args);
 		ret = rte_dev_probe(args);
 		if (ret == 0)
 			ret = rte_eth_dev_get_port_by_name(name, &port->id);

@@ -210,6 +210,11 @@ bool port_on_link(const struct port *port, const struct port_addr *addr);
 const struct port_addr *port_source_for(const struct port *port, const struct port_addr *remote);
 void port_solicited_node(const struct port_addr *addr, struct port_addr *group, struct rte_ether_addr *mac);
 
+/* memif.c */
+/** Remove the socket that a memif server of these devargs would find in its way, if nobody listens on it: what a
+ * process leaves that was killed. */
+void port_memif_clear(const char *device);
+
 /* plug.c: finding, configuring and leaving the ethdev. */
 int port_plug(struct port *port, const struct conf_port *conf, char *err, size_t errlen);
 void port_unplug(struct port *port);

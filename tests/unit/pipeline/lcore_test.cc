@@ -286,6 +286,53 @@ TEST_F(Lcore, SleepingLcoreWakesForAMessageAndUsesLittleOfTheProcessor)
 	strake_lcore_destroy(2);
 }
 
+/* Who waits for that has taken something away which pollers use: none of them may be in there still. */
+TEST_F(Lcore, WhoSettlesWaitsForThePollersOfLoopsThatRun)
+{
+	struct User {
+		strake_poller p = {};
+		std::atomic<bool> there{true}, used{false};
+	} user;
+	strake_lcore_conf lc = {STRAKE_IDLE_SPIN, 0, 0};
+
+	user.p.name = "uses";
+	user.p.fd = -1;
+	user.p.poll = [](strake_poller *p, uint64_t) {
+		User *u = (User *)p;
+
+		if (!u->there)
+			return 0u;
+		u->used = true;
+		std::this_thread::sleep_for(std::chrono::milliseconds(20));
+		u->used = false;
+		return 1u;
+	};
+	ASSERT_EQ(0, strake_lcore_create(2, &lc));
+	lcores = 2;
+	strake_lcore_enter(2);
+	strake_poller_add(&user.p);
+	strake_lcore_enter(UINT16_MAX);
+	strake_lcores_settle(); /* lcore 1 has no thread, and 2 none yet */
+	std::thread thread([] {
+		strake_lcore_enter(2);
+		strake_lcore_run();
+	});
+	for (int i = 0; i < 5; i++) {
+		user.there = true;
+		while (!user.used)
+			std::this_thread::yield();
+		user.there = false;
+		strake_lcores_settle();
+		EXPECT_FALSE(user.used);
+	}
+	strake_lcore_stop(2);
+	thread.join();
+	strake_lcores_settle();
+	strake_lcore_enter(2);
+	strake_poller_del(&user.p);
+	strake_lcore_destroy(2);
+}
+
 /* Where threads of the kernel need the CPU before there is work again, looking for it first keeps them waiting. */
 TEST_F(Lcore, ARestIsASleepAtOnceWhereTheLoopSleepsAtAll)
 {
