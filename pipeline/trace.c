@@ -14,15 +14,14 @@
 
 #define RECORDS 4096u /* by lcore; a power of two */
 
-/* One writer, the lcore; readers copy and may see a record half overwritten, which its cycles then tell: they look
- * twice. */
+/* One writer, the lcore, which does not wait for readers: record i is whole while head is below i + RECORDS. */
 struct trace_ring {
 	uint64_t head;
 	struct strake_trace_record rec[RECORDS];
 };
 
 uint32_t trace_every;
-static uint64_t trace_since; /* TSC: older records are of an earlier tracing */
+static uint64_t trace_since, trace_until; /* TSC: what is shown, of the newest tracing */
 static uint64_t next_id;
 static struct trace_ring rings[STRAKE_LCORE_MAX];
 
@@ -72,7 +71,9 @@ trace_record(const struct strake_unit *u, enum strake_trace_event event, const s
 void
 strake_trace_set(uint32_t every)
 {
-	__atomic_store_n(&trace_since, rte_rdtsc(), __ATOMIC_RELAXED);
+	if (every != 0)
+		__atomic_store_n(&trace_since, rte_rdtsc(), __ATOMIC_RELAXED);
+	__atomic_store_n(&trace_until, every != 0 ? UINT64_MAX : rte_rdtsc(), __ATOMIC_RELAXED);
 	__atomic_store_n(&trace_every, every, __ATOMIC_RELAXED);
 }
 
@@ -85,24 +86,33 @@ by_time(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/** The newest of one lcore that are to be shown, at most @p max. @return how many. */
+static unsigned int
+copy_newest(const struct trace_ring *ring, struct strake_trace_record *out, unsigned int max)
+{
+	uint64_t since = __atomic_load_n(&trace_since, __ATOMIC_RELAXED);
+	uint64_t until = __atomic_load_n(&trace_until, __ATOMIC_RELAXED);
+	uint64_t i = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+	unsigned int n = 0;
+
+	while (i > 0 && n < max) {
+		out[n] = ring->rec[--i % RECORDS];
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&ring->head, __ATOMIC_RELAXED) - i >= RECORDS || out[n].cycles < since)
+			break;
+		n += out[n].cycles <= until;
+	}
+	return n;
+}
+
 unsigned int
 strake_trace_get(struct strake_trace_record *out, unsigned int max)
 {
-	uint64_t since = __atomic_load_n(&trace_since, __ATOMIC_RELAXED);
 	uint16_t lcores = strake_lcore_count();
-	unsigned int n = 0, share = lcores > 0 ? RTE_MIN(max / lcores, RECORDS / 2) : 0;
+	unsigned int n = 0;
 
-	for (uint16_t l = 0; l < lcores; l++) {
-		struct trace_ring *ring = &rings[l];
-		uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
-		uint64_t have = RTE_MIN(head, (uint64_t)share);
-
-		for (uint64_t i = head - have; i < head; i++) {
-			out[n] = ring->rec[i % RECORDS];
-			if (out[n].cycles >= since)
-				n++;
-		}
-	}
+	for (uint16_t l = 0; l < lcores; l++)
+		n += copy_newest(&rings[l], out + n, max / lcores);
 	qsort(out, n, sizeof(*out), by_time);
 	return n;
 }

@@ -41,7 +41,10 @@ struct strake_trace_record {
 	char stage[24]; /**< instance name, "" where none is meant */
 };
 
-/** Trace every @p every-th request from now on; 0: off. Any thread. Records of before are forgotten. */
+/**
+ * Trace every @p every-th request from now on, and forget the records of before; 0: no more, and those until now stay
+ * to be read. Any thread.
+ */
 void strake_trace_set(uint32_t every);
 /** Copy the newest records, oldest first, of all lcores in order of time. Any thread. @return how many. */
 unsigned int strake_trace_get(struct strake_trace_record *out, unsigned int max);
