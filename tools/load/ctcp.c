@@ -308,8 +308,13 @@ input_syn(struct ctcp *c, const struct rte_tcp_hdr *tcp, uint32_t hlen)
 	const uint8_t *o = (const uint8_t *)(tcp + 1), *e = (const uint8_t *)tcp + hlen;
 	uint16_t mss = 536;
 
-	if (rte_be_to_cpu_32(tcp->recv_ack) != c->snd_nxt)
+	if (rte_be_to_cpu_32(tcp->recv_ack) != c->snd_nxt) {
+		/* The target still has the connection of a process that had this port and was killed: with this it
+		 * hears of that, and takes the next SYN (RFC 9293, section 3.10.7.3). */
+		if ((tcp->tcp_flags & (RTE_TCP_ACK_FLAG | RTE_TCP_RST_FLAG)) == RTE_TCP_ACK_FLAG)
+			send_bare(c, rte_be_to_cpu_32(tcp->recv_ack), RTE_TCP_RST_FLAG);
 		return;
+	}
 	if (tcp->tcp_flags & RTE_TCP_RST_FLAG) {
 		end(c, -ECONNREFUSED);
 		return;

@@ -203,6 +203,16 @@ class LoadTcp : public testing::Test
 
 		ASSERT_EQ(0xffff, csum_fold((uint64_t)csum_of(th, hlen + len) + RTE_BE16(IPPROTO_TCP) +
 					    rte_cpu_to_be_16((uint16_t)(hlen + len))));
+		if (earlier != 0) {
+			/* A challenge (RFC 5961), until a reset comes that is exactly right. */
+			std::swap(earlier, rcv_nxt);
+			if (th->tcp_flags & RTE_TCP_SYN_FLAG)
+				Send(0x1234, RTE_TCP_ACK_FLAG, 0);
+			std::swap(earlier, rcv_nxt);
+			if (th->tcp_flags & RTE_TCP_RST_FLAG && seq == earlier)
+				earlier = 0;
+			return;
+		}
 		if (th->tcp_flags & RTE_TCP_SYN_FLAG) {
 			if (rcv_nxt == 0)
 				rcv_nxt = seq + 1;
@@ -315,6 +325,7 @@ class LoadTcp : public testing::Test
 	uint64_t now = 1;
 	std::deque<rte_mbuf *> in;
 	uint32_t una = ISS, nxt = ISS + 1, rcv_nxt = 0, irs = 0, window = 60000, received = 0;
+	uint32_t earlier = 0; /* what is expected next on the connection that had this port before; 0: there is none */
 };
 
 rte_mempool *LoadTcp::pool;
@@ -387,6 +398,15 @@ TEST_F(LoadTcp, GivesUpOnATargetThatIsGone)
 	for (unsigned i = 0; i < 60000 && ctcp_status(c) == 0; i++)
 		Turn(10000000);
 	EXPECT_EQ(-ETIMEDOUT, ctcp_status(c));
+}
+
+TEST_F(LoadTcp, TakesAPortWhoseLastProcessWasKilled)
+{
+	earlier = 0x87654321;
+	Begin(5, 0);
+	Connect();
+	EXPECT_EQ(0u, earlier);
+	Transfer(3000, 3000);
 }
 
 /* What stays while too much is out of order is dropped, and comes again. */
