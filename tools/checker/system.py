@@ -3,6 +3,7 @@
 
 import os
 import re
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ from common import BUILD, ROOT, files, sh, tail
 
 def script(path, timeout, *args):
     began = time.monotonic()
-    status, out = sh([os.path.join(ROOT, path), *args], timeout=timeout, env={"STRAKE_BUILD": BUILD})
+    status, out = sh([sys.executable, os.path.join(ROOT, path), *args], timeout=timeout, env={"STRAKE_BUILD": BUILD})
     print(f"   {time.monotonic() - began:5.0f} s {os.path.basename(path)}", flush=True)
     cases = re.findall(r"^(ok|not ok) (.+)$", out, re.M)
     for verdict, name in cases:
@@ -41,8 +42,7 @@ WIRES = ("tests/system/test_net.py", "tests/system/test_port.py", "tests/system/
 
 
 def run():
-    here = [path for path in sorted(files("tests/system/test_*"))
-            if path not in SHORT and os.access(os.path.join(ROOT, path), os.X_OK)]
+    here = [path for path in sorted(files("tests/system/test_*")) if path not in SHORT]
     lanes = [WIRES, [path for path in here if path not in WIRES]]
     with ThreadPoolExecutor(len(lanes)) as pool:
         for results in pool.map(lambda lane: [r for path in lane for r in script(path, 1500)], lanes):
