@@ -194,7 +194,7 @@ serve_fronts_up(struct appliance *a)
 		goto err_nvmf;
 	if (!wants_kernel(a->conf))
 		return 0;
-	a->carriers[a->conf->n_ports] = sock_carrier_create();
+	a->carriers[a->conf->n_ports] = sock_carrier_create(a->conf->appliance.congestion);
 	if (a->carriers[a->conf->n_ports] != NULL)
 		return 0;
 	ret = -ENOMEM;

@@ -88,12 +88,15 @@ check_reference(struct conf_check *ck, const struct conf_field *f, struct conf_n
 {
 	struct conf_near near = {.word = node->text};
 	char q[64], one[32];
+	bool sure = true;
 
 	if (f->refers_too != NULL && strcmp(node->text, f->refers_too) == 0)
 		return;
 	for (struct conf_node *i = conf_first(ck->tree, f->refers); i != NULL; i = i->next) {
 		const struct conf_node *name = conf_node_get(i, conf_section_id(f->refers));
 
+		if (i->kind != CONF_NODE_MAP || (name != NULL && name->bad))
+			sure = false; /* it may be the one that is meant */
 		if (name == NULL || name->kind != CONF_NODE_SCALAR)
 			continue;
 		if (strcmp(name->text, node->text) == 0)
@@ -102,6 +105,10 @@ check_reference(struct conf_check *ck, const struct conf_field *f, struct conf_n
 	}
 	if (f->refers_too != NULL)
 		conf_near_offer(&near, f->refers_too);
+	if (!sure) {
+		node->bad = true;
+		return;
+	}
 	snprintf(one, sizeof(one), "%.*s", (int)strlen(f->refers) - 1, f->refers);
 	if (near.best != NULL)
 		conf_err_value(ck->errs, node, "no %s is named %s; did you mean \"%s\"?", one,
@@ -150,13 +157,33 @@ check_one(struct conf_check *ck, const struct conf_field *f, struct conf_node *n
 	make_plain(ck, &f->key, node, num);
 }
 
+/* A list that was written as one text: how it should have been, where that can be told. */
+static void
+not_a_list(struct conf_check *ck, const struct conf_field *f, struct conf_node *node)
+{
+	char text[41], list[160] = "", why[240], *save = NULL;
+	bool good = strlen(node->text) < sizeof(text);
+	uint64_t num;
+
+	snprintf(text, sizeof(text), "%s", node->text);
+	for (char *word = strtok_r(text, ", ", &save); word != NULL; word = strtok_r(NULL, ", ", &save)) {
+		good = good && conf_value_parse(&f->key, word, &num, why, sizeof(why)) &&
+		       (f->form == NULL || f->form(word, why, sizeof(why)));
+		add_word(list, sizeof(list), word);
+	}
+	if (good)
+		conf_err_value(ck->errs, node, "expected a list; write [%s]", list);
+	else
+		conf_err_value(ck->errs, node, "expected a list, such as [a, b]; found a single value");
+}
+
 static void
 check_many(struct conf_check *ck, const struct conf_field *f, struct conf_node *node)
 {
 	char q[64];
 
 	if (node->kind == CONF_NODE_SCALAR && !node->null) {
-		conf_err_value(ck->errs, node, "expected a list; write [%.40s]", node->text);
+		not_a_list(ck, f, node);
 		return;
 	}
 	if (node->kind != CONF_NODE_LIST) {
@@ -402,6 +429,16 @@ check_field(struct conf_check *ck, const struct conf_field *f, struct conf_node 
 	}
 }
 
+/* A key that every item of the section has, as an example of one. */
+static const char *
+usual_key(const struct conf_section *s)
+{
+	for (const struct conf_field *f = s->fields; f->key.name != NULL; f++)
+		if (f->key.required)
+			return f->key.name;
+	return s->fields[0].key.name;
+}
+
 static void
 check_map(struct conf_check *ck, const struct conf_section *s, struct conf_node *map)
 {
@@ -409,8 +446,8 @@ check_map(struct conf_check *ck, const struct conf_section *s, struct conf_node 
 	bool known = true, drive = strcmp(s->name, "drives") == 0;
 
 	if (map->kind != CONF_NODE_MAP) {
-		conf_err_value(ck->errs, map, "expected keys with values (\"%s: ...\"), found %s",
-			       s->fields[0].key.name, found(map));
+		conf_err_value(ck->errs, map, "expected keys with values (\"%s: ...\"), found %s", usual_key(s),
+			       found(map));
 		return;
 	}
 	if (drive)
@@ -440,7 +477,7 @@ check_list(struct conf_check *ck, const struct conf_section *s, struct conf_node
 		list->kind = CONF_NODE_LIST; /* every item was commented out */
 	if (list->kind != CONF_NODE_LIST) {
 		conf_err_value(ck->errs, list, "expected a list (lines that begin with \"- %s:\"), found %s",
-			       s->fields[0].key.name, found(list));
+			       usual_key(s), found(list));
 		return;
 	}
 	for (struct conf_node *item = list->first; item != NULL; item = item->next) {

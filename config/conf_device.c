@@ -4,6 +4,7 @@
 
 /* Rules of a port's `device:`, `members:` and `exception:`: what a device cannot do is told before anything starts. */
 
+#include <ctype.h>
 #include <string.h>
 
 #include "conf_check.h"
@@ -159,6 +160,44 @@ exception_rules(struct conf_check *ck, struct conf_node *port)
 	}
 }
 
+/* --- what is no device at all --------------------------------------------------------------------------------------
+ */
+
+/* Hex digits, ":" and "." only, and yet not 0000:3b:00.0 nor 3b:00.0. */
+static bool
+half_pci(const char *device)
+{
+	static const char *const shapes[] = {"xxxx:xx:xx.x", "xx:xx.x"};
+
+	if (device[strspn(device, "0123456789abcdefABCDEF:.")] != '\0' || strchr(device, ':') == NULL)
+		return false;
+	for (unsigned int i = 0; i < 2; i++) {
+		const char *s = shapes[i], *d = device;
+
+		while (*s != '\0' && (*s == 'x' ? isxdigit((unsigned char)*d) != 0 : *s == *d))
+			s++, d++;
+		if (*s == '\0' && *d == '\0')
+			return false;
+	}
+	return true;
+}
+
+static void
+name_rules(struct conf_check *ck, struct conf_node *node)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+	const char *d = node->text;
+
+	if (half_pci(d))
+		conf_err_value(ck->errs, node, "\"%.40s\" is no whole PCI address; expected one such as 0000:3b:00.0",
+			       d);
+	else if (strlen(d) < 16 && d[strspn(d, letters)] == '\0')
+		conf_err_value(ck->errs, node,
+			       "\"%s\" looks like an interface of the kernel's; expected a PCI address, or a virtual "
+			       "device such as \"net_af_packet0,iface=%s\"",
+			       d, d);
+}
+
 void
 conf_check_device_rules(struct conf_check *ck)
 {
@@ -168,6 +207,7 @@ conf_check_device_rules(struct conf_check *ck)
 		exception_rules(ck, port);
 		if (device == NULL)
 			continue;
+		name_rules(ck, conf_node_get(port, "device"));
 		if (begins(device, BOND))
 			bond_rules(ck, port, device);
 		else if (conf_node_get(port, "members") != NULL)

@@ -51,6 +51,7 @@ static const cyaml_schema_field_t appliance_fields[] = {
 	UINT(conf_appliance, requests),
 	ENUM(conf_appliance, idle, idles),
 	UINT(conf_appliance, resume_us),
+	STR(conf_appliance, congestion),
 	UINT(conf_appliance, slab),
 	UINT(conf_appliance, under_way),
 	CYAML_FIELD_END,

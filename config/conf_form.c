@@ -192,6 +192,11 @@ conf_form_address(const char *text, char *err, size_t errlen)
 
 	if (strchr(text, '/') != NULL)
 		return says(err, errlen, text, "has a prefix; expected the address alone, such as 10.0.0.2");
+	if (!conf_ip_parse(text, &ip) && text[strspn(text, "[]0123456789abcdefABCDEF:.")] == '\0' &&
+	    strpbrk(text, ":[") != NULL)
+		return says(err, errlen, text,
+			    "is not an IP address alone; expected one such as 10.0.0.2 or fd00::2, without brackets "
+			    "or a port");
 	if (!conf_ip_parse(text, &ip))
 		return says(err, errlen, text, "is not an IP address; expected one such as 10.0.0.2 or fd00::2");
 	if (is_multicast(&ip))

@@ -114,6 +114,18 @@ first_address(const struct conf_node *port)
 	return list != NULL && list->kind == CONF_NODE_LIST ? list->first : NULL;
 }
 
+/* Was any of a port's addresses refused? Then what belongs to it is not known. */
+static bool
+addresses_bad(const struct conf_node *port)
+{
+	const struct conf_node *list = conf_node_get(port, "addresses");
+	bool bad = list == NULL || list->kind != CONF_NODE_LIST || list->bad;
+
+	for (const struct conf_node *a = first_address(port); a != NULL; a = a->next)
+		bad = bad || a->bad;
+	return bad;
+}
+
 static void
 gateway_rule(struct conf_check *ck, struct conf_node *port, const char *key, int family)
 {
@@ -133,6 +145,8 @@ gateway_rule(struct conf_check *ck, struct conf_node *port, const char *key, int
 	for (struct conf_node *a = first_address(port); (a = next_address(a, &ip)) != NULL; a = a->next)
 		if (conf_ip_inside(&gw, &ip))
 			return;
+	if (addresses_bad(port))
+		return;
 	conf_err_value(ck->errs, node, "\"%s\" is in none of the networks of this port's addresses", text);
 }
 
@@ -196,7 +210,7 @@ listener_rules(struct conf_check *ck)
 		if (port == NULL || address == NULL || !conf_ip_parse(address, &ip))
 			continue;
 		item = conf_item(ck->tree, "ports", port);
-		if (item != NULL && !port_has(item, &ip))
+		if (item != NULL && !port_has(item, &ip) && !addresses_bad(item))
 			conf_err_value(ck->errs, conf_node_get(l, "address"), "port \"%s\" does not have \"%s\"", port,
 				       address);
 		for (struct conf_node *o = first; o != l; o = o->next) {
@@ -308,6 +322,35 @@ group_plain(struct conf_check *ck, const struct conf_node *g)
 	}
 }
 
+#define ROW_LEAST     (36 << 10)  /* data of a row, bytes: what a store writes as one, in whole blocks */
+#define SEGMENT_LEAST (132 << 10) /* and of a segment, which holds some of these */
+
+/* Rows and segments as they are written out. How many data drives a group has that leaves it out cannot be told from
+ * its list, where some may be missing. */
+static void
+group_sizes(struct conf_check *ck, const struct conf_node *g, uint64_t data)
+{
+	uint64_t segment = number(g, "segment", 0), unit = number(g, "unit", 0);
+	struct conf_node *node = conf_node_get(g, "segment");
+
+	if (data != 0 && unit != 0 && unit * data < ROW_LEAST)
+		conf_err_value(ck->errs, conf_node_get(g, "unit"),
+			       "on %" PRIu64
+			       " data drives is less than 36KiB, which a row must hold; expected at least "
+			       "%" PRIu64 " bytes",
+			       data, (ROW_LEAST + data - 1) / data);
+	if (segment != 0 && segment < unit)
+		conf_err_value(ck->errs, node, "is less than a unit of %" PRIu64 " bytes", unit);
+	else if (data != 0 && segment != 0 && segment * data < SEGMENT_LEAST)
+		conf_err_value(ck->errs, node,
+			       "on %" PRIu64 " data drives is less than 132KiB; expected at least %" PRIu64 " bytes",
+			       data, (SEGMENT_LEAST + data - 1) / data);
+	if (segment * data > 64 << 20)
+		conf_err_value(ck->errs, node,
+			       "on %" PRIu64 " data drives is more than 64MiB; expected at most %" PRIu64 " bytes",
+			       data, (uint64_t)(64 << 20) / data);
+}
+
 /* Which keys a group of its style needs, and whether its drives are enough for a row. */
 static void
 group_style(struct conf_check *ck, struct conf_node *g)
@@ -315,7 +358,6 @@ group_style(struct conf_check *ck, struct conf_node *g)
 	struct conf_node *list = conf_node_get(g, "drives"), *raid = conf_node_get(g, "raid");
 	const char *style = conf_node_text(g, "style");
 	uint64_t data = number(g, "data", 0), parity = number(g, "parity", 0);
-	uint64_t segment = number(g, "segment", 0), unit = number(g, "unit", 0);
 
 	if (style == NULL)
 		return;
@@ -327,16 +369,11 @@ group_style(struct conf_check *ck, struct conf_node *g)
 	}
 	if (raid != NULL)
 		conf_err_value(ck->errs, raid, "is of plain groups; a log group has `data:` and `parity:`");
-	if (list != NULL && list->kind == CONF_NODE_LIST && list->n < (data == 0 ? 1 : data) + parity)
+	if (list != NULL && list->kind == CONF_NODE_LIST && !list->bad && list->n < (data == 0 ? 1 : data) + parity)
 		conf_err_value(ck->errs, list,
 			       "%u drives; %" PRIu64 " data and %" PRIu64 " parity need at least %" PRIu64, list->n,
 			       (data == 0 ? 1 : data), parity, (data == 0 ? 1 : data) + parity);
-	if (segment != 0 && segment < unit)
-		conf_err_value(ck->errs, conf_node_get(g, "segment"), "is less than a unit of %" PRIu64 " bytes", unit);
-	if (segment * data > 64 << 20)
-		conf_err_value(ck->errs, conf_node_get(g, "segment"),
-			       "on %" PRIu64 " data drives is more than 64MiB; expected at most %" PRIu64 " bytes",
-			       data, (uint64_t)(64 << 20) / data);
+	group_sizes(ck, g, data);
 }
 
 /* Is there the data lcore that a stage or a group shall have? */

@@ -118,6 +118,7 @@ save_appliance(FILE *out, const struct conf_appliance *a)
 	put_uint(out, "  ", "requests", a->requests);
 	put(out, "  ", "idle", a->idle == CONF_IDLE_SPIN ? "spin" : "adaptive");
 	put_uint(out, "  ", "resume_us", a->resume_us);
+	put(out, "  ", "congestion", a->congestion);
 	put_size(out, "  ", "slab", a->slab);
 	put_size(out, "  ", "under_way", a->under_way);
 }

@@ -11,6 +11,7 @@ static const char *const raids[] = {"0", "1", "10", NULL};
 static const char *const styles[] = {"plain", "log", NULL};
 static const char *const lbas[] = {"512", "4096", NULL};
 static const char *const congestions[] = {"cubic", "newreno", NULL};
+static const char *const kernel_congestions[] = {"cubic", "newreno", "system", NULL};
 static const char *const transports[] = {"nvme_tcp", NULL};
 static const char *const anas[] = {"optimized", "non_optimized", "inaccessible", NULL};
 static const char *const actions[] = {"accept", "deny", NULL};
@@ -45,6 +46,8 @@ static const struct conf_field appliance_fields[] = {
 			 "the "
 			 "appliance serves, of all CPUs, and not with `idle: spin`; 0 keeps them from halting at "
 			 "all."}},
+	{.key = {"congestion", CONF_CHOICE, .def = "cubic", .choices = kernel_congestions,
+		 .help = "TCP congestion control of listeners on `port: kernel`; `system`: what the host is set to."}},
 	{.key = {"slab", CONF_SIZE, .power_of_two = true, .min = 1ULL << 20, .max = 1ULL << 40, .def = "1GiB",
 		 .help = "Part of a volume that one data lcore owns."}},
 	{.key = {"under_way", CONF_SIZE, .min = 4096, .max = 1ULL << 30, .def = "4MiB",

@@ -322,17 +322,37 @@ take_event(struct builder *b, const yaml_event_t *ev)
 	}
 }
 
+/* What its words mostly come from. */
+static const char *
+hint_of(const char *problem)
+{
+	static const char *const hints[][2] = {
+		{"mapping values are not allowed",
+		 "; is the line indented too deep, or does a value with \":\" in it want quotes?"},
+		{"could not find expected ':'", "; a key is followed by \": \" and its value"},
+		{"did not find expected key", "; is the line indented as those above it?"},
+		{"did not find expected '-'", "; is the line indented as those above it?"},
+		{"cannot start any token", "; a tab, or a value that wants quotes"},
+		{"did not find expected node content", "; does the value want quotes?"},
+	};
+
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
+		if (strstr(problem, hints[i][0]) != NULL)
+			return hints[i][1];
+	return "";
+}
+
 static void
 syntax_error(struct conf_errors *errs, const yaml_parser_t *p)
 {
 	const char *problem = p->problem != NULL ? p->problem : "out of memory";
+	unsigned int line = (unsigned int)p->problem_mark.line + 1, column = (unsigned int)p->problem_mark.column + 1;
 
 	if (p->context != NULL)
-		conf_err_at(errs, (unsigned int)p->problem_mark.line + 1, (unsigned int)p->problem_mark.column + 1,
-			    "not YAML: %s (%s that began on line %zu)", problem, p->context, p->context_mark.line + 1);
+		conf_err_at(errs, line, column, "not YAML: %s (%s that began on line %zu)%s", problem, p->context,
+			    p->context_mark.line + 1, hint_of(problem));
 	else
-		conf_err_at(errs, (unsigned int)p->problem_mark.line + 1, (unsigned int)p->problem_mark.column + 1,
-			    "not YAML: %s", problem);
+		conf_err_at(errs, line, column, "not YAML: %s%s", problem, hint_of(problem));
 }
 
 /* True when the whole text was read. */

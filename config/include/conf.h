@@ -40,6 +40,7 @@ struct conf_appliance {
 	unsigned int requests;	  /**< default 16384 */
 	enum conf_idle idle;	  /**< default adaptive */
 	unsigned int resume_us;	  /**< of a sleeping CPU at most, microseconds; 0: it never halts; default 100 */
+	const char *congestion;	  /**< of kernel sockets: "cubic" (default), "newreno" or "system" */
 	uint64_t slab;		  /**< slab size, bytes, power of two; default 1GiB */
 	uint64_t under_way;	  /**< bytes on a data lcore before classes take turns; default 4MiB */
 };

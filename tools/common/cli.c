@@ -3,9 +3,11 @@
  */
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "units.h"
@@ -135,6 +137,18 @@ unknown_opt(const struct cli *cli, const struct cli_cmd *cmd, const char *name, 
 	return -EINVAL;
 }
 
+/* As it may be written: sizes and times with their units. */
+static void
+bound(char out[UNITS_MAX], const struct cli_opt *opt, uint64_t v)
+{
+	if (opt->kind == CLI_TIME)
+		units_ns(out, (double)v);
+	else if (opt->kind == CLI_SIZE)
+		units_bytes(out, (double)v);
+	else
+		snprintf(out, UNITS_MAX, "%llu", (unsigned long long)v);
+}
+
 static int
 parse_number(const struct cli_opt *opt, const char *text, uint64_t *v, char *err, size_t errlen)
 {
@@ -154,12 +168,12 @@ parse_number(const struct cli_opt *opt, const char *text, uint64_t *v, char *err
 		return -EINVAL;
 	}
 	if (*v < opt->min || (opt->max != 0 && *v > opt->max) || (opt->kind == CLI_U32 && *v > UINT32_MAX)) {
-		if (opt->max != 0)
-			snprintf(err, errlen, "--%s: %s is out of range, %llu to %llu", opt->name, text,
-				 (unsigned long long)opt->min, (unsigned long long)opt->max);
-		else
-			snprintf(err, errlen, "--%s: %s is out of range, at least %llu", opt->name, text,
-				 (unsigned long long)opt->min);
+		char lo[UNITS_MAX], hi[UNITS_MAX];
+
+		bound(lo, opt, opt->min);
+		bound(hi, opt, opt->max);
+		snprintf(err, errlen, "--%s: %s is out of range, %s%s%s", opt->name, text,
+			 opt->max != 0 ? lo : "at least ", opt->max != 0 ? " to " : lo, opt->max != 0 ? hi : "");
 		return -EINVAL;
 	}
 	return 0;
@@ -328,14 +342,34 @@ command_first(char **argv, int before)
 	argv[1] = cmd;
 }
 
+/* Whoever read the other end of a pipe and closed it has seen enough: that is no failure. */
+static bool
+reader_gone(void)
+{
+	struct pollfd p = {.fd = STDOUT_FILENO};
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
+}
+
 int
-cli_main(const struct cli *cli, int argc, char **argv)
+cli_said(const char *program, int ret)
+{
+	program_name = program;
+	errno = 0;
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || reader_gone())
+		return ret;
+	/* A buffer that was lost earlier has taken its reason with it. */
+	return cli_fail(ret == CLI_OK ? CLI_LOCAL : ret, "cannot write to the standard output%s%s",
+			errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+}
+
+static int
+run(const struct cli *cli, int argc, char **argv)
 {
 	const struct cli_cmd *cmd;
 	char err[256];
 	int n;
 
-	program_name = cli->program;
 	n = before_command(cli, argc, argv);
 	if (argc < 2 + n)
 		return cli_fail(CLI_USAGE, "no command given; '%s --help' lists them", cli->program);
@@ -357,4 +391,11 @@ cli_main(const struct cli *cli, int argc, char **argv)
 	if (n > cmd->max_args)
 		return cli_fail(CLI_USAGE, "%s: one argument too many: '%s'", cmd->name, argv[2 + cmd->max_args]);
 	return cmd->run(cli->values, n, argv + 2);
+}
+
+int
+cli_main(const struct cli *cli, int argc, char **argv)
+{
+	program_name = cli->program;
+	return cli_said(cli->program, run(cli, argc, argv));
 }

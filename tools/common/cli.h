@@ -71,6 +71,12 @@ struct cli {
 int cli_main(const struct cli *cli, int argc, char **argv);
 
 /**
+ * The last words of a program: what it wrote to the standard output must have been taken, or a full disk passes for
+ * success. @return @p ret, or CLI_LOCAL in the place of CLI_OK, after a line on stderr.
+ */
+int cli_said(const char *program, int ret);
+
+/**
  * Parse options of @p cmd from argv (past the command's name). Arguments are moved to the front of argv.
  * @return number of arguments, or -EINVAL with one line in @p err; -ECANCELED when --help was asked.
  */

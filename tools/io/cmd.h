@@ -16,7 +16,7 @@
 
 struct opts {
 	/* of every command */
-	const char *addr, *nqn, *hostnqn;
+	const char *addr, *nqn, *hostnqn, *congestion;
 	uint32_t port, ns, queues;
 	bool hdgst, ddgst, json, quiet;
 	uint64_t timeout, kato;

@@ -2,6 +2,7 @@
  * Copyright (c) 2026 The Strake authors
  */
 
+#include <ctype.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -23,28 +24,40 @@
 #define DISCARD_LEAST (16u << 10)
 #define BAR	      40 /* columns of the largest step of a histogram */
 
+/* "1" or "1-3", up to the list's end or its next comma. @return there, or NULL. */
+static const char *
+cpu_range(const char *text, unsigned long *a, unsigned long *b)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return NULL;
+	*a = *b = strtoul(text, &end, 10);
+	if (*end == '-' && isdigit((unsigned char)end[1]))
+		*b = strtoul(end + 1, &end, 10);
+	return *b >= *a && (*end == '\0' || *end == ',') ? end : NULL;
+}
+
 /* "1", "0,2", "1-3": CPUs this process may run on. */
 static int
 parse_cpus(const char *text, struct bench_conf *c)
 {
+	const char *end;
+	unsigned long a, b;
 	cpu_set_t may;
-	char *end;
 
 	sched_getaffinity(0, sizeof(may), &may);
-	while (*text != '\0') {
-		unsigned long a = strtoul(text, &end, 10), b = a;
-
-		if (end == text)
+	do {
+		end = cpu_range(text, &a, &b);
+		if (end == NULL)
 			return cli_fail(CLI_USAGE, "--cpus: '%s' is not a list such as 0,2-3", text);
-		if (*end == '-')
-			b = strtoul(end + 1, &end, 10);
 		for (; a <= b; a++) {
 			if (a >= CPU_SETSIZE || !CPU_ISSET(a, &may) || c->ncpus == BENCH_CPUS_MAX)
 				return cli_fail(CLI_USAGE, "--cpus: CPU %lu is not here for us", a);
 			c->cpus[c->ncpus++] = (int)a;
 		}
 		text = *end == ',' ? end + 1 : end;
-	}
+	} while (*text != '\0');
 	return CLI_OK;
 }
 

@@ -24,6 +24,7 @@
 struct copy {
 	const char *path;
 	int fd;
+	bool made;	       /* by us, so that no half of a copy stays when it fails */
 	uint64_t offset, size; /* of the volume's range; size in bytes of the file */
 	EVP_MD_CTX *sha, *sha_file;
 	uint8_t tail[BLOCK_MAX]; /* what the last block holds behind the file's end */
@@ -203,6 +204,8 @@ copy_free(struct copy *c)
 {
 	if (c->fd >= 0)
 		close(c->fd);
+	if (c->made)
+		unlink(c->path);
 	EVP_MD_CTX_free(c->sha);
 	EVP_MD_CTX_free(c->sha_file);
 	free(c->compare);
@@ -241,6 +244,7 @@ conclude(struct session *s, const struct opts *o, struct copy *c, const char *wh
 	if (err < 0 || c->err[0] != '\0')
 		ret = c->err[0] != '\0' ? cli_fail(exit_of(err < 0 ? err : -EILSEQ), "%s", c->err)
 					: session_fail(s, err);
+	c->made = c->made && ret != CLI_OK;
 	if (ret == CLI_OK || ret == CLI_MISMATCH) {
 		sha_text(c->sha, sum);
 		sha_text(c->sha_file, sum_file);
@@ -259,22 +263,39 @@ conclude(struct session *s, const struct opts *o, struct copy *c, const char *wh
 	return ret;
 }
 
+/* @return 0, or -errno and why in c->err. */
+static int
+open_file(struct copy *c, int flags, struct stat *st)
+{
+	const char *why = NULL;
+
+	c->fd = open(c->path, flags | O_CLOEXEC, 0644);
+	if (c->fd < 0 && errno == ENOENT && flags == O_RDWR) {
+		c->fd = open(c->path, flags | O_CLOEXEC | O_CREAT | O_EXCL, 0644);
+		c->made = c->fd >= 0;
+	}
+	if (c->fd < 0 || fstat(c->fd, st) < 0)
+		return local_fail(c, "open");
+	if (S_ISBLK(st->st_mode))
+		st->st_size = lseek(c->fd, 0, SEEK_END);
+	if (S_ISDIR(st->st_mode))
+		why = "is a directory";
+	else if (flags == O_RDONLY && !S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode))
+		why = "is neither a file nor a block device";
+	else if (flags == O_RDONLY && st->st_size <= 0)
+		why = "is empty";
+	if (why == NULL)
+		return 0;
+	snprintf(c->err, sizeof(c->err), "%s: %s", c->path, why);
+	return -EIO;
+}
+
 static int
 open_all(struct session *s, struct opts *o, struct copy *c, int flags, struct stat *st)
 {
 	*c = (struct copy){.path = o->file, .fd = -1, .seed = o->seed};
-	if (o->file != NULL) {
-		c->fd = open(o->file, flags | O_CLOEXEC, 0644);
-		if (c->fd < 0 || fstat(c->fd, st) < 0) {
-			local_fail(c, "open");
-			goto err_local;
-		}
-		if (S_ISDIR(st->st_mode) || (flags == O_RDONLY && st->st_size == 0)) {
-			snprintf(c->err, sizeof(c->err), "%s: %s", o->file,
-				 S_ISDIR(st->st_mode) ? "is a directory" : "is empty");
-			goto err_local;
-		}
-	}
+	if (o->file != NULL && open_file(c, flags, st) < 0)
+		goto err_local;
 	if (open_sums(c) < 0) {
 		snprintf(c->err, sizeof(c->err), "out of memory");
 		goto err_local;
@@ -329,7 +350,7 @@ cmd_copy_out(void *values, int argc, char **argv)
 	int ret;
 
 	o->file = argv[0];
-	ret = open_all(&s, o, &c, O_RDWR | O_CREAT, &st);
+	ret = open_all(&s, o, &c, O_RDWR, &st);
 	if (ret != CLI_OK)
 		return ret;
 	ret = set_range(&s, o, &c, o->length);

@@ -74,6 +74,7 @@ open_queue(struct ini *ini, struct qp **out, uint16_t depth)
 	const struct ini_conf *c = &ini->conf;
 	uint64_t end = ticks_now() + ini->timeout;
 	struct qp_conf qc = {.depth = depth, .hdgst = c->hdgst, .ddgst = c->ddgst, .timeout = ini->timeout};
+	struct sock_peer peer = {c->addr, c->port, (int)(c->timeout / NS_PER_MS), c->congestion};
 	struct qp *qp;
 	int ret;
 
@@ -81,7 +82,7 @@ open_queue(struct ini *ini, struct qp **out, uint16_t depth)
 		qc.discard = c->discard;
 		qc.rx_bytes = c->rx_bytes;
 	}
-	ret = sock_xport_open(&qc.xport, c->addr, c->port, (int)(c->timeout / NS_PER_MS), ini->err, sizeof(ini->err));
+	ret = sock_xport_open(&qc.xport, &peer, ini->err, sizeof(ini->err));
 	if (ret < 0)
 		return ret;
 	ret = qp_create(&qp, &qc);

@@ -33,9 +33,10 @@ struct ini_conf {
 	uint32_t queues;     /**< I/O queues */
 	uint16_t depth;	     /**< of each I/O queue; the controller may have less, see ini_depth() */
 	bool hdgst, ddgst, discard;
-	uint32_t rx_bytes; /**< see struct qp_conf */
-	uint64_t timeout;  /**< ns: of the connect, and of each command */
-	uint32_t kato;	   /**< keep-alive, ms; 0 none */
+	uint32_t rx_bytes;	/**< see struct qp_conf */
+	uint64_t timeout;	/**< ns: of the connect, and of each command */
+	uint32_t kato;		/**< keep-alive, ms; 0 none */
+	const char *congestion; /**< see struct sock_peer */
 };
 
 /** What one needs to know to use a namespace. */

@@ -13,6 +13,7 @@
 
 #define AT(field) offsetof(struct opts, field)
 #define NS_PER_S  1000000000ull
+#define NS_PER_MS 1000000ull
 
 static const struct cli_opt common[] = {
 	{"addr", "ADDR[:PORT]", "the target (127.0.0.1)", CLI_STR, AT(addr), 0, 0},
@@ -23,7 +24,10 @@ static const struct cli_opt common[] = {
 	{"hdgst", NULL, "ask for header digests", CLI_FLAG, AT(hdgst), 0, 0},
 	{"ddgst", NULL, "ask for data digests", CLI_FLAG, AT(ddgst), 0, 0},
 	{"timeout", "TIME", "of the connect and of each command (10s)", CLI_TIME, AT(timeout), 1000000, 0},
-	{"keep-alive", "TIME", "tell the target to expect a sign of life, 0 never (30s)", CLI_TIME, AT(kato), 0, 0},
+	{"keep-alive", "TIME", "tell the target to expect a sign of life, 0 never (30s)", CLI_TIME, AT(kato), 0,
+	 UINT32_MAX *NS_PER_MS},
+	{"congestion", "NAME", "its TCP congestion control (cubic); system: what this host is set to", CLI_STR,
+	 AT(congestion), 0, 0},
 	{"json", NULL, "results as JSON", CLI_FLAG, AT(json), 0, 0},
 	{"quiet", NULL, "no progress", CLI_FLAG, AT(quiet), 0, 0},
 	{NULL},

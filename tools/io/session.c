@@ -91,6 +91,7 @@ fill_conf(struct ini_conf *c, const struct opts *o)
 		.ddgst = o->ddgst,
 		.timeout = o->timeout,
 		.kato = (uint32_t)(o->kato / 1000000),
+		.congestion = o->congestion,
 	};
 }
 

@@ -16,6 +16,8 @@
 
 #include "xport.h"
 
+#define CONTROLS "/proc/sys/net/ipv4/tcp_available_congestion_control"
+
 struct sock_xport {
 	struct xport x;
 	int fd;
@@ -146,25 +148,43 @@ err_close:
 	return ret;
 }
 
+/* Not having the default is no fault: the system's stays. */
+static int
+set_congestion(int fd, const char *name)
+{
+	const char *used = name != NULL ? name : "cubic";
+
+	if (strcmp(used, "system") == 0 || setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, used, strlen(used)) == 0)
+		return 0;
+	return name != NULL ? -errno : 0;
+}
+
 int
-sock_xport_open(struct xport **out, const char *host, uint16_t port, int ms, char *err, size_t errlen)
+sock_xport_open(struct xport **out, const struct sock_peer *peer, char *err, size_t errlen)
 {
 	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list;
 	char service[8];
 	int ret, fd = -EHOSTUNREACH;
 
-	snprintf(service, sizeof(service), "%u", port);
-	ret = getaddrinfo(host, service, &hints, &list);
+	snprintf(service, sizeof(service), "%u", peer->port);
+	ret = getaddrinfo(peer->host, service, &hints, &list);
 	if (ret != 0) {
-		snprintf(err, errlen, "cannot find the address of '%s': %s", host, gai_strerror(ret));
+		snprintf(err, errlen, "cannot find the address of '%s': %s", peer->host, gai_strerror(ret));
 		return -EHOSTUNREACH;
 	}
 	for (struct addrinfo *ai = list; ai != NULL && fd < 0; ai = ai->ai_next)
-		fd = connect_one(ai, ms);
+		fd = connect_one(ai, peer->ms);
 	freeaddrinfo(list);
 	if (fd < 0) {
-		snprintf(err, errlen, "cannot connect to %s port %u: %s", host, port, strerror(-fd));
+		snprintf(err, errlen, "cannot connect to %s port %u: %s", peer->host, peer->port, strerror(-fd));
 		return fd;
+	}
+	ret = set_congestion(fd, peer->congestion);
+	if (ret < 0) {
+		snprintf(err, errlen, "the kernel does not give congestion control '%s': %s; expected one of " CONTROLS,
+			 peer->congestion, strerror(-ret));
+		close(fd);
+		return ret;
 	}
 	ret = sock_xport_adopt(out, fd);
 	if (ret < 0)

@@ -39,8 +39,17 @@ struct xport {
 	const struct xport_ops *ops;
 };
 
-/** Connect a kernel TCP socket within @p ms. One line in @p err when it fails. @return 0 or -errno. */
-int sock_xport_open(struct xport **out, const char *host, uint16_t port, int ms, char *err, size_t errlen);
+struct sock_peer {
+	const char *host;
+	uint16_t port;
+	int ms; /**< for connecting */
+	/** TCP congestion control by the kernel's name, or "system": what the host is set to. NULL: cubic where there
+	 * is. The sender of what is written decides, and BBR sends at a pace: sock.h. */
+	const char *congestion;
+};
+
+/** Connect a kernel TCP socket. One line in @p err when it fails. @return 0 or -errno. */
+int sock_xport_open(struct xport **out, const struct sock_peer *peer, char *err, size_t errlen);
 /** Over a connected socket, which it then owns. */
 int sock_xport_adopt(struct xport **out, int fd);
 

@@ -6,15 +6,20 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <rte_log.h>
 #include <rte_malloc.h>
+#include <rte_string_fns.h>
 
 #include "sock.h"
 #include "stream.h"
 #include "strake_account.h"
+
+RTE_LOG_REGISTER(sock_log, strake.sock, INFO)
 
 STRAKE_STEP(in_step, STRAKE_AT_TRANSPORT_IN, "kernel sockets: in")
 STRAKE_STEP(out_step, STRAKE_AT_TRANSPORT_OUT, "kernel sockets: out")
@@ -139,7 +144,8 @@ static int
 carrier_connect(struct strake_carrier *c, const struct sockaddr *peer, const struct strake_stream_cb *cb, void *user,
 		struct strake_stream **out)
 {
-	struct sock_lcore *lc = ((struct sock_carrier *)c)->lc[strake_self_index()];
+	struct sock_carrier *sc = (struct sock_carrier *)c;
+	struct sock_lcore *lc = sc->lc[strake_self_index()];
 	struct sock_stream *st;
 	int fd, ret;
 
@@ -149,6 +155,8 @@ carrier_connect(struct strake_carrier *c, const struct sockaddr *peer, const str
 	if (fd < 0)
 		return -errno;
 	ret = sock_tune(fd);
+	if (ret == 0)
+		ret = sock_congestion(sc, fd);
 	if (ret == 0 && connect(fd, peer, sock_addr_len(peer)) < 0 && errno != EINPROGRESS)
 		ret = -errno;
 	st = ret == 0 ? sock_stream_open(lc, fd, true) : NULL;
@@ -163,13 +171,34 @@ carrier_connect(struct strake_carrier *c, const struct sockaddr *peer, const str
 	return 0;
 }
 
+/* Ask once, here: at a connection it would be too late to say anything. */
+static void
+choose_congestion(struct sock_carrier *sc, const char *wanted)
+{
+	int fd, ret;
+
+	if (strcmp(wanted, "system") == 0)
+		return;
+	strlcpy(sc->congestion, strcmp(wanted, "newreno") == 0 ? "reno" : wanted, sizeof(sc->congestion));
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ret = fd < 0 ? -errno : sock_congestion(sc, fd);
+	if (fd >= 0)
+		close(fd);
+	if (ret == 0)
+		return;
+	rte_log(RTE_LOG_NOTICE, sock_log, "SOCK: the kernel does not give its sockets `congestion: %s`: %s\n", wanted,
+		strerror(-ret));
+	sc->congestion[0] = '\0';
+}
+
 struct strake_carrier *
-sock_carrier_create(void)
+sock_carrier_create(const char *congestion)
 {
 	struct sock_carrier *sc = calloc(1, sizeof(*sc));
 
 	if (sc == NULL)
 		return NULL;
+	choose_congestion(sc, congestion);
 	LIST_INIT(&sc->listeners);
 	sc->c = (struct strake_carrier){
 		.name = "kernel", .listen = sock_listen, .unlisten = sock_unlisten, .connect = carrier_connect};

@@ -32,8 +32,19 @@ sock_tune(int fd)
 	return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0 ? -errno : 0;
 }
 
+int
+sock_congestion(const struct sock_carrier *sc, int fd)
+{
+	const char *name = sc->congestion;
+
+	if (name[0] == '\0')
+		return 0;
+	return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, strlen(name)) < 0 ? -errno : 0;
+}
+
+/* What is set here the connections inherit. */
 static int
-open_listener(const struct sockaddr *addr, bool shared)
+open_listener(const struct sock_carrier *sc, const struct sockaddr *addr, bool shared)
 {
 	int fd, one = 1, ret;
 
@@ -43,7 +54,7 @@ open_listener(const struct sockaddr *addr, bool shared)
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
 	    (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) < 0) ||
 	    (addr->sa_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0) ||
-	    bind(fd, addr, sock_addr_len(addr)) < 0 || listen(fd, BACKLOG) < 0) {
+	    sock_congestion(sc, fd) < 0 || bind(fd, addr, sock_addr_len(addr)) < 0 || listen(fd, BACKLOG) < 0) {
 		ret = -errno;
 		close(fd);
 		return ret;
@@ -111,9 +122,9 @@ lcores(const struct sock_carrier *sc)
 /* Sockets that share an address would share it with another process of ours as well: find out first whether somebody
  * has it. */
 static int
-probe(const struct sockaddr *addr)
+probe(const struct sock_carrier *sc, const struct sockaddr *addr)
 {
-	int fd = open_listener(addr, false);
+	int fd = open_listener(sc, addr, false);
 
 	if (fd < 0)
 		return fd;
@@ -128,14 +139,14 @@ sock_listen(struct strake_carrier *c, const struct sockaddr *addr, strake_stream
 	struct sock_listeners made = LIST_HEAD_INITIALIZER(made);
 	struct sock_listener *l;
 	bool shared = lcores(sc) > 1;
-	int ret = shared ? probe(addr) : 0;
+	int ret = shared ? probe(sc, addr) : 0;
 
 	for (unsigned int i = 0; ret == 0 && i < STRAKE_LCORE_MAX; i++) {
 		int fd;
 
 		if (sc->lc[i] == NULL)
 			continue;
-		fd = open_listener(addr, shared);
+		fd = open_listener(sc, addr, shared);
 		if (fd < 0) {
 			ret = fd;
 			break;

@@ -143,6 +143,7 @@ struct sock_carrier {
 	struct strake_carrier c; /**< first */
 	struct sock_lcore *lc[STRAKE_LCORE_MAX];
 	struct sock_listeners listeners; /**< main's view */
+	char congestion[16];		 /**< the kernel's name for it; "": the system's */
 };
 
 /* telemetry.c */
@@ -190,5 +191,7 @@ void sock_unlisten(struct strake_carrier *c, const struct sockaddr *addr);
 void sock_accept(struct sock_listener *l);
 socklen_t sock_addr_len(const struct sockaddr *addr);
 int sock_tune(int fd);
+/** Its congestion control, for a listener or before connect(). @return 0 or -errno. */
+int sock_congestion(const struct sock_carrier *sc, int fd);
 
 #endif /* SOCK_STREAM_H */

@@ -35,9 +35,10 @@ sock_usage_add(void *arg)
 }
 
 static void
-dict(const struct sock_usage *sum, struct rte_tel_data *d)
+dict(const struct sock_carrier *sc, const struct sock_usage *sum, struct rte_tel_data *d)
 {
 	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "congestion", sc->congestion[0] != '\0' ? sc->congestion : "system");
 	rte_tel_data_add_dict_u64(d, "streams", sum->streams);
 	rte_tel_data_add_dict_u64(d, "hot", sum->hot);
 	rte_tel_data_add_dict_u64(d, "zombies", sum->zombies);
@@ -57,15 +58,16 @@ dict(const struct sock_usage *sum, struct rte_tel_data *d)
 static int
 sock_info(const char *cmd, const char *params, struct rte_tel_data *d)
 {
+	const struct sock_carrier *sc = __atomic_load_n(&told, __ATOMIC_ACQUIRE);
 	struct sock_usage sum = {.streams = 0};
 	int ret = 0;
 
-	if (__atomic_load_n(&told, __ATOMIC_ACQUIRE) == NULL)
+	if (sc == NULL)
 		return -ENODEV;
 	for (uint16_t i = 0; ret == 0 && i < strake_lcore_count(); i++)
 		ret = strake_msg_call(i, sock_usage_add, &sum);
 	if (ret == 0)
-		dict(&sum, d);
+		dict(sc, &sum, d);
 	return ret;
 }
 

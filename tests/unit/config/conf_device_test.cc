@@ -96,6 +96,21 @@ TEST(ConfDevice, VirtioUserIsRefusedWithTheWayOut)
 	EXPECT_ERROR(port("device: 'net_virtio_user0,queues=1'"), 1, "the vhost-user socket of a virtual switch");
 }
 
+TEST(ConfDevice, WhatIsNoDeviceIsToldAtOnce)
+{
+	EXPECT_ERROR(port("device: eth0"), 1, "a virtual device such as \"net_af_packet0,iface=eth0\"");
+	EXPECT_ERROR(port("device: enp3s0f1np1"), 1, "looks like an interface of the kernel's");
+	EXPECT_ERROR(port("device: '0000:3b:00'"), 1, "is no whole PCI address");
+	EXPECT_ERROR(port("device: '3b:00.0.1'"), 1, "is no whole PCI address");
+	for (const char *good :
+	     {"'0000:3b:00.0'", "3b:00.0", "net_ring0", "'eth_ring0'", "'auxiliary:mlx5_core.sf.2'",
+	      "00000000-0000-8899-0000-000000000000", "'bus=pci,addr=3b:00.0'", "'virtio_user0,path=/dev/vhost-net'"}) {
+		Loaded l(port(std::string("device: ") + good));
+
+		EXPECT_NE(nullptr, l.c) << good << ": " << l.said;
+	}
+}
+
 TEST(ConfDevice, ADriveNamesWhatMayBeLostOnIt)
 {
 	Loaded l(valid_with("drives", "drives: [{name: d0, kind: mem, size: 1MiB, overwrite: 'ext4:0b5d'}, "

@@ -113,6 +113,22 @@ TEST(ConfHostile, BrokenYaml)
 	EXPECT_NE(std::string::npos, only("? [a]\n: b\n").find("a key must be a word"));
 }
 
+TEST(ConfHostile, BrokenYamlComesWithWhatItMostlyIs)
+{
+	const char *const broken[][2] = {
+		{"a:\n  b: 1\n   c: 2\n", "is the line indented too deep"},
+		{"a:\n  nqn: nqn.x: y\n", "does a value with \":\" in it want quotes?"},
+		{"a:\n  b:\n    c: 1\n  - d: 2\n", "is the line indented as those above it?"},
+		{"a:\n  c: 1\n  huge:false\n  b: 1\n", "a key is followed by \": \" and its value"},
+		{"a:\n  -\tb: 1\n", "a tab, or a value that wants quotes"},
+		{"a: @b\n", "a tab, or a value that wants quotes"},
+		{"a: [::1]\n", "does the value want quotes?"},
+	};
+
+	for (auto &b : broken)
+		EXPECT_NE(std::string::npos, only(b[0]).find(b[1])) << only(b[0]);
+}
+
 TEST(ConfHostile, ManyErrorsAreCut)
 {
 	std::string items = "drives:\n";

@@ -61,7 +61,8 @@ TEST(ConfRules, WrongShapes)
 {
 	EXPECT_ERROR("appliance: [a]\n", 1, "expected keys with values (\"name: ...\"), found a list");
 	EXPECT_ERROR("drives: {name: d0}\n", 1, "expected a list (lines that begin with \"- name:\"), found a mapping");
-	EXPECT_ERROR("drives: [d0]\n", 1, "drives[0]: expected keys with values");
+	EXPECT_ERROR("drives: [d0]\n", 1, "drives[0]: expected keys with values (\"name: ...\")");
+	EXPECT_ERROR("listeners: [127.0.0.1]\n", 1, "listeners[0]: expected keys with values (\"port: ...\")");
 	EXPECT_ERROR("appliance: {data_cpus: 1}\n", 1, "expected a list; write [1]");
 	EXPECT_ERROR("appliance: {data_cpus: []}\n", 1, "expected at least one");
 	EXPECT_ERROR("appliance: {data_cpus: [1, 1]}\n", 1, "\"1\" stands in the list twice");
@@ -74,6 +75,30 @@ TEST(ConfRules, WrongShapes)
 	EXPECT_ERROR("appliance: {memory: 64MiB, buffers: 64MiB}\n", 1, "64MiB does not fit into memory, 64MiB in all");
 	EXPECT_ERROR("appliance: {control: /" + std::string(120, 'x') + "}\n", 1, "121 bytes long");
 	EXPECT_ERROR("nonsense: 1\n", 1, "unknown key; known here: appliance, ports, drives");
+}
+
+TEST(ConfRules, OneMistakeIsToldOnce)
+{
+	Loaded address(valid_with("ports", "ports: [{name: p0, device: net_tap0, addresses: 10.0.0.2/24,\n"
+					   " gateway4: 10.0.0.1}]\n"));
+	Loaded none(valid_with("groups", "groups: [{name: g0, style: log, data: 3, drives: []}]\n"));
+	Loaded name(valid_with("drives", "drives: [{name: d\xc3\xb6, kind: mem, size: 1MiB}, "
+					 "{name: d1, kind: mem, size: 1MiB}]\n"));
+	Loaded bare(valid_with("drives", "drives: [d0, {name: d1, kind: mem, size: 1MiB}]\n"));
+
+	EXPECT_EQ(1u, address.errs.n) << address.said;
+	EXPECT_TRUE(address.says(1, "ports[0].addresses: expected a list; write [10.0.0.2/24]")) << address.said;
+	EXPECT_EQ(1u, none.errs.n) << none.said;
+	EXPECT_EQ(1u, name.errs.n) << name.said;
+	EXPECT_TRUE(name.says(1, "is not a name")) << name.said;
+	EXPECT_EQ(1u, bare.errs.n) << bare.said;
+}
+
+TEST(ConfRules, ListsWrittenAsOneText)
+{
+	EXPECT_ERROR(valid_with("groups", "groups: [{name: g0, raid: 1, drives: 'd0, d1'}]\n"), 1, "write [d0, d1]");
+	EXPECT_ERROR(valid_with("groups", "groups: [{name: g0, raid: 1, drives: d0 d1}]\n"), 1, "write [d0, d1]");
+	EXPECT_ERROR("appliance: {data_cpus: 1-3}\n", 1, "expected a list, such as [a, b]; found a single value");
 }
 
 TEST(ConfRules, Names)
@@ -302,6 +327,10 @@ TEST(ConfRules, Listeners)
 	EXPECT_ERROR(valid_with("listeners", "listeners: [{port: p0, address: 10.0.0.2/24}]\n"), 1, "has a prefix");
 	EXPECT_ERROR(valid_with("listeners", "listeners: [{port: kernel, address: localhost}]\n"), 1,
 		     "is not an IP address");
+	for (const char *text : {"'[::1]'", "'[::1]:4420'", "10.0.0.2:4420"})
+		EXPECT_ERROR(
+			valid_with("listeners", std::string("listeners: [{port: kernel, address: ") + text + "}]\n"), 1,
+			"without brackets or a port");
 	EXPECT_ERROR(valid_with("listeners", "listeners: [{port: p0, address: 10.0.0.2, service: 70000}]\n"), 1,
 		     "70000 is out of range; expected 1 to 65535");
 	EXPECT_ERROR(valid_with("listeners", "listeners: [{port: p0, address: 10.0.0.2},\n"
@@ -316,7 +345,7 @@ TEST(ConfRules, LogGroupsHaveDataAndParityAndPlainOnesARaid)
 	const std::string drives = "drives: [d0, d1]";
 
 	for (const char *good : {"style: log", "style: log, data: 1, parity: 1", "style: log, data: 2, parity: 0",
-				 "style: log, data: 1, segment: 64MiB, unit: 4KiB"}) {
+				 "style: log, data: 1, segment: 64MiB, unit: 64KiB"}) {
 		Loaded l(valid_with("groups", "groups: [{name: g0, " + std::string(good) + ", " + drives + "}]\n"));
 
 		EXPECT_NE(nullptr, l.c) << good << l.said;
@@ -332,6 +361,14 @@ TEST(ConfRules, LogGroupsHaveDataAndParityAndPlainOnesARaid)
 	EXPECT_ERROR(
 		valid_with("groups", "groups: [{name: g0, style: log, unit: 64KiB, segment: 4KiB, " + drives + "}]\n"),
 		1, "is less than a unit");
+	/* No store could be opened on these, after the drives were written. */
+	EXPECT_ERROR(valid_with("groups", "groups: [{name: g0, style: log, data: 1, unit: 32KiB, " + drives + "}]\n"),
+		     1,
+		     "groups[0].unit: on 1 data drives is less than 36KiB, which a row must hold; expected at least "
+		     "36864 bytes");
+	EXPECT_ERROR(valid_with("groups", "groups: [{name: g0, style: log, data: 2, parity: 0, segment: 64KiB, " +
+						  drives + "}]\n"),
+		     1, "groups[0].segment: on 2 data drives is less than 132KiB; expected at least 67584 bytes");
 	EXPECT_ERROR(valid_with("groups", "groups: [{name: g0, style: log, data: 2, parity: 0, segment: 64MiB, " +
 						  drives + "}]\n"),
 		     1, "more than 64MiB");

@@ -90,7 +90,7 @@ class Cli : public testing::Test
 	std::vector<char *> argv_;
 	char err_[256];
 	cli_opt opts_[5] = {{"depth", "N", "", CLI_U32, offsetof(Values, n), 1, 100},
-			    {"size", "SIZE", "", CLI_SIZE, offsetof(Values, size), 0, 0},
+			    {"size", "SIZE", "", CLI_SIZE, offsetof(Values, size), 512, 0},
 			    {"verify", nullptr, "", CLI_FLAG, offsetof(Values, flag), 0, 0},
 			    {"name", "NAME", "", CLI_STR, offsetof(Values, text), 0, 0},
 			    {}};
@@ -119,7 +119,7 @@ TEST_F(Cli, SaysWhatIsWrong)
 		{{"--depth"}, "--depth needs a value: N"},    {{"--depth", "x"}, "'x' is not a whole number"},
 		{{"--depth", "0"}, "out of range, 1 to 100"}, {{"--depth", "4294967297"}, "out of range"},
 		{{"--verify=yes"}, "takes no value"},	      {{"-d"}, "options are long"},
-		{{"--size", "4Q"}, "not a size such as"},
+		{{"--size", "4Q"}, "not a size such as"},     {{"--size", "1"}, "at least 512 B"},
 	};
 
 	for (auto &b : bad) {

@@ -210,6 +210,13 @@ TEST_F(IoCli, ExitCodesAndOneLineOfError)
 		{"copy-in" + at(good), 2, "needs FILE"},
 		{"copy-in /nonexistent" + at(good), 5, "No such file"},
 		{"copy-in /tmp" + at(good), 5, "is a directory"},
+		{"copy-in /dev/zero" + at(good), 5, "neither a file nor a block device"},
+		{"bench --cpus 0-" + at(good), 2, "not a list such as"},
+		{"bench --cpus 1-0" + at(good), 2, "not a list such as"},
+		{"bench --cpus 0:1" + at(good), 2, "not a list such as"},
+		{"bench --cpus ''" + at(good), 2, "not a list such as"},
+		{"bench --time 0" + at(good), 2, "at least 1.00 ms"},
+		{"flush --keep-alive 1200h" + at(good), 2, "out of range, 0 ns to"},
 		{"write --fill 300 --length 512" + at(good), 2, "not a byte"},
 		{"write" + at(good), 5, "nothing came"},
 		{"flush --nqn nqn.x:y" + at(good), 1, "subsystem's name"},
@@ -228,6 +235,23 @@ TEST_F(IoCli, ExitCodesAndOneLineOfError)
 	}
 	EXPECT_EQ(0, run("--help").code);
 	EXPECT_EQ(0, run("bench --help").code);
+}
+
+TEST_F(IoCli, ACopyThatFailsLeavesNoFileAndOneThatWasThereStays)
+{
+	FakeTarget t;
+	std::string made = file(""), kept = file("abc", "kept");
+
+	unlink(made.c_str());
+	for (const std::string &why :
+	     {std::string(" --addr 127.0.0.1:1"), at(t) + " --offset 100", at(t) + " --ns 2"}) {
+		EXPECT_NE(0, run("copy-out " + made + why).code) << why;
+		EXPECT_NE(0, access(made.c_str(), F_OK)) << why;
+		EXPECT_NE(0, run("copy-out " + kept + why).code) << why;
+		EXPECT_EQ("abc", content(kept)) << why;
+	}
+	EXPECT_EQ(0, run("copy-out " + made + " --length 4096" + at(t)).code);
+	EXPECT_EQ(4096u, content(made).size());
 }
 
 TEST_F(IoCli, NobodyAnswersInTime)

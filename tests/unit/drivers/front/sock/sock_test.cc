@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <string>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -81,6 +82,7 @@ class Sock : public testing::Test
 	sockaddr_in addr = {};
 	std::vector<User *> users;
 	uint16_t lcores = 1;
+	const char *congestion = "cubic";
 	bool refuse = false;
 	struct strake_buf_usage before;
 
@@ -108,7 +110,7 @@ class Sock : public testing::Test
 		for (uint16_t i = 0; i < lcores; i++)
 			ASSERT_EQ(0, strake_lcore_create(i, &lc));
 		strake_buf_usage(&before);
-		carrier = sock_carrier_create();
+		carrier = sock_carrier_create(congestion);
 		for (uint16_t i = 0; i < lcores; i++) {
 			strake_lcore_enter(i);
 			ASSERT_EQ(0, sock_lcore_init(carrier));
@@ -650,6 +652,69 @@ TEST_F(Sock, TellsWhatItCounted)
 	EXPECT_EQ(0, sock_usage_add(&sum));
 	EXPECT_EQ(0u, sum.streams);
 	EXPECT_EQ(1u, sum.zombies) << "what it received is held still";
+	close(fd);
+}
+
+static std::string
+CongestionOf(int fd)
+{
+	char name[16] = "";
+	socklen_t len = sizeof(name);
+
+	EXPECT_EQ(0, getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len));
+	return name;
+}
+
+static std::string
+CongestionOfTheSystem()
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	std::string name = CongestionOf(fd);
+
+	close(fd);
+	return name;
+}
+
+/* Every kernel has Reno. */
+class SockReno : public Sock
+{
+      protected:
+	SockReno()
+	{
+		congestion = "newreno";
+	}
+};
+
+TEST_F(SockReno, GivesItsCongestionControlToConnectionsBothWays)
+{
+	int fd;
+	User *u = Meet(&fd), me;
+	strake_stream *out = nullptr;
+
+	EXPECT_EQ("reno", CongestionOf(Of(u)->fd));
+	ASSERT_EQ(0, carrier->connect(carrier, (sockaddr *)&addr, &kCb, &me, &out));
+	me.s = out;
+	EXPECT_EQ("reno", CongestionOf(Of(&me)->fd));
+	out->ops->abort(out);
+	EXPECT_TRUE(Until([&] { return me.closed == 1; }));
+	close(fd);
+}
+
+class SockUnheardOf : public Sock
+{
+      protected:
+	SockUnheardOf()
+	{
+		congestion = "nonesuch";
+	}
+};
+
+TEST_F(SockUnheardOf, KeepsTheSystemsWhereTheKernelRefuses)
+{
+	int fd;
+	User *u = Meet(&fd);
+
+	EXPECT_EQ(CongestionOfTheSystem(), CongestionOf(Of(u)->fd));
 	close(fd);
 }
 

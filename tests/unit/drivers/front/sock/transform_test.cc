@@ -27,7 +27,7 @@ class SockTransform : public testing::TestWithParam<const strake_transform_ops *
 		ASSERT_EQ(0, strake_buf_init(&bc));
 		ASSERT_EQ(0, strake_lcore_create(0, &lc));
 		strake_lcore_enter(0);
-		below = sock_carrier_create();
+		below = sock_carrier_create("cubic");
 		ASSERT_EQ(0, sock_lcore_init(below));
 		ASSERT_EQ(0, strake_transform_create(&top, below, GetParam()));
 		ASSERT_EQ(0, strake_transform_lcore_init(top, 4));
