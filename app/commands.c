@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_common.h>
 
@@ -85,11 +86,14 @@ do_config_save(struct appliance *a, const struct ctl_request *r, json_t *answer)
 	}
 	f = fopen(path, "wxe");
 	if (f == NULL)
-		return -errno;
+		return ctl_refuse(answer, -errno, "%s: %s", path, strerror(errno));
 	ret = conf_save(a->conf, f);
 	if (fclose(f) != 0 && ret == 0)
 		ret = -errno;
-	return ret;
+	if (ret == 0)
+		return 0;
+	unlink(path); /* half of it would start another appliance */
+	return ctl_refuse(answer, ret, "%s: %s", path, strerror(-ret));
 }
 
 static const struct {

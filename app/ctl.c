@@ -100,34 +100,38 @@ parse(char *line, struct ctl_request *r)
 	}
 }
 
-static void
-print(json_t *answer, int ret, char *out, size_t outlen)
+/* @return the answer's line, the caller's to free; NULL: no memory. */
+static char *
+print(json_t *answer, int ret)
 {
-	size_t used;
+	char *text, *line = NULL;
 
 	json_object_set_new(answer, "ok", json_boolean(ret == 0));
 	if (ret < 0 && json_object_get(answer, "error") == NULL)
 		json_object_set_new(answer, "error", json_string(strerror(-ret)));
-	used = json_dumpb(answer, out, outlen - 1, JSON_COMPACT);
-	out[used < outlen ? used : 0] = '\0';
+	text = json_dumps(answer, JSON_COMPACT);
+	if (text != NULL && asprintf(&line, "%s\n", text) < 0)
+		line = NULL;
+	free(text);
+	return line;
 }
 
-/* Writes the answer without newline, or "": it comes later. */
-static void
-execute(const char *line, char *out, size_t outlen)
+/* @return as print(); NULL also: it comes later. */
+static char *
+execute(const char *line)
 {
 	char copy[CTL_LINE_MAX];
 	struct ctl_request r = {.n = 0};
 	json_t *answer = json_object();
+	char *out;
 	int ret;
 
 	snprintf(copy, sizeof(copy), "%s", line);
 	parse(copy, &r);
 	ret = ctl.ops->run(ctl.app, &r, answer);
-	out[0] = '\0';
-	if (ret != CTL_LATER)
-		print(answer, ret, out, outlen);
+	out = ret != CTL_LATER ? print(answer, ret) : NULL;
 	json_decref(answer);
+	return out;
 }
 
 /* --- the socket ----------------------------------------------------------------------------------------------------
@@ -144,11 +148,10 @@ drop(struct client *c)
 
 /* A client that does not read its short answers loses them. */
 static void
-send_answer(struct client *c, char *out)
+send_answer(struct client *c, const char *out)
 {
 	size_t len = strlen(out);
 
-	out[len++] = '\n';
 	if (send(c->fd, out, len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)len)
 		drop(c);
 }
@@ -156,13 +159,14 @@ send_answer(struct client *c, char *out)
 static void
 answer_line(struct client *c, const char *line)
 {
-	char out[2048];
+	char *out;
 
 	ctl.current = c;
-	execute(line, out, sizeof(out) - 1);
+	out = execute(line);
 	ctl.current = NULL;
-	if (out[0] != '\0')
+	if (out != NULL)
 		send_answer(c, out);
+	free(out);
 }
 
 uint64_t
@@ -176,7 +180,7 @@ ctl_defer(void)
 void
 ctl_finish(uint64_t request, int ret, const char *error)
 {
-	char out[2048];
+	char *out;
 
 	for (unsigned int i = 0; i < CLIENTS_MAX; i++) {
 		struct client *c = &ctl.clients[i];
@@ -187,10 +191,12 @@ ctl_finish(uint64_t request, int ret, const char *error)
 		answer = json_object();
 		if (ret < 0 && error[0] != '\0')
 			json_object_set_new(answer, "error", json_string(error));
-		print(answer, ret, out, sizeof(out) - 1);
+		out = print(answer, ret);
 		json_decref(answer);
 		c->waits = 0;
-		send_answer(c, out);
+		if (out != NULL)
+			send_answer(c, out);
+		free(out);
 	}
 }
 

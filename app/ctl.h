@@ -18,7 +18,7 @@
 
 #include "boot.h"
 
-#define CTL_LINE_MAX  1024
+#define CTL_LINE_MAX  8192
 #define CTL_WORDS_MAX 16
 
 /** One request: the words before the first key=value are the command. */

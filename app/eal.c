@@ -112,8 +112,11 @@ name_lock(struct appliance *a)
 	mkdir(dirname(dir), 0755);
 	fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		snprintf(a->err, sizeof(a->err), "%s: %s", path, strerror(errno));
-		return -errno;
+		int ret = -errno;
+
+		snprintf(a->err, sizeof(a->err), "%s: %s; `control:` of the file names another place", path,
+			 strerror(-ret));
+		return ret;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
@@ -256,9 +259,10 @@ eal_up(struct appliance *a)
 		add(&args, "--no-huge");
 	else
 		add(&args, "--in-memory"); /* needs no hugetlbfs mount, and leaves no file */
+	/* It warns that a socket of old is not made. Its type is made late, and goes by the first that fits. */
+	add(&args, "--log-level=lib.telemetry:error");
 	add(&args, "--log-level=*:warning");
-	add(&args, "--log-level=lib.eal:error");       /* it warns of page sizes nobody asked for */
-	add(&args, "--log-level=lib.telemetry:error"); /* it warns that a socket of old is not made */
+	add(&args, "--log-level=lib.eal:error"); /* it warns of page sizes nobody asked for */
 	add(&args, "--log-level=strake.*:info");
 	if (rte_eal_init(args.n, args.v) >= 0)
 		return 0;

@@ -17,6 +17,7 @@
 #include "strake_buf.h"
 #include "strake_chain.h"
 #include "strake_drive.h"
+#include "strake_drive_error.h"
 #include "strake_telemetry.h"
 #include "strake_trace.h"
 #include "tcp.h"
@@ -323,7 +324,7 @@ drive_info(const char *params, struct rte_tel_data *d)
 	static const char *const op_name[STRAKE_IO_OPS] = {"read", "write", "flush", "write_zeroes", "deallocate"};
 	struct strake_drive_stats sum = {.inflight = 0};
 	struct strake_drive *drive = NULL;
-	char key[32];
+	char key[32], error[STRAKE_DRIVE_ERROR_MAX];
 
 	for (unsigned int i = 0; (drive = strake_drive_nth(i)) != NULL; i++) {
 		if (strcmp(drive->name, params) == 0)
@@ -348,6 +349,7 @@ drive_info(const char *params, struct rte_tel_data *d)
 		snprintf(key, sizeof(key), "%s_errors", op_name[op]);
 		rte_tel_data_add_dict_u64(d, key, sum.errors[op]);
 	}
+	rte_tel_data_add_dict_string(d, "last_error", strake_drive_error(drive, error));
 	rte_tel_data_add_dict_u64(d, "inflight", sum.inflight);
 	rte_tel_data_add_dict_u64(d, "bytes_gathered", sum.bytes_gathered);
 	rte_tel_data_add_dict_u64(d, "full", sum.full);

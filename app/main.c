@@ -61,7 +61,7 @@ static const struct boot_step steps[] = {
 static const char usage[] =
 	"strake: storage offload appliance\n"
 	"\n"
-	"  strake [--no-huge] FILE    serve what FILE describes, until SIGINT or SIGTERM\n"
+	"  strake [--no-huge] FILE    serve what FILE describes, until SIGINT, SIGTERM or SIGHUP\n"
 	"  strake preflight [--json] [--no-huge] [FILE]\n"
 	"                             say what this machine lacks, for FILE or at all, and how to mend it\n"
 	"  strake --check FILE        check FILE and say everything that is wrong with it\n"
@@ -130,18 +130,23 @@ parse(int argc, char **argv, struct options *o)
 	return -1;
 }
 
+static void
+tell(void *arg, const char *line)
+{
+	RTE_SET_USED(arg);
+	fprintf(stderr, "%s\n", line);
+}
+
 static struct conf *
 load(const char *file)
 {
 	struct conf_errors errs = {NULL, 0};
 	struct conf *conf = conf_load(file, &kinds_registered, &errs);
-	char err[BOOT_ERR_MAX];
 
 	conf_errors_print(&errs, file, stderr);
 	conf_errors_free(&errs);
-	if (conf == NULL || plan_check(conf, err, sizeof(err)) == 0)
+	if (conf == NULL || plan_check(conf, tell, NULL) == 0)
 		return conf;
-	fprintf(stderr, "%s\n", err);
 	conf_free(conf);
 	return NULL;
 }
@@ -159,10 +164,16 @@ on_signal(int sig)
 static void
 take_signals(void)
 {
-	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
 
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
+	/* The terminal it was started from has gone; unless it was told not to care, as by nohup. */
+	if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &sa, NULL);
+	/* Others mean "look at your log" or "tell how far you are" by these: nothing to die of. */
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -189,9 +200,8 @@ lay_over(struct conf *conf)
 	int ret = overlay_load(conf, err, sizeof(err));
 
 	if (ret == 0)
-		ret = plan_check(conf, err, sizeof(err));
-	if (ret < 0)
-		fprintf(stderr, "%s\n", err);
+		return plan_check(conf, tell, NULL);
+	tell(NULL, err);
 	return ret;
 }
 

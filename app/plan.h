@@ -38,10 +38,11 @@ int plan_groups_up(struct appliance *a);
 void plan_groups_down(struct appliance *a);
 /**
  * What the loader cannot know: stages that do not suit the style of their volume's group, and volumes of one store that
- * contradict each other.
- * @return 0; -EINVAL with "FILE:LINE: why" in @p err.
+ * contradict each other. All of it is told, each in a line "FILE:LINE: why".
+ * @return 0; -EINVAL: something was told.
  */
-int plan_check(const struct conf *conf, char *err, size_t errlen);
+typedef void plan_tell_fn(void *arg, const char *line);
+int plan_check(const struct conf *conf, plan_tell_fn *tell, void *arg);
 /** Open the keys of the log groups that have any. Where that cannot be, a->seals_off says so, and it is told once; the
  * sealed volumes of the group stay offline. @return 0; -errno with "FILE:LINE: why": the stage cannot be made. */
 int plan_keys_up(struct appliance *a);

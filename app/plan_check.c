@@ -7,6 +7,7 @@
 #include "plan.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,78 +93,90 @@ ways_differ(const struct conf_volume *a, const struct conf_volume *b)
 	return NULL;
 }
 
+/* What was found, and who is told. */
+struct findings {
+	const struct conf *conf;
+	plan_tell_fn *tell;
+	void *arg;
+	unsigned int n;
+};
+
+__attribute__((format(printf, 3, 4))) static void
+found(struct findings *f, unsigned int line, const char *fmt, ...)
+{
+	char text[BOOT_ERR_MAX];
+	int at = snprintf(text, sizeof(text), "%s:%u: ", f->conf->file, line);
+	va_list ap;
+
+	f->n++;
+	va_start(ap, fmt);
+	if (at >= 0 && (size_t)at < sizeof(text))
+		vsnprintf(text + at, sizeof(text) - (size_t)at, fmt, ap);
+	va_end(ap);
+	f->tell(f->arg, text);
+}
+
 /* Two volumes of one store. */
-static int
-check_pair(const struct conf *conf, const struct conf_volume *v, const struct conf_volume *u, char *err, size_t errlen)
+static void
+check_pair(struct findings *f, const struct conf_volume *v, const struct conf_volume *u)
 {
 	const struct conf_stage *mine = conf_volume_stage(v, "seal"), *other = conf_volume_stage(u, "seal");
 	const char *key = mine != NULL && other != NULL ? seals_differ(mine, other) : NULL;
 
-	if (key != NULL) {
-		snprintf(err, errlen,
-			 "%s:%u: volume \"%s\": seal: %s is another than that of volume \"%s\"; all sealed volumes of "
-			 "group \"%s\" have one key",
-			 conf->file, mine->line, v->name, key, u->name, v->group->name);
-		return -EINVAL;
-	}
+	if (key != NULL)
+		found(f, mine->line,
+		      "volume \"%s\": seal: %s is another than that of volume \"%s\"; all sealed volumes of group "
+		      "\"%s\" have one key",
+		      v->name, key, u->name, v->group->name);
 	if (plan_domain_number(v) == 0 || plan_domain_number(v) != plan_domain_number(u))
-		return 0;
+		return;
 	if (strcmp(domain_name(v), domain_name(u)) != 0) {
-		snprintf(err, errlen,
-			 "%s:%u: volume \"%s\": domains \"%s\" and \"%s\" have the same number; rename one", conf->file,
-			 conf_volume_stage(v, "dedup")->line, v->name, domain_name(v), domain_name(u));
-		return -EINVAL;
+		found(f, conf_volume_stage(v, "dedup")->line,
+		      "volume \"%s\": domains \"%s\" and \"%s\" have the same number; rename one", v->name,
+		      domain_name(v), domain_name(u));
+		return;
 	}
 	key = ways_differ(v, u);
-	if (key == NULL)
-		return 0;
-	snprintf(err, errlen,
-		 "%s:%u: volume \"%s\": it shares domain \"%s\" with volume \"%s\", so both must have the stage %s or "
-		 "none",
-		 conf->file, conf_volume_stage(v, "dedup")->line, v->name, domain_name(v), u->name, key);
-	return -EINVAL;
+	if (key != NULL)
+		found(f, conf_volume_stage(v, "dedup")->line,
+		      "volume \"%s\": it shares domain \"%s\" with volume \"%s\", so both must have the stage %s or "
+		      "none",
+		      v->name, domain_name(v), u->name, key);
 }
 
-static int
-check_stage(const struct conf *conf, const struct conf_volume *v, const struct conf_stage *s, char *err, size_t errlen)
+static void
+check_stage(struct findings *f, const struct conf_volume *v, const struct conf_stage *s)
 {
 	bool log = plan_volume_is_log(v);
 
 	if (strake_stage_find(s->name)->log && !log)
-		snprintf(err, errlen, "%s:%u: volume \"%s\": stage %s is for volumes of log groups (`style: log`)",
-			 conf->file, s->line, v->name, s->name);
+		found(f, s->line, "volume \"%s\": stage %s is for volumes of log groups (`style: log`)", v->name,
+		      s->name);
 	else if (log && strcmp(s->name, "crypto") == 0)
-		snprintf(err, errlen,
-			 "%s:%u: volume \"%s\": stage crypto is for volumes of plain groups; here it is seal",
-			 conf->file, s->line, v->name);
+		found(f, s->line, "volume \"%s\": stage crypto is for volumes of plain groups; here it is seal",
+		      v->name);
 	else if (strcmp(s->name, "seal") == 0 &&
 		 (conf_str(s->values, "key_file") == NULL) == (conf_str(s->values, "keyring") == NULL))
-		snprintf(err, errlen, "%s:%u: volume \"%s\": seal: give either key_file or keyring", conf->file,
-			 s->line, v->name);
-	else
-		return 0;
-	return -EINVAL;
+		found(f, s->line, "volume \"%s\": seal: give either key_file or keyring", v->name);
 }
 
 int
-plan_check(const struct conf *conf, char *err, size_t errlen)
+plan_check(const struct conf *conf, plan_tell_fn *tell, void *arg)
 {
-	int ret = 0;
+	struct findings f = {.conf = conf, .tell = tell, .arg = arg};
 
-	for (unsigned int i = 0; ret == 0 && i < conf->n_volumes; i++) {
+	for (unsigned int i = 0; i < conf->n_volumes; i++) {
 		const struct conf_volume *v = &conf->volumes[i];
 		const char *why = plan_volume_is_log(v) ? plan_log_size_wrong(v->size) : NULL;
 
-		if (why != NULL) {
-			snprintf(err, errlen, "%s:%u: volume \"%s\": %s", conf->file, v->line, v->name, why);
-			return -EINVAL;
-		}
-		for (unsigned int s = 0; ret == 0 && s < v->n_stages; s++)
-			ret = check_stage(conf, v, &v->stages[s], err, errlen);
-		for (unsigned int u = 0; ret == 0 && plan_volume_is_log(v) && u < i; u++) {
+		if (why != NULL)
+			found(&f, v->line, "volume \"%s\": %s", v->name, why);
+		for (unsigned int s = 0; s < v->n_stages; s++)
+			check_stage(&f, v, &v->stages[s]);
+		for (unsigned int u = 0; plan_volume_is_log(v) && u < i; u++) {
 			if (conf->volumes[u].group == v->group)
-				ret = check_pair(conf, v, &conf->volumes[u], err, errlen);
+				check_pair(&f, v, &conf->volumes[u]);
 		}
 	}
-	return ret;
+	return f.n == 0 ? 0 : -EINVAL;
 }

@@ -225,19 +225,29 @@ words_of(const char *line)
 	return at != NULL ? at : line;
 }
 
+/* The first of what is told, which is enough for one volume. @p arg: BOOT_ERR_MAX bytes, empty. */
+static void
+keep_first(void *arg, const char *line)
+{
+	char *why = arg;
+
+	if (why[0] == '\0')
+		snprintf(why, BOOT_ERR_MAX, "%s", line);
+}
+
 /* Takes what @p v holds. */
 static int
 make(struct appliance *a, struct conf_volume *v, json_t *answer)
 {
 	struct conf *conf = (struct conf *)(uintptr_t)a->conf;
-	char why[BOOT_ERR_MAX];
+	char why[BOOT_ERR_MAX] = "";
 	int ret;
 
 	if (conf_volume_add(conf, v) == NULL) {
 		conf_volume_clear(v);
 		return -ENOMEM;
 	}
-	ret = plan_check(conf, why, sizeof(why));
+	ret = plan_check(conf, keep_first, why);
 	if (ret < 0)
 		return unmake(a, ret, words_of(why), answer);
 	ret = overlay_volume_made(&conf->volumes[conf->n_volumes - 1]);

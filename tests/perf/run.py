@@ -191,7 +191,7 @@ def iperf(o, ns, dev):
     try:
         time.sleep(1)
         j = measured("ip", "netns", "exec", ns, "iperf3", "-c", "10.79.0.2", "-t", str(max(1, round(o.time))), "-R",
-                     "-A", str(o.client_cpu), "-l", "1M", "-J")
+                     "-A", str(o.client_cpu), "-l", "1M", "-C", "cubic", "-J")
         return j["end"]["sum_received"]["bits_per_second"] / 8
     finally:
         server.kill()

@@ -267,6 +267,15 @@ class Bench:
     def sh(self, *cmd):
         subprocess.run(cmd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
+    def small_disk(self, mib):
+        """A file system of so many MiB, in the folder as "small"."""
+        root_only()
+        mount = os.path.join(self.folder, "small")
+        os.mkdir(mount)
+        self.sh("mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", mount)
+        self.cleanups.append(lambda: subprocess.run(["umount", mount], check=False))
+        return mount
+
     def netns(self, name):
         ns = f"strk{os.getpid()}{name}"
         self.sh("ip", "netns", "add", ns)

@@ -5,6 +5,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -317,14 +318,31 @@ def case_too_few_huge_pages_is_told(b):
 
 
 def case_full_disk_is_told(b):
-    root_only()
-    mount = os.path.join(b.folder, "small")
-    os.mkdir(mount)
-    b.sh("mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", mount)
-    b.cleanups.append(lambda: subprocess.run(["umount", mount], check=False))
+    b.small_disk(16)
     conf = b.conf(kind="uring").replace("path: d", "path: small/d").replace("kind: uring,", "kind: uring, direct: false,")
     status, said = b.appliance(conf).fails()
     check(status == 3 and "d0" in said and "no room" in said, said)
+
+
+def case_a_drive_that_fills_up_is_told_with_the_reason(b):
+    """A file that is not as large on its disk as it says: one half of a mirror, of which hosts notice nothing."""
+    b.small_disk(24)
+    for seed, log in ((1, "raid: 1, chunk: 64KiB, region: 4MiB"), (2, "style: log, data: 2, parity: 1")):
+        for path in ("small/d0", "d1", "d2"):
+            with open(os.path.join(b.folder, path), "wb") as f:
+                f.truncate(0)  # what the round before has written
+                f.truncate(96 << 20)
+        conf = b.conf(drives=3, raid=1, kind="uring", volume="64MiB").replace("size: 64MiB, path: d0",
+                                                                      "direct: false, path: small/d0")
+        conf = conf.replace("size: 64MiB, path", "path").replace("raid: 1, chunk: 64KiB, region: 4MiB", log)
+        a = b.appliance(conf).start()
+        b.client().run("verify", "--seed", str(seed))
+        said = until(lambda: [line for line in a.log().splitlines() if "drive d0" in line and "out of service" in line], 30,
+                     "it is told")
+        check(re.search("last error: write of [0-9]+ bytes at [0-9]+: No space left on device", said[0]), a.log())
+        check("No space left on device" in a.ctl("drive", "show", "d0")["last_error"], "it is shown")
+        check(a.ctl("drive", "show", "d1")["last_error"] == "", "d1 is well")
+        a.stop()
 
 
 def case_foreign_drive_is_named_and_left_alone(b):
@@ -395,6 +413,30 @@ def case_cpus_are_kept_from_deep_sleep_while_it_runs(b):
     check(bound() != 37, "it outlives the appliance")
 
 
+def case_congestion_control_is_what_the_file_and_the_tool_say(b):
+    """And not what the host is set to: BBR, which sends at a pace, takes a third of a short way's speed."""
+    def used(what):
+        said = subprocess.run(["ss", "-tinH", f"{what} = :{b.port}"], stdout=subprocess.PIPE, text=True, check=True)
+        return {word for word in said.stdout.split() if word in known}
+
+    with open("/proc/sys/net/ipv4/tcp_available_congestion_control", encoding="ascii") as f:
+        known = f.read().split()
+    a = b.appliance(b.conf(extra=", congestion: newreno")).start()
+    with a.telemetry() as ask:
+        check(ask("/strake/sock/info")["congestion"] == "reno", "telemetry tells of another")
+    p = b.client().begin("bench", "--time", "30s")
+    until(lambda: used("dport"), 10, "its connections")
+    if "cubic" in known:
+        check(used("dport") == {"cubic"}, f"the tool's: {used('dport')}")
+    check(used("sport") == {"reno"}, f"the appliance's: {used('sport')}")
+    p.kill()
+    p.wait()
+    b.client().run("identify", "--congestion", "reno")
+    r = b.client().run("identify", "--congestion", "nonesuch", expect=None)
+    check(r.returncode != 0 and b"'nonesuch'" in r.stderr, f"{r.returncode}: {r.stderr.decode()}")
+    a.stop()
+
+
 def case_idle_with_a_thousand_connections_uses_little(b):
     import resource
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
@@ -418,6 +460,20 @@ def case_idle_with_a_thousand_connections_uses_little(b):
         s.close()
     b.client().run("verify", "--length", "4M")
     a.stop()
+
+
+def case_deep_transfers_end_with_few_pages(b):
+    """What many have begun at a time needs more pages than there are: it waits, and all of it ends."""
+    b.write("v0.key", KEY, 0o600)
+    for stages in ("", CRYPTO):
+        conf = b.conf(kind="uring", stages=stages).replace("buffers: 64MiB", "buffers: 8MiB")
+        a, c = b.appliance(conf).start(), b.client()
+        for pattern in ("randread", "randwrite", "randrw"):
+            out = c.bench_run("--pattern", pattern, "--bs", "128K", "--depth", "32", "--jobs", "8", "--size", "32M",
+                              "--time", "1s", "--timeout", "20s")
+            check(out["read"]["errors"] + out["write"]["errors"] == 0, f"{pattern}: {out}")
+        check(a.answers_all()["/strake/connection/counters"]["page_waits"] > 0, "there were pages enough")
+        a.stop()
 
 
 def case_1024_connections_do_io(b):
@@ -485,8 +541,9 @@ def case_every_telemetry_command_answers(b):
     check(any(" down " in s and "v0.plain" in s for s in steps) and any(" end " in s for s in steps), str(steps[:20]))
     check(all("class 7" in s for s in steps if " req read " in s), str(steps[:20]))
     a.ctl("trace", "off")
-    # What was written down before is shown first, some at a time.
-    until(lambda: a.ctl("trace", "show") == [], 30, "it goes on")
+    steps = a.ctl("trace", "show")
+    time.sleep(0.5)
+    check(a.ctl("trace", "show") == steps != [], "it goes on")
     with_load.kill()
     with_load.wait()
     a.stop()
@@ -555,15 +612,33 @@ def case_a_start_that_fails_half_way_undoes_itself(b):
 
 
 def case_terminate_under_load_ends_in_order(b):
-    a = b.appliance(b.conf(drives=2, raid=1, kind="uring", size="96MiB")).start()
-    load = b.client().begin("bench", "--pattern", "randwrite", "--time", "20s", "--jobs", "2")
-    time.sleep(1)
-    a.proc.send_signal(signal.SIGTERM)
-    check(a.proc.wait(20) == 0, a.log())
-    load.wait(30)
+    """By each signal that means it: the last is a terminal that goes away. Others are nothing to die of."""
+    a = b.appliance(b.conf(drives=2, raid=1, kind="uring", size="96MiB"))
+    for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        a.start()
+        status = a.ctl("group", "show", "g0")
+        check(status.get("regions_resync", 0) == 0, f"an orderly end left regions to resynchronise: {status}")
+        load = b.client().begin("bench", "--pattern", "randwrite", "--time", "20s", "--jobs", "2")
+        time.sleep(1)
+        for other in (signal.SIGUSR1, signal.SIGUSR2):
+            a.proc.send_signal(other)
+        time.sleep(0.3)
+        check(a.proc.poll() is None and load.poll() is None, f"it did not go on:\n{a.log()}")
+        a.proc.send_signal(sig)
+        check(a.proc.wait(20) == 0 and "stopping" in a.log(), f"{sig}:\n{a.log()}")
+        load.wait(30)
     a.start()
     status = a.ctl("group", "show", "g0")
     check(status.get("regions_resync", 0) == 0, f"an orderly end left regions to resynchronise: {status}")
+    a.stop()
+
+
+def case_without_its_terminal_it_goes_on_where_it_was_told_so(b):
+    a = b.appliance(b.conf())
+    a.prefix = ["nohup"]
+    a.start()
+    a.proc.send_signal(signal.SIGHUP)
+    b.client().run("verify", "--length", "4M")
     a.stop()
 
 

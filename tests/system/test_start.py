@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from harness import STRAKE, Skip, check, main, root_only, until
+from harness import ROOT, STRAKE, Skip, check, main, root_only, starved, until
 
 
 def run(*args, seconds=30, **kw):
@@ -71,7 +71,40 @@ def case_cpus_that_are_not_there_are_named(b):
 
 def case_control_sockets_that_cannot_be_made_are_named(b):
     b.write("file", "")
-    refused(b, b.conf().replace(f"{b.folder}/ctl.sock", f"{b.folder}/file/ctl.sock"), [f"{b.folder}/file/ctl.sock"])
+    refused(b, b.conf().replace(f"{b.folder}/ctl.sock", f"{b.folder}/file/ctl.sock"), [f"{b.folder}/file/ctl.sock", "`control:`"])
+
+
+def case_samples_serve_without_root_from_where_they_lie(b):
+    """Those on the kernel's sockets, by a user who may write nothing but the folder that they were copied to."""
+    root_only()
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+    os.chmod(b.folder, 0o755)
+    try:
+        subprocess.run([STRAKE, "--version"], stdout=subprocess.DEVNULL, check=True, **nobody)
+    except PermissionError as e:
+        raise Skip("this build is for root's eyes only") from e
+    for name, key in (("kernel", "quickstart"), ("log", "log")):
+        folder = os.path.join(b.folder, name)
+        os.mkdir(folder)
+        with open(os.path.join(ROOT, "config", "samples", f"{name}.yaml"), encoding="utf-8") as f:
+            conf = b.write(f"{name}/strake.yaml", f.read().replace("service: 4420", f"service: {b.port}"))
+        for path in (folder, b.write(f"{name}/{key}.key", bytes(range(32)), 0o600)):
+            os.chown(path, 65534, 65534)
+        with open(os.path.join(folder, "said"), "w", encoding="utf-8") as log:
+            p = subprocess.Popen([STRAKE, conf], stdin=subprocess.DEVNULL, stdout=log, stderr=log, **nobody,
+                                 env={**os.environ, "XDG_RUNTIME_DIR": folder})
+        b.procs.append(p)
+
+        def said():
+            with open(log.name, encoding="utf-8") as f:
+                return f.read()
+
+        until(lambda: " serves 1 volumes" in said() or p.poll() is not None, 60, "the start or its end",
+              lambda: starved(p.pid))
+        check(p.poll() is None and "TELEMETRY" not in said(), said())
+        b.client(nqn=f"nqn.2026-11.io.strake:{key}").run("verify", "--length", "8M")
+        p.terminate()
+        check(p.wait(30) == 0, said())
 
 
 def case_a_second_one_of_the_name_is_refused(b):

@@ -17,6 +17,8 @@ extern "C" {
 
 /** May this stand in a line? It is split at spaces and `=`. */
 bool change_word(const char *s);
+/** Send a line; what the answer says is not printed. */
+int change_quietly(const struct opts *o, const char *line);
 /** Send a line; print what the answer says. */
 int change(const struct opts *o, const char *line);
 /** The same, of a change that takes something away: says what, and asks. */

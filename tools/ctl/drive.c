@@ -4,6 +4,7 @@
 
 /* Drives: looking at one, in and out of its group and the appliance, erasing. */
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +59,7 @@ drive_health(const struct opts *o, const char *name)
 	int ret;
 
 	snprintf(query, sizeof(query), "drive look name=%s", name);
-	ret = change(o, query);
+	ret = change_quietly(o, query);
 	if (ret != CLI_OK)
 		return ret;
 	ret = drive_info(o, name, &v);
@@ -95,11 +96,22 @@ drive_erase(const struct opts *o, const char *word, const char *name)
 	return ret;
 }
 
+/* A drive at another place is found there by the next start only if the file says so. */
+static int
+moved(const struct opts *o, const char *name, int ret)
+{
+	if (ret == CLI_OK && o->at != NULL && !o->json)
+		printf("the file still names the old place of drive %s: change it, or `strakectl config save "
+		       "NEWFILE`\n",
+		       name);
+	return ret;
+}
+
 static int
 drive_change(const struct opts *o, const char *word, const char *name)
 {
 	bool at = o->at != NULL;
-	char line[640];
+	char line[PATH_MAX + 512];
 
 	snprintf(line, sizeof(line), "drive %s name=%s%s%s", word, name, at ? " at=" : "", at ? o->at : "");
 	if (strcmp(word, "fail") == 0)
@@ -145,7 +157,7 @@ cmd_drive(void *values, int argc, char **argv)
 	if (what >= FORMAT)
 		return drive_erase(o, words[what], argv[1]);
 	if (what != LOCATE && what != DARK)
-		return drive_change(o, words[what], argv[1]);
+		return moved(o, argv[1], drive_change(o, words[what], argv[1]));
 	snprintf(line, sizeof(line), "drive locate name=%s light=%s", argv[1], what == LOCATE ? "on" : "off");
 	return change(o, line);
 }

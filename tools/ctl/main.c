@@ -179,14 +179,57 @@ show_kernel(const struct opts *o)
 	return look_query(o, "/strake/sock/info", "the appliance has no listener on the kernel's sockets");
 }
 
+static void
+show_each(const struct opts *o, json_t *ports)
+{
+	const char *name;
+	json_t *v;
+	bool first = true;
+
+	json_object_foreach(ports, name, v)
+	{
+		printf("%sport %s\n", first ? "" : "\n", name);
+		look_show(o, json_incref(v));
+		first = false;
+	}
+}
+
+/* The TCP counters of every port, each under its name. */
+static int
+every_tcp(const struct opts *o, json_t *ports)
+{
+	json_t *all = json_object(), *port, *v;
+	int ret = CLI_OK;
+	size_t i;
+
+	json_array_foreach(ports, i, port)
+	{
+		const char *name = json_is_string(port) ? json_string_value(port)
+							: json_string_value(json_object_get(port, "name"));
+		char query[512];
+
+		if (name == NULL || ret != CLI_OK)
+			continue;
+		snprintf(query, sizeof(query), "/strake/tcp/info,%s", name);
+		ret = look_ask(o, query, NULL, "a port went away", &v);
+		if (ret == CLI_OK)
+			json_object_set_new(all, name, v);
+	}
+	if (ret == CLI_OK && o->json)
+		return look_show(o, all);
+	if (ret == CLI_OK)
+		show_each(o, all);
+	json_decref(all);
+	return ret;
+}
+
 /* A port's TCP counters, or without a name those of every port; without any port, those of the kernel's sockets. */
 static int
 cmd_tcp(void *values, int argc, char **argv)
 {
 	const struct opts *o = values;
 	char query[512];
-	json_t *ports, *port;
-	size_t i;
+	json_t *ports;
 	int ret;
 
 	if (argc == 1) {
@@ -198,20 +241,7 @@ cmd_tcp(void *values, int argc, char **argv)
 	ret = look_ask(o, NULL, "port", "the appliance has no list of ports", &ports);
 	if (ret != CLI_OK)
 		return ret;
-	json_array_foreach(ports, i, port)
-	{
-		const char *name = json_is_string(port) ? json_string_value(port)
-							: json_string_value(json_object_get(port, "name"));
-
-		if (name == NULL || ret != CLI_OK)
-			continue;
-		if (!o->json)
-			printf("%sport %s\n", i > 0 ? "\n" : "", name);
-		snprintf(query, sizeof(query), "/strake/tcp/info,%s", name);
-		ret = look_query(o, query, "a port went away");
-	}
-	if (json_array_size(ports) == 0)
-		ret = show_kernel(o);
+	ret = json_array_size(ports) == 0 ? show_kernel(o) : every_tcp(o, ports);
 	json_decref(ports);
 	return ret;
 }

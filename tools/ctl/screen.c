@@ -27,19 +27,22 @@ on_signal(int sig)
 	stopped = 1;
 }
 
-static int
-rows_of_screen(void)
+static struct winsize
+size_of_screen(void)
 {
 	struct winsize ws;
 
-	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_row > 0 ? ws.ws_row : 24;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_row > 0 && ws.ws_col > 0)
+		return ws;
+	return (struct winsize){.ws_row = 24, .ws_col = 80};
 }
 
-/* Only as many lines as fit: a longer screen would scroll and flicker. */
+/* Only as many lines as fit, and of each as much: what is longer would scroll and flicker. */
 static void
 draw(const char *text, size_t len, bool tty)
 {
-	int left = rows_of_screen() - 1;
+	struct winsize ws = size_of_screen();
+	int left = ws.ws_row - 1;
 
 	if (!tty) {
 		fwrite(text, 1, len, stdout);
@@ -51,10 +54,10 @@ draw(const char *text, size_t len, bool tty)
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
 		size_t n = nl != NULL ? (size_t)(nl - p) : (size_t)(end - p);
 
-		printf("%.*s\033[K\n", (int)n, p);
+		printf("%.*s\033[K\n", n < ws.ws_col ? (int)n : ws.ws_col - 1, p);
 		p += n + 1;
 	}
-	fputs("\033[J\033[7m q quits \033[0m", stdout);
+	printf("\033[J\033[7m%.*s\033[0m", ws.ws_col - 1, " q quits ");
 	fflush(stdout);
 }
 
@@ -127,11 +130,12 @@ top_run(struct tel *t, double secs)
 		json_decref(before);
 		before = now;
 		t0 = t1;
-		if (stopped || key_quits(secs, tty) || stopped)
+		/* Whoever was to see it may have gone: a closed pipe, a full disk. */
+		if (stopped || ferror(stdout) || key_quits(secs, tty) || stopped)
 			break;
 	}
 	if (tty)
 		screen_end();
 	json_decref(before);
-	return ret < 0 ? cli_fail(CLI_UNREACHABLE, "%s", err) : CLI_OK;
+	return ret < 0 && !stopped ? cli_fail(CLI_UNREACHABLE, "%s", err) : CLI_OK;
 }

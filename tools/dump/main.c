@@ -89,8 +89,8 @@ run(char **paths, unsigned int n, enum check_show show, bool quiet)
 	return check_drives(&c, drive, n, quiet ? CHECK_SHOW_NOTHING : show) < 0 ? CLI_LOCAL : verdict(&c, quiet);
 }
 
-int
-main(int argc, char **argv)
+static int
+strake_fsck(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"dump", no_argument, NULL, 'd'},
@@ -117,4 +117,10 @@ main(int argc, char **argv)
 		return CLI_USAGE;
 	}
 	return run(argv + optind, (unsigned int)(argc - optind), show, quiet);
+}
+
+int
+main(int argc, char **argv)
+{
+	return cli_said("strake-fsck", strake_fsck(argc, argv));
 }

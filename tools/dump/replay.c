@@ -196,7 +196,7 @@ found(struct replay *r, const struct log_head *h, const uint8_t *at)
 
 	if (h->gen != d->gen || d->state == STORE_FREE)
 		*d = (struct log_segment){.gen = h->gen, .next_id = d->next_id, .stream = meta ? STORE_META : 0};
-	d->state = STORE_SUSPECT;
+	d->state = r->st->super.clean ? STORE_CLOSED : STORE_SUSPECT;
 	if (!meta && h->lsn > r->st->super.lsn)
 		item_add(r, h, log_direct(h->seg, h->off, h->bytes, 0), at + h->head_bytes);
 }

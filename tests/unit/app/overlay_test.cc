@@ -133,6 +133,12 @@ TEST_F(Overlay, NothingKeptIsNothingLaid)
 	EXPECT_EQ(-ENOENT, overlay_gone(0, &gone));
 }
 
+void
+keep(void *arg, const char *line)
+{
+	*(std::string *)arg += std::string(line) + "\n";
+}
+
 TEST_F(Overlay, AVolumeThatWasMadeComesAgainWithItsStages)
 {
 	ASSERT_EQ(0, start(file())) << err;
@@ -148,7 +154,19 @@ TEST_F(Overlay, AVolumeThatWasMadeComesAgainWithItsStages)
 	ASSERT_EQ(2u, volume("new")->n_stages);
 	EXPECT_STREQ("x", conf_str(volume("new")->stages[0].values, "domain"));
 	EXPECT_EQ("1=v0 5=new ", offered());
-	EXPECT_EQ(0, plan_check(c, err, sizeof(err))) << err;
+	EXPECT_EQ(0, plan_check(c, keep, &said)) << said;
+}
+
+TEST_F(Overlay, AllThatDoesNotFitTogetherIsTold)
+{
+	ASSERT_EQ(0, start(file())) << err;
+	make("new");
+	make("other");
+	volume("new")->size += 512;
+	volume("other")->size += 512;
+	EXPECT_EQ(-EINVAL, plan_check(c, keep, &said));
+	EXPECT_NE(std::string::npos, said.find("volume \"new\": the size")) << said;
+	EXPECT_NE(std::string::npos, said.find("volume \"other\": the size")) << said;
 }
 
 TEST_F(Overlay, OneThatCouldNotBeMadeDoesNot)
