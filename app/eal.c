@@ -100,6 +100,14 @@ huge_check(struct appliance *a)
 	return -ENOMEM;
 }
 
+static int
+name_taken(struct appliance *a, const char *holds)
+{
+	snprintf(a->err, sizeof(a->err), "an appliance named \"%s\" is running already (it holds %s)",
+		 a->conf->appliance.name, holds);
+	return -EBUSY;
+}
+
 /* One appliance of a name: the lock lies beside its control socket, and goes with the process. */
 static int
 name_lock(struct appliance *a)
@@ -121,9 +129,20 @@ name_lock(struct appliance *a)
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
 	close(fd);
-	snprintf(a->err, sizeof(a->err), "an appliance named \"%s\" is running already (it holds %s)",
-		 a->conf->appliance.name, path);
-	return -EBUSY;
+	return name_taken(a, path);
+}
+
+/* With another `control:` the same name is still one folder of DPDK's, where telemetry is asked. */
+static int
+folder_lock(struct appliance *a)
+{
+	const char *dir = rte_eal_get_runtime_dir();
+	int fd = open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	close(fd);
+	return name_taken(a, dir);
 }
 
 /* EAL names a CPU it cannot have by its number only. */
@@ -264,10 +283,15 @@ eal_up(struct appliance *a)
 	add(&args, "--log-level=*:warning");
 	add(&args, "--log-level=lib.eal:error"); /* it warns of page sizes nobody asked for */
 	add(&args, "--log-level=strake.*:info");
-	if (rte_eal_init(args.n, args.v) >= 0)
-		return 0;
-	snprintf(a->err, sizeof(a->err), "DPDK did not start: %s", rte_strerror(rte_errno));
-	return rte_errno != 0 ? -rte_errno : -EIO;
+	if (rte_eal_init(args.n, args.v) < 0) {
+		snprintf(a->err, sizeof(a->err), "DPDK did not start: %s",
+			 rte_errno != 0 ? rte_strerror(rte_errno) : "its own lines say why");
+		return rte_errno != 0 ? -rte_errno : -EIO;
+	}
+	ret = folder_lock(a);
+	if (ret < 0)
+		rte_eal_cleanup();
+	return ret;
 }
 
 void

@@ -276,6 +276,25 @@ class Bench:
         self.cleanups.append(lambda: subprocess.run(["umount", mount], check=False))
         return mount
 
+    def huge_pages(self, n):
+        """So many of 2 MiB more than there are, while the case runs."""
+        root_only()
+        path = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
+        if not os.path.exists(path):
+            raise Skip("no huge pages of 2 MiB")
+
+        def give(want):
+            with open(path, "w", encoding="ascii") as f:
+                f.write(str(want))
+
+        with open(path, encoding="ascii") as f:
+            before = int(f.read())
+        self.cleanups.append(lambda: give(before))
+        give(before + n)
+        with open(path, encoding="ascii") as f:
+            if int(f.read()) < before + n:
+                raise Skip("no memory for huge pages")
+
     def netns(self, name):
         ns = f"strk{os.getpid()}{name}"
         self.sh("ip", "netns", "add", ns)

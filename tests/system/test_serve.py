@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from harness import STRAKECTL, NQN, Skip, check, io_connections, main, root_only, stopped_readers, until
+from harness import NQN, STRAKE, STRAKECTL, Skip, check, io_connections, main, root_only, stopped_readers, until
 
 KEY = os.urandom(64)
 CRYPTO = ", stages: [crypto: {key_file: v0.key}]"
@@ -315,6 +315,18 @@ def case_too_few_huge_pages_is_told(b):
     conf = b.conf(memory="1024GiB").replace("huge: false", "huge: true")
     status, said = b.appliance(conf).fails()
     check(status == 3 and "nr_hugepages" in said, said)
+
+
+def case_a_second_one_of_the_name_is_refused_on_huge_pages(b):
+    """There DPDK keeps no lock of its own."""
+    b.huge_pages(900)
+    conf = b.conf().replace("huge: false", "huge: true")
+    a = b.appliance(conf).start()
+    p = subprocess.run([STRAKE, b.write("other.yaml", conf.replace("ctl.sock", "other.sock"))], stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False, text=True)
+    check(p.returncode == 3 and "is running already" in p.stdout, f"status {p.returncode}: {p.stdout}")
+    check(a.ctl("status")["pid"] == a.proc.pid, "telemetry is the other's")
+    a.stop()
 
 
 def case_full_disk_is_told(b):

@@ -110,6 +110,9 @@ def case_samples_serve_without_root_from_where_they_lie(b):
 def case_a_second_one_of_the_name_is_refused(b):
     a = b.appliance(b.conf()).start()
     refused(b, b.conf(), ["is running already"])
+    other = b.conf().replace("ctl.sock", "other.sock")
+    status, said = run(b.write("other.yaml", other))
+    check(status == 3 and "another primary process" in said and "its own lines say why" in said, f"status {status}: {said}")
     a.stop()
 
 
