@@ -391,6 +391,7 @@ SECTIONS = {"lent": (lent, "Own path: memif, the appliance lends its memory and 
             "uring-alone": (uring_alone, "The same drive alone, `drive-load`, against fio on the same file"),
             "idle": (idle, "Silent connections"),
             "wake": (wake, "Waking up")}
+PROGRAMS = {"veth": ["ip", "ethtool"], "copy": ["ip", "ethtool", "iperf3"], "uring": ["fio"], "uring-alone": ["fio"]}
 
 
 def verdict(r):
@@ -486,6 +487,9 @@ def main():
     o.build = os.path.realpath(o.build)
     if os.geteuid() != 0:
         sys.exit("run.py: needs root")
+    missing = {p for section in o.section.split(",") for p in PROGRAMS.get(section, ()) if shutil.which(p) is None}
+    if missing:
+        sys.exit(f"run.py: needs {', '.join(sorted(missing))}: sudo tools/packages check guest")
     load, results, notes = [os.getloadavg()[0], 0], {}, []
     with huge_pages(o):
         for section in o.section.split(","):
