@@ -132,12 +132,13 @@ name_lock(struct appliance *a)
 	return name_taken(a, path);
 }
 
-/* With another `control:` the same name is still one folder of DPDK's, where telemetry is asked. */
+/* With another `control:` the same name is still one folder of DPDK's, where telemetry is asked. Without huge pages
+ * DPDK refuses a second one by a lock of its own, and takes the folder's now and then. */
 static int
 folder_lock(struct appliance *a)
 {
 	const char *dir = rte_eal_get_runtime_dir();
-	int fd = open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	int fd = a->no_huge ? -1 : open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
