@@ -37,13 +37,15 @@ LONG = {"tests/system/test_guest.py": ["bytes_through_a_linux_host", "log_volume
         "tests/system/test_power.py": ["a_hundred_power_losses", "a_hundred_power_losses_of_a_log_volume"]}
 
 
-# Those that mostly wait, for wires and for hosts that say nothing, run beside those that mostly write to drives.
-WIRES = ("tests/system/test_net.py", "tests/system/test_port.py", "tests/system/test_start.py")
+# Two lanes that take about the same time. Those that mostly wait, for wires and for hosts that say nothing, run while the
+# other lane looks at how much an appliance uses and how long hosts wait.
+FIRST = ("tests/system/test_placement.py", "tests/system/test_volume.py",
+         "tests/system/test_net.py", "tests/system/test_port.py", "tests/system/test_start.py")
 
 
 def run():
     here = [path for path in sorted(files("tests/system/test_*")) if path not in SHORT]
-    lanes = [WIRES, [path for path in here if path not in WIRES]]
+    lanes = [FIRST, [path for path in here if path not in FIRST]]
     with ThreadPoolExecutor(len(lanes)) as pool:
         for results in pool.map(lambda lane: [r for path in lane for r in script(path, 1500)], lanes):
             yield from results
