@@ -9,7 +9,7 @@
  * the next checkpoint writes them elsewhere.
  *
  * The count of live blocks chooses the victim, the walk proves that it is empty, and both must agree before the segment
- * is given up: a chunk that cannot be read keeps its segment.
+ * is given up. What cannot be read the walk goes round: it keeps its segment if the count says that it lives.
  *
  * While chunks of older keys are sealed anew (store_reseal.c), victims come from there, too, when there is room enough.
  * Of these what cannot be sealed anew stays where it is.
@@ -48,6 +48,7 @@ struct store_gc {
 	uint64_t not_before; /* ns */
 	uint64_t suspect_at; /* ns: when one that could not be had may be */
 	uint64_t look_again; /* ns: whether another one should be */
+	uint64_t pass_again; /* ns: until then nothing is gone round: it was too much */
 	uint64_t moved;	     /* blocks, when it was chosen */
 	struct store_reseal_left left;
 	uint32_t victim, walks;
@@ -164,6 +165,7 @@ choose(struct store_gc *g, uint64_t now)
 	g->moved = st->stats.moved_blocks;
 	g->victim = v;
 	g->walks = 0;
+	g->walk.passed = 0;
 	g->room = true;
 	g->state = GC_SHARES;
 	g->share_at = 2 * ((uint64_t)v << LOG_SHARE_SHIFT);
@@ -207,6 +209,7 @@ shares_step(struct store_gc *g)
 		g->pages = 0;
 		store_walk_begin(&g->walk, st, g->victim, st->seg[g->victim].d.gen, 0,
 				 st->seg[g->victim].rows * store_row_bytes(st));
+		g->walk.pass = strake_now() < g->pass_again ? 0 : STORE_WALK_PASS;
 		g->state = GC_WALK;
 	}
 	return 1;
@@ -330,7 +333,9 @@ walk_step(struct store_gc *g)
 	if (ret == -EAGAIN)
 		return 0;
 	if (ret <= 0) {
-		g->unread = ret < 0;
+		if (g->walk.passed == STORE_WALK_PASS)
+			g->pass_again = strake_now() + STRAKE_NS_PER_SEC;
+		g->unread = ret < 0 && (ret != -EIO || st->seg[g->victim].d.live > 0);
 		g->state = GC_END;
 		return 1;
 	}
@@ -405,10 +410,10 @@ static bool
 left_some(struct store_gc *g)
 {
 	struct store *st = g->st;
-	bool later = false;
+	bool later = false, missed = g->walk.passed > 0 && st->seg[g->victim].d.live > 0;
 
 	g->left.damaged += store_repack_left(st, &later);
-	g->left.later |= later || !g->room || g->unread;
+	g->left.later |= later || !g->room || g->unread || missed;
 	if (!g->reseal || (!g->left.later && g->left.damaged + g->left.unopened == 0))
 		return false;
 	let_go(g);
@@ -458,8 +463,8 @@ end_step(struct store_gc *g)
 	if (s->d.stream == STORE_META && g->pages > 0 && !g->bad) {
 		/* The next checkpoint moves them. */
 		s->after = st->ckpt.begun + 1;
-	} else if (s->d.stream == STORE_META && s->d.live > 0 && !g->bad) {
-		unread(g); /* a page that is needed was not met */
+	} else if (s->d.live > 0 && !g->bad && (s->d.stream == STORE_META || g->walk.passed > 0)) {
+		unread(g); /* a page or a block that is needed was not met */
 		return;
 	} else if (g->bad || s->d.live > 0) {
 		s->d.state = STORE_SEG_BAD;

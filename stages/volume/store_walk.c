@@ -69,6 +69,21 @@ read_submit(struct store_walk *w, uint16_t attempt, uint32_t most, void (*done)(
 	strake_space_submit(w->st->sp, &w->io);
 }
 
+static void
+piece_forget(struct store_walk *w)
+{
+	w->need = 0;
+	w->whole = false;
+}
+
+static uint32_t
+window_len(const struct store_walk *w)
+{
+	if (likely(w->pos >= w->narrow))
+		return WINDOW;
+	return w->need > 0 ? w->need : LOG_BLOCK - w->pos % LOG_BLOCK;
+}
+
 static int
 window_read(struct store_walk *w, uint16_t attempt)
 {
@@ -76,8 +91,10 @@ window_read(struct store_walk *w, uint16_t attempt)
 		w->win = strake_buf_page(WINDOW);
 	if (w->win == NULL)
 		return -EAGAIN;
+	if (attempt != w->attempt)
+		piece_forget(w);
 	w->attempt = attempt;
-	read_submit(w, attempt, WINDOW, window_done);
+	read_submit(w, attempt, window_len(w), window_done);
 	return -EAGAIN;
 }
 
@@ -91,16 +108,19 @@ ours(const struct store_walk *w, const struct log_head *h)
 
 /* @return 0; -EAGAIN: it goes on behind the window; -EINVAL. */
 static int
-look(const struct store_walk *w, struct log_head *h, const uint8_t *at)
+look(struct store_walk *w, struct log_head *h, const uint8_t *at)
 {
 	uint32_t left = w->win_off + w->win_len - w->pos;
-	bool more = w->pos > w->win_off && w->win_off + w->win_len < w->end;
+	bool more = (w->pos > w->win_off || w->win_len < WINDOW) && w->win_off + w->win_len < w->end;
 	int ret = log_head_decode(h, at, left);
 
 	if (ret == 0 && !ours(w, h))
 		return -EINVAL;
-	if (ret == -EAGAIN || (ret == 0 && h->bytes > left))
+	if (ret == -EAGAIN || (ret == 0 && h->bytes > left)) {
+		w->whole = ret == 0;
+		w->need = w->whole ? h->bytes : LOG_HEAD_MAX;
 		return more ? -EAGAIN : -EINVAL;
+	}
 	return ret == 0 && !log_chunk_checks(h, at) ? -EINVAL : ret;
 }
 
@@ -109,6 +129,7 @@ move_to(struct store_walk *w, uint32_t pos)
 {
 	w->pos = pos;
 	w->sure = w->zero = false;
+	piece_forget(w);
 }
 
 static int
@@ -188,6 +209,11 @@ nothing(struct store_walk *w, const uint8_t *at)
 {
 	bool zero = strake_kernel->is_zero(at, LOG_GRAIN);
 
+	/* It may be inside of a chunk, zeroes or not. */
+	if (unlikely(w->blind)) {
+		move_to(w, w->pos + LOG_GRAIN);
+		return 0;
+	}
 	w->zero |= zero;
 	if (zero && w->attempt == 0 && !w->scan && !w->sure && w->st->sp->parity > 0)
 		return doubt(w);
@@ -231,12 +257,31 @@ exhausted(struct store_walk *w)
 	return window_read(w, 0);
 }
 
+/* On behind what cannot be read: a chunk, or a block of which nobody can tell what it holds. */
+static int
+pass_over(struct store_walk *w)
+{
+	w->status = 0;
+	w->passed++;
+	w->lost++;
+	w->blind = !w->whole;
+	move_to(w, w->pos + (w->whole ? w->need : LOG_BLOCK - w->pos % LOG_BLOCK));
+	w->scan = false;
+	return 0;
+}
+
 /* The window could not be had. @return 0: it was not needed; -EAGAIN: try again; -errno. */
 static int
 no_window(struct store_walk *w)
 {
 	if (w->status == -ERANGE && w->attempt > 0)
 		return exhausted(w);
+	if (w->status == -EIO && w->pos >= w->narrow) {
+		w->narrow = w->pos + w->io.len;
+		return window_read(w, w->attempt);
+	}
+	if (w->status == -EIO && w->attempt == 0 && w->passed < w->pass)
+		return pass_over(w);
 	/* This way needs a column that is away just now; another may not. */
 	if (w->status == -EIO && w->attempt > 0)
 		return window_read(w, (uint16_t)(w->attempt + 1));
@@ -285,7 +330,7 @@ store_walk_next(struct store_walk *w, const struct log_head *h)
 {
 	move_to(w, w->pos + h->bytes);
 	w->blank = (w->pos - 1) / store_row_bytes(w->st);
-	w->scan = false;
+	w->scan = w->blind = false;
 	if (w->attempt > 0)
 		w->win_len = 0; /* what is behind may be wrong this way */
 }

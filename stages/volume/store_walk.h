@@ -13,9 +13,16 @@
  * before does not check. Zeroes, and the first chunk where the generation is not known, are believed only if all of the
  * parity says the same of them: then as many columns as there is parity cannot have lied. Else the newest generation
  * counts that can be had in any way.
+ *
+ * A window that cannot be had is read in pieces: a block, then the chunk of which the head lies there. So only what is
+ * needed has to be readable. Collection passes over a few pieces that are not: what it has to move and did not meet the
+ * count of live blocks tells.
  */
 
 #include "store.h"
+
+/* Pieces that cannot be read: more are not a bad sector or two, but drives that are away. */
+#define STORE_WALK_PASS 16
 
 struct store_walk {
 	struct store *st;
@@ -25,6 +32,12 @@ struct store_walk {
 	uint32_t pos, end;
 	uint32_t blank;	 /* row behind the last one in which a chunk began */
 	bool stop_blank; /* end behind two rows in which none begins */
+	uint32_t narrow; /* what lies before it is read in pieces */
+	uint32_t need;	 /* bytes of the piece at pos; 0: up to the end of its block */
+	bool whole;	 /* that is the chunk whose head lies there */
+	uint32_t pass;	 /* pieces that may be passed over if they cannot be read */
+	uint32_t passed; /* those that were */
+	bool blind;	 /* and nothing tells where the next chunk begins */
 	bool reading, scan;
 	bool probing, sure;	 /* parity is being asked about what lies at pos; it said the same */
 	bool newer;		 /* `older` was seen here, and can be had */
@@ -34,7 +47,7 @@ struct store_walk {
 	uint16_t attempt;
 	uint32_t win_off, win_len;
 	bool zero;     /* in some way to see what is here it is */
-	uint32_t lost; /* grains that held neither a chunk nor zeroes */
+	uint32_t lost; /* grains that held neither a chunk nor zeroes, and pieces passed over */
 	struct strake_buf *win;
 	struct strake_space_io io;
 };

@@ -88,6 +88,108 @@ TEST(Unread, IsCollectedInTheEnd)
 	u.rig.down(false);
 }
 
+/* A bad sector, with as many drives away as there is parity. */
+class BadSector : public Unread
+{
+      public:
+	uint32_t seg = 0, gen = 0;
+
+	uint64_t
+	entry(uint64_t lba)
+	{
+		uint64_t e = 0;
+
+		EXPECT_EQ(0, map_get(rig.st->map, store_vol_named(rig.st, "v0")->tree, lba, 1, &e, nullptr));
+		return e;
+	}
+
+	/* Two chunks that die, with one between them and one behind that nobody writes anew. */
+	void
+	begin(uint64_t lba, uint32_t at, uint32_t len = 64)
+	{
+		FakeSpaceFault f;
+
+		ASSERT_EQ(0, rig.boot()) << rig.why;
+		for (uint64_t i = 0; i < 4; i++)
+			ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 1000 + 8 * i, 8, StoreRig::blocks(8, 1 + 100 * i)));
+		seg = log_entry_seg(entry(1000));
+		gen = rig.st->seg[seg].d.gen;
+		ASSERT_EQ(seg, log_entry_seg(entry(1024)));
+		f.ops = 1u << STRAKE_SPACE_READ;
+		f.seg = seg;
+		f.off = log_entry_off(entry(lba)) + at;
+		f.len = len;
+		ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 1000, 8, StoreRig::blocks(8, 1001)));
+		ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 1016, 8, StoreRig::blocks(8, 1201)));
+		ASSERT_EQ(0, write(100));
+		ASSERT_EQ(STORE_SEG_CLOSED, rig.st->seg[seg].d.state);
+		rig.fs->fault(f);
+	}
+
+	void
+	expect_all()
+	{
+		for (uint64_t i = 0; i < 4; i++) {
+			bytes out;
+
+			ASSERT_EQ(0, rig.run(STRAKE_OP_READ, 1000 + 8 * i, 8, {}, &out));
+			EXPECT_EQ(StoreRig::blocks(8, 1 + 100 * i + (i % 2 == 0 ? 1000 : 0)), out) << i;
+		}
+	}
+};
+
+/* In the head of a dead chunk, in what it holds, or at its very end: what lives around it is moved, and the segment is
+ * used anew. */
+TEST(Unread, OfADeadChunkKeepsNoSegment)
+{
+	for (uint64_t lba : {1000, 1016}) {
+		for (uint32_t at : {0u, 9000u, 8 * LOG_BLOCK}) {
+			BadSector u;
+
+			u.begin(lba, at);
+			ASSERT_EQ(0, u.write(1000));
+			EXPECT_NE(u.gen, u.rig.st->seg[u.seg].d.gen) << "block " << lba << ", byte " << at;
+			u.expect_all();
+			u.rig.fs->no_faults();
+			u.rig.down(false);
+		}
+	}
+}
+
+/* What can be read of the others is moved all the same, and the rest when it can be. */
+TEST(Unread, OfALivingChunkKeepsNothingElse)
+{
+	for (uint32_t at : {0u, 9000u}) {
+		BadSector u;
+
+		u.begin(1008, at);
+		ASSERT_EQ(0, u.write(1000));
+		EXPECT_EQ(u.gen, u.rig.st->seg[u.seg].d.gen);
+		EXPECT_EQ(STORE_SEG_CLOSED, u.rig.st->seg[u.seg].d.state) << "it is tried again";
+		EXPECT_EQ(8u, u.rig.st->seg[u.seg].d.live);
+		EXPECT_LT(u.rig.fs->figures().failed, 20u);
+		u.rig.fs->no_faults();
+		u.rig.now += 60 * STRAKE_NS_PER_SEC;
+		ASSERT_EQ(0, u.write(1000));
+		EXPECT_NE(u.gen, u.rig.st->seg[u.seg].d.gen);
+		u.expect_all();
+		u.rig.down(false);
+	}
+}
+
+/* Nothing of it can be, and nothing of it is needed. */
+TEST(Unread, OfNothingThatLivesKeepsNoSegment)
+{
+	BadSector u;
+
+	u.begin(1000, 0, 64u << 20);
+	for (uint64_t lba : {1008, 1024})
+		ASSERT_EQ(0, u.rig.run(STRAKE_OP_WRITE, lba, 8, StoreRig::blocks(8, lba)));
+	ASSERT_EQ(0, u.write(1000));
+	EXPECT_NE(u.gen, u.rig.st->seg[u.seg].d.gen);
+	u.rig.down(false);
+}
+
 /* Nothing can be read for a while: that is tried again soon. */
 TEST(Unread, IsTriedAgainIfThereIsNothingElse)
 {
