@@ -94,7 +94,8 @@ struct strake_space {
 	bool (*used)(void *store, uint32_t seg, uint32_t *rows);
 	/** Set by the store with that: columns of row `row` of `seg` disagree, as rebuild sees, or one could not be
 	 * read. What is right only checksums tell: have it repaired, if that is possible; done(arg), if it is not NULL,
-	 * is called when it has been looked at, maybe from inside. Owner lcore. */
+	 * is called when it has been looked at, maybe from inside. Who gives done cannot go on with a row that cannot
+	 * be had: then what lives in the segment is moved, and the segment freed, later. Owner lcore. */
 	void (*check)(void *store, uint32_t seg, uint32_t row, void (*done)(void *arg), void *arg);
 	/** Set by the store with that: what only the intents have shall be durable in rows, and all intents written
 	 * before void, also those that a drive has which was away since. done(arg, 0 or -errno), maybe from inside.

@@ -8,10 +8,11 @@
  * Rebuild: a stale member is written by every new row; what lies in older rows of segments in use is made from k other
  * columns and written to it. If there are more than k they must agree: a drive that has something else than was written
  * to it would be copied otherwise, and then it takes one loss less. Where they do not, the store has the row repaired
- * by its checksums, and the column is written with it: that drive may lose the repair, too. A segment is read from it
- * again as soon as it is `fresh`; after a short absence most are from the start. Then, if it keeps intents, the store
- * makes what is in those durable in rows and all of them void, and a flush follows; main is told, and when that is
- * durable it is in sync.
+ * by its checksums, and the column is written with it: that drive may lose the repair, too. It is asked as well where
+ * too few columns can be read: it may know the row all the same, or that nothing needs it, and free the segment. A
+ * segment is read from it again as soon as it is `fresh`; after a short absence most are from the start. Then, if it
+ * keeps intents, the store makes what is in those durable in rows and all of them void, and a flush follows; main is
+ * told, and when that is durable it is in sync.
  *
  * Move: a column is copied to the slot where it will be, while new rows of its segment are written to both; after a
  * flush main records the move, and the view that says so changes the table. The old slot is used for nothing before.
@@ -313,18 +314,38 @@ checked(void *arg)
 
 /* @return true: the store is asked. */
 static bool
-row_doubt(struct log_group *g)
+row_ask(struct log_group *g)
 {
 	struct lgroup_walk *w = &g->o.walk;
 
-	if (g->space.check == NULL || w->doubts == DOUBTS) {
-		w->doubtful++;
+	if (g->space.check == NULL || w->doubts == DOUBTS)
 		return false;
-	}
 	w->doubts++;
+	w->avoid = 0;
 	w->asked = true;
 	g->space.check(g->space.store, w->seg, w->row, checked, g);
 	return true;
+}
+
+static bool
+row_doubt(struct log_group *g)
+{
+	bool asked = row_ask(g);
+
+	g->o.walk.doubtful += !asked;
+	return asked;
+}
+
+/* The row cannot be read, and it is not the drives that are away. @return true: the store is asked. */
+static bool
+row_gone(struct log_group *g)
+{
+	const struct lgroup_walk *w = &g->o.walk;
+	uint32_t there = 0;
+
+	for (uint32_t role = 0; role < g->o.geo.width; role++)
+		there += lgroup_readable(g, lgroup_column_member(lgroup_role_column(g, w->seg, w->row, role)), w->seg);
+	return there >= g->s.data && row_ask(g);
 }
 
 bool
@@ -482,7 +503,7 @@ walk_step(struct log_group *g)
 			again(g, 1);
 	} else if (lgroup_repairs(g, w->seg, w->row)) {
 		again(g, RETRY_NS); /* half of it may be there */
-	} else if (!row_read(g)) {
+	} else if (!row_read(g) && !row_gone(g)) {
 		segment_done(g, false);
 		if (w->kind == WALK_REBUILD)
 			again(g, 1);

@@ -73,9 +73,10 @@ struct store_seg {
 	uint64_t after;		      /* its pages are dirty: let be until this checkpoint has ended */
 	uint64_t emptied[STORE_META]; /* when drained: what emptied it lies in rows before these */
 	uint32_t unread; /* s of strake_now(): it could not be read, others are collected before until then */
-	bool due;	 /* to be listed by what is under way */
-	bool listed;	 /* in st->ready, unopened */
-	bool blank;	 /* deallocated since it was last written */
+	bool ails : 1;	 /* a row of it cannot be rebuilt: collected first, and freed */
+	bool due : 1;	 /* to be listed by what is under way */
+	bool listed : 1; /* in st->ready, unopened */
+	bool blank : 1;	 /* deallocated since it was last written */
 	uint8_t keys;	 /* enum store_seg_keys: while chunks are sealed anew */
 };
 
@@ -293,7 +294,7 @@ struct store {
 	bool repack_starved;
 	uint32_t repack_damaged; /* chunks to be sealed anew that cannot be opened */
 	bool repack_later;	 /* some could not be just now */
-	bool suspects;		 /* there may be some */
+	bool suspects;		 /* there may be some that are to be collected first */
 	struct store_replay *replay;
 	bool no_table;			     /* the table of segments is being read: no generation is known */
 	struct store_seals_walk *seals;	     /* under way, or NULL */
@@ -379,6 +380,10 @@ void store_seg_resealed(struct store *st, uint32_t seg);
 unsigned int store_seg_host_stream(const struct store *st, uint64_t over);
 unsigned int store_seg_moved_stream(const struct store *st, uint64_t serial);
 uint32_t store_seg_victim(struct store *st);
+/** Is it to be collected whether there is room or not? */
+bool store_seg_first(const struct store_seg *s);
+/** A row of it cannot be rebuilt. */
+void store_seg_ails(struct store *st, uint32_t seg);
 /** Segments kept for a checkpoint; listed and unopened; free for hosts (may be less than none). */
 uint32_t store_seg_keep_meta(const struct store *st);
 bool store_seg_meta_short(struct store *st, unsigned int stream);

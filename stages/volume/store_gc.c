@@ -122,7 +122,7 @@ enough(const struct store *st)
 	return store_seg_level(st) >= (int64_t)store_seg_target(st);
 }
 
-/* One that is suspect always is, as soon as it can be had.
+/* One that comes first always is, as soon as it can be had.
  * @return STORE_NONE: there is no need, or it would not help. */
 static uint32_t
 worth_it(struct store_gc *g, uint64_t now)
@@ -135,7 +135,7 @@ worth_it(struct store_gc *g, uint64_t now)
 	if (idle && (!st->suspects || now < g->suspect_at))
 		return STORE_NONE;
 	v = store_seg_victim(st);
-	if (v != STORE_NONE && st->seg[v].d.state == STORE_SEG_SUSPECT)
+	if (v != STORE_NONE && store_seg_first(&st->seg[v]))
 		return v;
 	g->suspect_at = now + STRAKE_NS_PER_SEC;
 	if (idle)
@@ -473,6 +473,8 @@ end_step(struct store_gc *g)
 	} else {
 		store_seg_drained(st, g->victim);
 	}
+	if (s->ails) /* rebuild waits for it to be free */
+		store_ckpt_want(st);
 	let_go(g);
 	if (g->reseal)
 		reseal_over(g);

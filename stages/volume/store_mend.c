@@ -7,7 +7,8 @@
  * chunks' checksums tell what is right.
  * All chunks that touch the row are read, in any way that is right, and the row is written as they have it, with its
  * parity, where a drive has something else (store_truth.h). With a chunk that cannot be had this would take away the
- * way to it: then the row stays as it is.
+ * way to it: then the row stays as it is. If rebuild cannot read it either, the segment is collected: whether that
+ * chunk is dead is found out there, and then nobody has to rebuild it any more.
  *
  * One row at a time. Of an open segment only what is written is looked at.
  */
@@ -192,9 +193,12 @@ store_mend_poll(struct store *st)
 	ret = store_truth_row(&m->truth);
 	if (ret == -EAGAIN)
 		return 0;
-	if (ret == 1 && st->failed == 0 && !st->closing && !store_truth_odd(&m->truth))
+	if (ret == 1 && st->failed == 0 && !st->closing && !store_truth_odd(&m->truth)) {
 		row_write(st);
-	else
-		rest(st);
+		return 1;
+	}
+	if (ret == -EIO && m->queue[m->first].done != NULL)
+		store_seg_ails(st, m->truth.walk.seg);
+	rest(st);
 	return 1;
 }

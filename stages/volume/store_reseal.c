@@ -274,7 +274,7 @@ meet(struct store *st, struct store_reseal *r)
 		if (may_go_on(r)) {
 			s->readers++;
 			store_walk_begin(&r->walk, st, r->at, s->d.gen, 0, s->rows * store_row_bytes(st));
-		r->walk.pass = STORE_WALK_PASS;
+			r->walk.pass = STORE_WALK_PASS;
 			r->walking = true;
 		}
 		return true;

@@ -182,7 +182,7 @@ store_seg_open(struct store *st, unsigned int stream)
 	s->d.blocks = 0; /* live is 0, or what recovery has still to take away */
 	s->rows = 0;
 	s->listed = false;
-	s->blank = false;
+	s->blank = s->ails = false;
 	s->keys = STORE_KEYS_NEW;
 	s->record_bytes = s->empty = 0;
 	s->after = 0;
@@ -306,22 +306,39 @@ store_seg_moved_stream(const struct store *st, uint64_t serial)
 	return st->serial - serial < WARM_LIVES * st->life ? STORE_WARM : STORE_GC;
 }
 
+bool
+store_seg_first(const struct store_seg *s)
+{
+	return s->d.state == STORE_SEG_SUSPECT || (s->ails && s->unread <= strake_now() / STRAKE_NS_PER_SEC);
+}
+
+/* Nothing is appended to it any more: while it is open it cannot be collected. */
+void
+store_seg_ails(struct store *st, uint32_t seg)
+{
+	st->seg[seg].ails = st->suspects = true;
+	for (unsigned int i = 0; i < LOG_STREAMS; i++) {
+		if (st->out[i].seg == seg && (i != STORE_META || st->ckpt.state == STORE_CKPT_IDLE))
+			store_seg_close(st, i);
+	}
+}
+
 /*
  * Cost and benefit: what is won, for as long as it is likely to stay won, against what is read and moved. Young
  * segments are left to die by themselves; but age counts by its root, because in full it lets old segments go before
  * emptier ones, which costs all traffic more than it wins (tests/perf/gc-load). With room to spare, those whose parity
- * may be wrong go first; with none, the emptiest.
+ * may be wrong, or too little to rebuild a drive, go first; with none, the emptiest.
  */
 static double
 score(const struct store *st, const struct store_seg *s, bool pressed)
 {
 	double u = share_live(st, s);
 
-	if (u >= 0.97 && (s->d.state != STORE_SEG_SUSPECT || pressed))
+	if (u >= 0.97 && (!store_seg_first(s) || pressed))
 		return 0;
 	if (pressed)
 		return 1 - u;
-	if (s->d.state == STORE_SEG_SUSPECT)
+	if (store_seg_first(s))
 		return HUGE_VAL;
 	return (1 - u) / (1 + u) * sqrt((double)(st->serial - s->closed + 1));
 }
@@ -338,7 +355,7 @@ store_seg_victim(struct store *st)
 	for (uint32_t i = 0; i < st->n_seg; i++) {
 		const struct store_seg *s = &st->seg[i];
 
-		st->suspects |= s->d.state == STORE_SEG_SUSPECT;
+		st->suspects |= s->d.state == STORE_SEG_SUSPECT || (s->ails && s->d.state <= STORE_SEG_CLOSED);
 		if ((s->d.state != STORE_SEG_CLOSED && s->d.state != STORE_SEG_SUSPECT) || s->readers > 0 ||
 		    s->after > st->ckpt.ended)
 			continue;

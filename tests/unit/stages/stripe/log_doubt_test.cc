@@ -189,6 +189,62 @@ TEST_F(LogDoubt, AsksTheStoreWhereColumnsDisagree)
 		expect_right_without(two, 6);
 }
 
+/* Another one cannot read something meanwhile: the store may have the row all the same, and have it written. */
+TEST_F(LogDoubt, AsksTheStoreForWhatCannotBeRead)
+{
+	checker.rows.clear();
+	checker.ios.clear();
+	checker.asked = 0;
+	checker.t = this;
+	all_up(4);
+	make_disks(1);
+	conf.n_drives = 4;
+	fill(3);
+	unreadable(2, lgroup_super_data_off(sp->intent_bytes) + sp->rows * sp->unit + 1024, 512);
+	lose(1);
+	sp->check = check;
+	ASSERT_EQ(0, give(1, 4)) << err;
+	in_sync();
+	EXPECT_EQ(1u, checker.rows.size());
+	EXPECT_EQ(2u, checker.asked);
+	for (auto &io : checker.ios)
+		strake_buf_put_list(io->io.bufs);
+	sp->check = nullptr;
+	for (unsigned i : {0u, 2u, 3u, 4u})
+		expect_right_without({i}, 3);
+}
+
+/* Or it needs nothing of it any more, and frees the segment; the others are rebuilt meanwhile. */
+TEST_F(LogDoubt, WaitsForTheStoreToFreeWhatCannotBeRead)
+{
+	static unsigned asked;
+
+	asked = 0;
+	all_up(4);
+	make_disks(1);
+	conf.n_drives = 4;
+	fill(3);
+	unreadable(2, lgroup_super_data_off(sp->intent_bytes) + 2 * sp->rows * sp->unit + 1024, 512);
+	lose(1);
+	sp->check = [](void *, uint32_t s, uint32_t, void (*done)(void *arg), void *arg) {
+		EXPECT_EQ(2u, s);
+		asked++;
+		done(arg);
+	};
+	ASSERT_EQ(0, give(1, 4)) << err;
+	turns(20000);
+	EXPECT_EQ(1u, status().stale);
+	EXPECT_EQ(2u, asked);
+	rows.erase(2);
+	ASSERT_EQ(0, simple(STRAKE_SPACE_FREE, 2));
+	turn(60 * STRAKE_NS_PER_SEC);
+	in_sync();
+	EXPECT_EQ(2u, asked);
+	sp->check = nullptr;
+	for (unsigned i : {0u, 2u, 3u, 4u})
+		expect_right_without({i}, 2);
+}
+
 /* A drive that had something else loses the repair, too. What is rebuilt is what the store said. */
 TEST_F(LogDoubt, TakesWhatTheStoreHasWrittenThoughADriveLosesIt)
 {

@@ -105,7 +105,7 @@ class BadSector : public Unread
 
 	/* Two chunks that die, with one between them and one behind that nobody writes anew. */
 	void
-	begin(uint64_t lba, uint32_t at, uint32_t len = 64)
+	begin(uint64_t lba, uint32_t at, unsigned more = 100, uint32_t len = 64)
 	{
 		FakeSpaceFault f;
 
@@ -121,8 +121,8 @@ class BadSector : public Unread
 		f.len = len;
 		ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 1000, 8, StoreRig::blocks(8, 1001)));
 		ASSERT_EQ(0, rig.run(STRAKE_OP_WRITE, 1016, 8, StoreRig::blocks(8, 1201)));
-		ASSERT_EQ(0, write(100));
-		ASSERT_EQ(STORE_SEG_CLOSED, rig.st->seg[seg].d.state);
+		ASSERT_EQ(0, write(more));
+		ASSERT_EQ(more < 100 ? STORE_SEG_OPEN : STORE_SEG_CLOSED, rig.st->seg[seg].d.state);
 		rig.fs->fault(f);
 	}
 
@@ -182,11 +182,65 @@ TEST(Unread, OfNothingThatLivesKeepsNoSegment)
 {
 	BadSector u;
 
-	u.begin(1000, 0, 64u << 20);
+	u.begin(1000, 0, 100, 64u << 20);
 	for (uint64_t lba : {1008, 1024})
 		ASSERT_EQ(0, u.rig.run(STRAKE_OP_WRITE, lba, 8, StoreRig::blocks(8, lba)));
 	ASSERT_EQ(0, u.write(1000));
 	EXPECT_NE(u.gen, u.rig.st->seg[u.seg].d.gen);
+	u.rig.down(false);
+}
+
+/* Rebuild cannot read a row, and tells. */
+class Ailing : public BadSector
+{
+      public:
+	bool looked_at = false;
+
+	void
+	tell()
+	{
+		looked_at = false;
+		store_mend_check(
+			rig.st, seg, 0, [](void *arg) { *(bool *)arg = true; }, &looked_at);
+		rig.turns(3000);
+		EXPECT_TRUE(looked_at);
+		rig.now += STRAKE_NS_PER_SEC; /* what collection puts off */
+		rig.turns(3000);
+	}
+};
+
+/* It is free soon, though there is room enough and nobody writes. */
+TEST(Unread, OfADeadChunkKeepsNobodyFromRebuilding)
+{
+	for (bool open : {false, true}) {
+		Ailing u;
+
+		u.begin(1000, 9000, open ? 0 : 100);
+		u.rig.turns(3000);
+		ASSERT_NE(STORE_SEG_FREE, u.rig.st->seg[u.seg].d.state) << "not what this test is about";
+		u.tell();
+		EXPECT_EQ(STORE_SEG_FREE, u.rig.st->seg[u.seg].d.state);
+		u.rig.fs->no_faults();
+		u.expect_all();
+		u.rig.down(false);
+	}
+}
+
+/* And as soon as it can be read, if it lives. */
+TEST(Unread, OfALivingChunkKeepsNobodyFromRebuildingForEver)
+{
+	Ailing u;
+
+	u.begin(1008, 9000);
+	u.tell();
+	EXPECT_EQ(STORE_SEG_CLOSED, u.rig.st->seg[u.seg].d.state);
+	EXPECT_EQ(8u, u.rig.st->seg[u.seg].d.live);
+	EXPECT_LT(u.rig.fs->figures().failed, 20u);
+	u.rig.fs->no_faults();
+	u.rig.now += 60 * STRAKE_NS_PER_SEC;
+	u.rig.turns(3000);
+	EXPECT_EQ(STORE_SEG_FREE, u.rig.st->seg[u.seg].d.state);
+	u.expect_all();
 	u.rig.down(false);
 }
 
