@@ -69,6 +69,7 @@ info_on_main(const char *params, struct rte_tel_data *d)
 		{"repaired", u.repaired},
 		{"segments", u.segments},
 		{"free_segments", u.free_segments},
+		{"aside_segments", u.aside_segments},
 	};
 
 	rte_tel_data_start_dict(d);

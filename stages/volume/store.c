@@ -195,6 +195,7 @@ store_usage(const struct store *st, struct store_usage *out)
 		.repaired = s->repaired,
 		.segments = st->n_seg,
 		.free_segments = st->n_free,
+		.aside_segments = st->n_aside,
 		.full = st->full,
 		.failed = st->failed,
 	};

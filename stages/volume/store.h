@@ -74,6 +74,7 @@ struct store_seg {
 	uint64_t emptied[STORE_META]; /* when drained: what emptied it lies in rows before these */
 	uint32_t unread; /* s of strake_now(): it could not be read, others are collected before until then */
 	bool ails : 1;	 /* a row of it cannot be rebuilt: collected first, and freed */
+	bool aside : 1;	 /* FREE, but not to be used: opening could not read it */
 	bool due : 1;	 /* to be listed by what is under way */
 	bool listed : 1; /* in st->ready, unopened */
 	bool blank : 1;	 /* deallocated since it was last written */
@@ -253,6 +254,7 @@ struct store {
 
 	struct store_seg *seg;
 	uint32_t n_seg, n_free;
+	uint32_t n_aside;  /* free ones that are not used, and not counted as such */
 	uint32_t seg_room; /* that tables have room for: the space may grow so far while the store is open */
 	uint32_t n_drained, n_drained_map; /* all, and those of the map among them */
 	uint32_t fruitless;		   /* segments collected since a host got one, or gave something back */

@@ -59,6 +59,8 @@ store_apply_free(struct store_replay *r)
 	while (r->at < r->super->n_next && r->frees != (1u << REPLAY_FREES) - 1) {
 		uint32_t seg = r->super->next[r->at++];
 
+		if (st->seg[seg].aside)
+			continue;
 		if (st->seg[seg].d.state == STORE_SEG_FREE)
 			free_begin(r, seg);
 		else /* The superblock that ends recovery lists it again, should that be cut short. */

@@ -151,7 +151,7 @@ list_may(const struct store *st, uint32_t i)
 	const struct log_segment *then = &st->ckpt.table[i];
 
 	if (s->d.state == STORE_SEG_FREE)
-		return !s->listed;
+		return !s->listed && !s->aside;
 	return s->d.state == STORE_SEG_DRAINED && s->d.stream != STORE_META && s->readers == 0 &&
 	       then->gen == s->d.gen && then->state != STORE_SEG_OPEN && then->state != STORE_SEG_FREE;
 }
@@ -356,7 +356,7 @@ list_next(struct store *st)
 	for (uint32_t i = 0; i < st->n_seg && s->n_next < LOG_SUPER_NEXT; i++) {
 		const struct store_seg *seg = &st->seg[i];
 
-		if (seg->listed || seg->readers > 0)
+		if (seg->listed || seg->aside || seg->readers > 0)
 			continue;
 		if (seg->d.state == STORE_SEG_FREE || (seg->d.state == STORE_SEG_DRAINED && seg->due))
 			s->next[s->n_next++] = i;

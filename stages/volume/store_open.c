@@ -14,6 +14,7 @@
 #include <rte_malloc.h>
 
 #include "store_job.h"
+#include "store_replay.h"
 
 RTE_LOG_REGISTER(store_log, strake.store, INFO)
 
@@ -417,6 +418,12 @@ open_once(struct store **out, const struct store_conf *conf, char *err, size_t e
 	if (ret < 0)
 		goto err_super;
 	ret = store_until(st, replay_wait, NULL);
+	if (ret == -EIO && st->replay != NULL && st->replay->unread != STORE_NONE)
+		snprintf(err, errlen,
+			 "store \"%s\": segment %u cannot be read, and may hold what was written last: as more drives "
+			 "are "
+			 "away, or have bad sectors, than there is parity",
+			 st->name, st->replay->unread);
 	if (ret == -ENOBUFS)
 		snprintf(err, errlen,
 			 "store \"%s\": recovery changes more of the map than a map_cache of %" PRIu64
@@ -442,6 +449,11 @@ open_once(struct store **out, const struct store_conf *conf, char *err, size_t e
 	}
 	rte_log(RTE_LOG_INFO, store_log, "store %s: %u segments, %u free, %u volumes, %" PRIu64 " chunks replayed\n",
 		st->name, st->n_seg, st->n_free, st->n_vol, st->stats.replayed);
+	if (st->n_aside > 0)
+		rte_log(RTE_LOG_WARNING, store_log,
+			"store %s: %u segments that hold nothing cannot be read, and are not used until it is opened "
+			"again\n",
+			st->name, st->n_aside);
 	*out = st;
 	return 0;
 

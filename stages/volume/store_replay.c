@@ -75,6 +75,7 @@ store_replay_begin(struct store *st, const struct log_super *super)
 		return ret;
 	r->st = st;
 	r->super = super;
+	r->unread = STORE_NONE;
 	r->lsn_max = super->lsn;
 	r->serial_max = super->serial;
 	r->t_begin = strake_now();

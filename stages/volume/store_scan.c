@@ -4,6 +4,10 @@
 
 /*
  * Recovery's reading: the segment table, the chunks of the log that came after it, and the intents.
+ *
+ * A segment that cannot be read may hold what hosts wrote last, of which blocks nobody knows: they would get what was
+ * there before. So the store does not open then, until more of its drives are back. It does where that cannot be. Pages
+ * of the map are read when they are needed; and one that was only listed, and never opened, is set aside.
  */
 
 #include <string.h>
@@ -14,6 +18,7 @@
 
 #define CHUNKS_A_TURN 64
 #define IMAGES_MAX    (64u << 20) /* in memory; what is more stays where it is */
+#define ASIDE_GENS    0x10401u	  /* more than may have been given, and no round number: store_where() has few bits */
 
 /* --- the table --------------------------------------------------------------------------------------------------- */
 
@@ -127,6 +132,7 @@ chunk_found(struct store_replay *r, struct replay_scan *s, const struct log_head
 	/* Pages of a checkpoint that never ended: only its generation is remembered. */
 	if (listed && meta && !s->counts) {
 		d->gen = h->gen;
+		s->opened = true;
 		return 1;
 	}
 	s->counts = true;
@@ -165,8 +171,20 @@ scan_begin(struct store_replay *r, struct replay_scan *s)
 	/* The row in which the checkpoint began is durable since, and holds chunks that are not looked at here. */
 	s->row = s->rows = (r->scan_off[s->at] + store_row_bytes(st) - 1) / store_row_bytes(st);
 	s->chunks = 0;
-	s->counts = false;
+	s->counts = s->opened = false;
 	s->busy = true;
+}
+
+/* All in it was emptied before. */
+static void
+seg_free(struct store *st, struct store_seg *g)
+{
+	if (g->d.state == STORE_SEG_FREE)
+		return;
+	st->all_blocks -= g->d.stream == STORE_META ? 0 : g->d.blocks;
+	g->d.blocks = 0;
+	g->d.state = STORE_SEG_FREE;
+	st->n_free++;
 }
 
 /* The scan of a segment is over. One that was only listed, and holds nothing that counts, is as good as free: what is
@@ -179,11 +197,9 @@ seg_scanned(struct store_replay *r, struct replay_scan *s)
 	struct store *st = r->st;
 	struct store_seg *g = &st->seg[s->walk.seg];
 
-	if (s->at >= r->scan_planned && !s->counts && g->d.state != STORE_SEG_FREE) {
-		st->all_blocks -= g->d.stream == STORE_META ? 0 : g->d.blocks;
-		g->d.blocks = 0;
-		g->d.state = STORE_SEG_FREE;
-		st->n_free++;
+	r->saw[s->at] = s->counts || s->opened ? REPLAY_SAW_CHUNKS : REPLAY_SAW_NOTHING;
+	if (s->at >= r->scan_planned && !s->counts) {
+		seg_free(st, g);
 	} else if (s->at < r->n_open && g->d.state == STORE_SEG_CLOSED) {
 		g->d.state = STORE_SEG_SUSPECT;
 		st->suspects = true;
@@ -192,6 +208,58 @@ seg_scanned(struct store_replay *r, struct replay_scan *s)
 	if (s->counts && st->sp->parity > 0)
 		store_settle_add(r, &(struct replay_rows){s->walk.seg, s->row, s->rows, r->scan_off[s->at], s->chunks,
 							  s->walk.lost > 0});
+}
+
+/* The segment cannot be read. @return false: it must be. */
+static bool
+seg_unread(struct store_replay *r, struct replay_scan *s)
+{
+	struct store *st = r->st;
+	struct store_seg *g = &st->seg[s->walk.seg];
+	/* The checkpoint opened it for itself, and the table has it so. */
+	bool pages = s->at >= r->n_open && g->d.state != STORE_SEG_FREE && g->d.stream == STORE_META;
+
+	r->unread = s->walk.seg;
+	if (s->at < r->scan_planned ? !pages : s->counts)
+		return false;
+	s->busy = false;
+	if (s->at >= r->scan_planned) {
+		r->saw[s->at] = REPLAY_SAW_ERROR;
+	} else if (!r->super->clean) {
+		g->d.state = STORE_SEG_SUSPECT;
+		st->suspects = true;
+	}
+	return true;
+}
+
+/*
+ * Segments are opened in the order they are listed in. When something in one is made durable, each that was opened
+ * before it has a row that is durable as well, or its first one is in memory still. So behind as many of which nothing
+ * is there as rows go into memory (and as many as recovery may take before their turn) nothing was written that counts;
+ * nor anywhere after a stop in order.
+ */
+static bool
+unread_aside(struct store_replay *r)
+{
+	struct store *st = r->st;
+	uint32_t blank = 0;
+
+	for (uint32_t i = r->scan_planned; i < r->n_scan; i++) {
+		struct store_seg *g = &st->seg[r->scan_seg[i]];
+
+		blank += r->saw[i] == REPLAY_SAW_NOTHING;
+		if (r->saw[i] != REPLAY_SAW_ERROR)
+			continue;
+		r->unread = r->scan_seg[i];
+		if (!r->super->clean && blank <= STORE_ROWS + REPLAY_FREES)
+			return false;
+		seg_free(st, g);
+		st->n_free--;
+		st->n_aside++;
+		g->aside = true;
+		g->d.gen += ASIDE_GENS;
+	}
+	return true;
 }
 
 static uint32_t
@@ -209,6 +277,8 @@ scan_run(struct store_replay *r, struct replay_scan *s)
 			ret = chunk_found(r, s, &h, at);
 		else if (ret == 0)
 			ret = 1;
+		if (ret == -EIO && seg_unread(r, s))
+			return 1;
 		if (ret < 0) {
 			store_replay_end(r, ret);
 			return 1;
@@ -237,7 +307,12 @@ store_scan_segments(struct store_replay *r)
 		busy += s->busy;
 	}
 	if (r->state == REPLAY_SCAN && busy == 0 && r->at == r->n_scan) {
+		if (!unread_aside(r)) {
+			store_replay_end(r, -EIO);
+			return 1;
+		}
 		r->at = 0;
+		r->unread = STORE_NONE;
 		r->state = REPLAY_INTENTS;
 		return 1;
 	}

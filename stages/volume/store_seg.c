@@ -263,7 +263,7 @@ share_needed(const struct store *st)
 			pages += st->seg[i].d.live;
 	}
 	/* The map as it lies, and once more what of it a checkpoint may write anew; and those that are open. */
-	room = (double)st->n_seg - store_seg_pages(st, pages) -
+	room = (double)(st->n_seg - st->n_aside) - store_seg_pages(st, pages) -
 	       store_seg_pages(st, RTE_MIN(pages + m->dirty, m->dirty_max)) - 8;
 	room *= 0.94;
 	return room > 0 ? needed(st) / room : 2;

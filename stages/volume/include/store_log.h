@@ -107,8 +107,9 @@ struct store_usage {
 	uint64_t hot_bytes, gc_bytes, meta_bytes, padded_bytes, intent_bytes; /**< written to the space since opening */
 	uint64_t moved_blocks, collected, checkpoints, replayed, lost, repaired;
 	uint32_t segments, free_segments;
-	bool full;  /**< writes are refused with -ENOSPC */
-	int failed; /**< 0, or why nothing can be written */
+	uint32_t aside_segments; /**< free, but not used until the next opening: this one could not read them */
+	bool full;		 /**< writes are refused with -ENOSPC */
+	int failed;		 /**< 0, or why nothing can be written */
 };
 void store_usage(const struct store *st, struct store_usage *out);
 /** Scrub found a row that disagrees with its parity (log_group_scrub_watch): read the chunks in it, and write the row
