@@ -421,6 +421,7 @@ set_free(struct store *st, struct store_seg *s)
 	st->all_blocks -= s->d.stream == STORE_META ? 0 : s->d.blocks;
 	s->d.state = STORE_SEG_FREE;
 	s->d.blocks = s->d.live = 0;
+	s->ails = false;
 }
 
 static void

@@ -140,6 +140,9 @@ begin(struct store *st)
 
 	if (seg >= st->n_seg || row >= s->rows || s->d.state == STORE_SEG_FREE || s->d.state == STORE_SEG_DRAINED ||
 	    !written(st, seg, row)) {
+		/* Who could not rebuild it waits for it to be freed. */
+		if (seg < st->n_seg && s->d.state == STORE_SEG_DRAINED && m->queue[m->first].done != NULL)
+			store_seg_ails(st, seg);
 		over(m);
 		return;
 	}

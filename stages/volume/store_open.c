@@ -236,6 +236,14 @@ store_ckpt_wait(struct store *st, void *arg)
 	return st->ckpt.ended >= *target ? 0 : -EINPROGRESS;
 }
 
+/* Recovery ends with a checkpoint, which needs segments to write to. */
+static int
+enough_left(struct store *st, void *arg)
+{
+	(void)arg;
+	return st->n_aside == 0 || store_seg_meta_fits(st) ? 0 : -EIO;
+}
+
 /* The cache grew for recovery: all of it is on the drives now, so it is opened anew as large as it shall be. If there
  * is no memory for both it stays. */
 static int
@@ -420,15 +428,22 @@ open_once(struct store **out, const struct store_conf *conf, char *err, size_t e
 	ret = store_until(st, replay_wait, NULL);
 	if (ret == -EIO && st->replay != NULL && st->replay->unread != STORE_NONE)
 		snprintf(err, errlen,
-			 "store \"%s\": segment %u cannot be read, and may hold what was written last: as more drives "
-			 "are "
-			 "away, or have bad sectors, than there is parity",
+			 "store \"%s\": segment %u cannot be read, and may hold what was written last: more drives "
+			 "are away, or have bad sectors, than there is parity",
 			 st->name, st->replay->unread);
 	if (ret == -ENOBUFS)
 		snprintf(err, errlen,
 			 "store \"%s\": recovery changes more of the map than a map_cache of %" PRIu64
 			 " MiB holds, and there is no memory for more: it was larger when that was written",
 			 st->name, st->conf.map_bytes >> 20);
+	if (ret == 0) {
+		ret = store_until(st, enough_left, NULL);
+		if (ret < 0)
+			snprintf(err, errlen,
+				 "store \"%s\": %u segments cannot be read, and what is left is too little to begin "
+				 "with",
+				 st->name, st->n_aside);
+	}
 	if (ret == 0)
 		ret = store_until(st, store_ckpt_wait, &target);
 	if (ret == 0)

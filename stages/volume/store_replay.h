@@ -34,9 +34,6 @@ struct replay_item {
 	bool home;    /* it lies where it was, but is right by parity only */
 };
 
-/* What the scan of a segment has found. */
-enum replay_saw { REPLAY_SAW_CHUNKS, REPLAY_SAW_NOTHING, REPLAY_SAW_ERROR };
-
 /* A chunk that only an intent had: where it was to lie, and where it lies now. */
 struct replay_moved {
 	uint64_t was, now; /* was 0: a free slot of the hash */
@@ -48,7 +45,6 @@ struct replay_scan {
 	uint32_t at; /* which of those to scan */
 	bool busy;
 	bool counts; /* it holds chunks that count */
-	bool opened; /* it was, for a checkpoint that never ended */
 	uint32_t row, rows, chunks;
 };
 
@@ -81,8 +77,8 @@ struct store_replay {
 	uint32_t n_open;       /* of those to scan: open at the checkpoint */
 	uint32_t scan_planned; /* from here on nothing was open when the checkpoint ended */
 	uint32_t n_scan, scan_seg[LOG_SUPER_NEXT + LOG_STREAMS], scan_off[LOG_SUPER_NEXT + LOG_STREAMS];
-	uint8_t saw[LOG_SUPER_NEXT + LOG_STREAMS]; /* enum replay_saw */
-	uint32_t unread;			   /* a segment that must be read and cannot be, or STORE_NONE */
+	bool blind[LOG_SUPER_NEXT + LOG_STREAMS]; /* it was listed only, and cannot be read */
+	uint32_t unread;			  /* a segment that must be read and cannot be, or STORE_NONE */
 	uint64_t lsn_max, serial_max;
 	struct replay_item *item;
 	size_t n_items, items_max, n_images;

@@ -7,7 +7,7 @@
  *
  * A segment that cannot be read may hold what hosts wrote last, of which blocks nobody knows: they would get what was
  * there before. So the store does not open then, until more of its drives are back. It does where that cannot be. Pages
- * of the map are read when they are needed; and one that was only listed, and never opened, is set aside.
+ * of the map are read when they are needed; and after a stop in order one that was only listed is set aside.
  */
 
 #include <string.h>
@@ -132,7 +132,6 @@ chunk_found(struct store_replay *r, struct replay_scan *s, const struct log_head
 	/* Pages of a checkpoint that never ended: only its generation is remembered. */
 	if (listed && meta && !s->counts) {
 		d->gen = h->gen;
-		s->opened = true;
 		return 1;
 	}
 	s->counts = true;
@@ -171,7 +170,7 @@ scan_begin(struct store_replay *r, struct replay_scan *s)
 	/* The row in which the checkpoint began is durable since, and holds chunks that are not looked at here. */
 	s->row = s->rows = (r->scan_off[s->at] + store_row_bytes(st) - 1) / store_row_bytes(st);
 	s->chunks = 0;
-	s->counts = s->opened = false;
+	s->counts = false;
 	s->busy = true;
 }
 
@@ -197,7 +196,6 @@ seg_scanned(struct store_replay *r, struct replay_scan *s)
 	struct store *st = r->st;
 	struct store_seg *g = &st->seg[s->walk.seg];
 
-	r->saw[s->at] = s->counts || s->opened ? REPLAY_SAW_CHUNKS : REPLAY_SAW_NOTHING;
 	if (s->at >= r->scan_planned && !s->counts) {
 		seg_free(st, g);
 	} else if (s->at < r->n_open && g->d.state == STORE_SEG_CLOSED) {
@@ -224,7 +222,7 @@ seg_unread(struct store_replay *r, struct replay_scan *s)
 		return false;
 	s->busy = false;
 	if (s->at >= r->scan_planned) {
-		r->saw[s->at] = REPLAY_SAW_ERROR;
+		r->blind[s->at] = true;
 	} else if (!r->super->clean) {
 		g->d.state = STORE_SEG_SUSPECT;
 		st->suspects = true;
@@ -232,26 +230,21 @@ seg_unread(struct store_replay *r, struct replay_scan *s)
 	return true;
 }
 
-/*
- * Segments are opened in the order they are listed in. When something in one is made durable, each that was opened
- * before it has a row that is durable as well, or its first one is in memory still. So behind as many of which nothing
- * is there as rows go into memory (and as many as recovery may take before their turn) nothing was written that counts;
- * nor anywhere after a stop in order.
+/* Those that were listed only. After a stop in order hosts have written to none of them. After anything else nobody can
+ * tell whether they have: what is empty before it in the list may have been emptied by a recovery that was cut short.
  */
 static bool
 unread_aside(struct store_replay *r)
 {
 	struct store *st = r->st;
-	uint32_t blank = 0;
 
 	for (uint32_t i = r->scan_planned; i < r->n_scan; i++) {
 		struct store_seg *g = &st->seg[r->scan_seg[i]];
 
-		blank += r->saw[i] == REPLAY_SAW_NOTHING;
-		if (r->saw[i] != REPLAY_SAW_ERROR)
+		if (!r->blind[i])
 			continue;
 		r->unread = r->scan_seg[i];
-		if (!r->super->clean && blank <= STORE_ROWS + REPLAY_FREES)
+		if (!r->super->clean)
 			return false;
 		seg_free(st, g);
 		st->n_free--;

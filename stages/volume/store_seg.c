@@ -316,6 +316,11 @@ store_seg_first(const struct store_seg *s)
 void
 store_seg_ails(struct store *st, uint32_t seg)
 {
+	/* Collected it is already, and only has to be freed. */
+	if (st->seg[seg].d.state == STORE_SEG_DRAINED) {
+		store_ckpt_want(st);
+		return;
+	}
 	st->seg[seg].ails = st->suspects = true;
 	for (unsigned int i = 0; i < LOG_STREAMS; i++) {
 		if (st->out[i].seg == seg && (i != STORE_META || st->ckpt.state == STORE_CKPT_IDLE))
@@ -355,7 +360,7 @@ store_seg_victim(struct store *st)
 	for (uint32_t i = 0; i < st->n_seg; i++) {
 		const struct store_seg *s = &st->seg[i];
 
-		st->suspects |= s->d.state == STORE_SEG_SUSPECT || (s->ails && s->d.state <= STORE_SEG_CLOSED);
+		st->suspects |= s->d.state == STORE_SEG_SUSPECT || s->ails;
 		if ((s->d.state != STORE_SEG_CLOSED && s->d.state != STORE_SEG_SUSPECT) || s->readers > 0 ||
 		    s->after > st->ckpt.ended)
 			continue;

@@ -226,6 +226,25 @@ TEST(Unread, OfADeadChunkKeepsNobodyFromRebuilding)
 	}
 }
 
+/* Nor if it was collected before, and nothing has asked for a checkpoint since. */
+TEST(Unread, OfACollectedSegmentKeepsNobodyFromRebuilding)
+{
+	Ailing u;
+
+	u.begin(1000, 9000);
+	u.rig.fs->no_faults();
+	ASSERT_EQ(0, u.write(1000));
+	u.rig.turns(3000);
+	for (u.seg = 0; u.seg < u.rig.st->n_seg && u.rig.st->seg[u.seg].d.state != STORE_SEG_DRAINED; u.seg++)
+		;
+	ASSERT_LT(u.seg, u.rig.st->n_seg) << "not what this test is about";
+	u.tell();
+	EXPECT_EQ(STORE_SEG_FREE, u.rig.st->seg[u.seg].d.state);
+	EXPECT_FALSE(u.rig.st->seg[u.seg].ails);
+	u.expect_all();
+	u.rig.down(false);
+}
+
 /* And as soon as it can be read, if it lives. */
 TEST(Unread, OfALivingChunkKeepsNobodyFromRebuildingForEver)
 {
