@@ -213,7 +213,7 @@ def copy(o, folder, notes):
                 for name, args in loads.items():
                     runs[name].append(one_load(o, a, common, "read", "128K", 16, *args))
     base = statistics.median(rates)
-    return [row("copy", "iperf3, one stream, Linux to Linux", bps=base)] + [
+    return [row("copy", f"iperf3, one stream, Linux to Linux ({min(rates) / 1e9:.2f} to {max(rates) / 1e9:.2f})", bps=base)] + [
         medians("copy", load_name("read", "128K", 16, name), got,
                 ratio=statistics.median(g["bps"] for g in got) / base) for name, got in runs.items()]
 
