@@ -308,6 +308,7 @@ def case_memif_peer_killed_while_its_memory_is_in_use(b):
         with Paused(a.proc.pid, "worker"):
             peer.kill()
             peer.wait()
+            shutil.rmtree(f"/var/run/dpdk/strake-bench-{peer.pid}", ignore_errors=True)
             time.sleep(0.05)
         time.sleep(0.05)
         check(a.proc.poll() is None, f"it ended with {a.proc.returncode}:\n{a.log()}")
@@ -329,6 +330,7 @@ def case_virtio_user_behind_a_switch(b):
          "--stats-period=60"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     b.procs.append(switch)
+    b.cleanups.append(lambda: shutil.rmtree(f"/var/run/dpdk/{b.name}s", ignore_errors=True))
     until(lambda: os.path.exists(path), 20, "the switch's socket")
     a = b.appliance(port_conf(b, f"net_virtio_user0,path={path},queues=1,queue_size=256", 1500), netns=ns).start()
     ping(b, ns, OURS, 1472)
