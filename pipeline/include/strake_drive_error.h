@@ -22,6 +22,13 @@ extern "C" {
  */
 const char *strake_drive_error(const struct strake_drive *drive, char out[STRAKE_DRIVE_ERROR_MAX]);
 
+/** What leads over to it behind a line that says that the drive is out of service; empty where it is. */
+static inline const char *
+strake_drive_error_lead(const char *error)
+{
+	return error[0] != '\0' ? "; its last error: " : "";
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -131,7 +131,7 @@ say_lost(const struct log_group *g, uint32_t i)
 	if (drive != NULL)
 		strake_drive_error(drive, error);
 	LOG_GROUP_LOG(ERR, "group %s: member %u, drive %s, is out of service%s%s\n", g->s.name, i,
-		      drive != NULL ? drive->name : "-", error[0] != '\0' ? "; its last error: " : "", error);
+		      drive != NULL ? drive->name : "-", strake_drive_error_lead(error), error);
 }
 
 static void lost_step(struct log_group *g);

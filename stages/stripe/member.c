@@ -109,12 +109,12 @@ lose(struct group *g, uint32_t i, uint32_t meta, bool *states, bool *dead)
 		m->state = GROUP_MEMBER_MISSING;
 		*states = true;
 		GROUP_LOG(ERR, "group %s: member %u, drive %s, has failed and is out of service%s%s\n", g->s.name, i,
-			  m->drive->name, error[0] != '\0' ? "; its last error: " : "", error);
+			  m->drive->name, strake_drive_error_lead(error), error);
 	} else if (meta & 1u << i) {
 		m->dead = true;
 		*dead = true;
 		GROUP_LOG(ERR, "group %s: member %u, drive %s, has failed and nothing stands in for it%s%s\n",
-			  g->s.name, i, m->drive->name, error[0] != '\0' ? "; its last error: " : "", error);
+			  g->s.name, i, m->drive->name, strake_drive_error_lead(error), error);
 	}
 }
 

@@ -401,11 +401,41 @@ owner_open(struct store *st, void *arg)
 	return 0;
 }
 
+/* Play what is there, and make it durable. */
+static int
+recover(struct store *st, char *err, size_t errlen)
+{
+	uint64_t target = 0;
+	int ret = store_until(st, replay_wait, NULL);
+
+	if (ret == -EIO && st->replay != NULL && st->replay->unread != STORE_NONE)
+		snprintf(err, errlen,
+			 "store \"%s\": segment %u cannot be read, and may hold what was written last: more drives "
+			 "are away, or have bad sectors, than there is parity",
+			 st->name, st->replay->unread);
+	if (ret == -ENOBUFS)
+		snprintf(err, errlen,
+			 "store \"%s\": recovery changes more of the map than a map_cache of %" PRIu64
+			 " MiB holds, and there is no memory for more: it was larger when that was written",
+			 st->name, st->conf.map_bytes >> 20);
+	if (ret < 0)
+		return ret;
+	ret = store_until(st, enough_left, NULL);
+	if (ret < 0)
+		snprintf(err, errlen,
+			 "store \"%s\": %u segments cannot be read, and what is left is too little to begin with",
+			 st->name, st->n_aside);
+	if (ret == 0)
+		ret = store_until(st, store_ckpt_wait, &target);
+	if (ret == 0)
+		ret = store_until(st, map_shrink, NULL);
+	return ret;
+}
+
 static int
 open_once(struct store **out, const struct store_conf *conf, char *err, size_t errlen)
 {
 	struct log_super super = {.n_table = 0};
-	uint64_t target = 0;
 	struct store *st;
 	int ret;
 
@@ -425,29 +455,7 @@ open_once(struct store **out, const struct store_conf *conf, char *err, size_t e
 		ret = store_call(st, owner_up, &super);
 	if (ret < 0)
 		goto err_super;
-	ret = store_until(st, replay_wait, NULL);
-	if (ret == -EIO && st->replay != NULL && st->replay->unread != STORE_NONE)
-		snprintf(err, errlen,
-			 "store \"%s\": segment %u cannot be read, and may hold what was written last: more drives "
-			 "are away, or have bad sectors, than there is parity",
-			 st->name, st->replay->unread);
-	if (ret == -ENOBUFS)
-		snprintf(err, errlen,
-			 "store \"%s\": recovery changes more of the map than a map_cache of %" PRIu64
-			 " MiB holds, and there is no memory for more: it was larger when that was written",
-			 st->name, st->conf.map_bytes >> 20);
-	if (ret == 0) {
-		ret = store_until(st, enough_left, NULL);
-		if (ret < 0)
-			snprintf(err, errlen,
-				 "store \"%s\": %u segments cannot be read, and what is left is too little to begin "
-				 "with",
-				 st->name, st->n_aside);
-	}
-	if (ret == 0)
-		ret = store_until(st, store_ckpt_wait, &target);
-	if (ret == 0)
-		ret = store_until(st, map_shrink, NULL);
+	ret = recover(st, err, errlen);
 	if (ret < 0) {
 		store_fail(st, ret);
 		store_until(st, io_over, NULL);

@@ -182,7 +182,7 @@ store_seg_open(struct store *st, unsigned int stream)
 	s->d.blocks = 0; /* live is 0, or what recovery has still to take away */
 	s->rows = 0;
 	s->listed = false;
-	s->blank = s->ails = false;
+	s->blank = false;
 	s->keys = STORE_KEYS_NEW;
 	s->record_bytes = s->empty = 0;
 	s->after = 0;

@@ -45,6 +45,26 @@ class LogDoubt : public LogRig
 		done(arg);
 	}
 
+	void
+	begin_check()
+	{
+		checker.rows.clear();
+		checker.ios.clear();
+		checker.asked = 0;
+		checker.t = this;
+		sp->check = check;
+	}
+
+	void
+	end_check(size_t rows, unsigned asked)
+	{
+		EXPECT_EQ(rows, checker.rows.size());
+		EXPECT_EQ(asked, checker.asked);
+		for (auto &io : checker.ios)
+			strake_buf_put_list(io->io.bufs);
+		sp->check = nullptr;
+	}
+
 	/* It has each row written as it should be. */
 	struct Mender {
 		LogDoubt *t;
@@ -163,10 +183,6 @@ TEST_F(LogDoubt, AsksTheStoreWhereColumnsDisagree)
 {
 	bytes bad = pattern(512, 9);
 
-	checker.rows.clear();
-	checker.ios.clear();
-	checker.asked = 0;
-	checker.t = this;
 	conf.parity = 2;
 	all_up(5);
 	make_disks(1);
@@ -177,14 +193,10 @@ TEST_F(LogDoubt, AsksTheStoreWhereColumnsDisagree)
 	power_disk_poke(disks[2], base + 1024, bad.data(), bad.size());
 	power_disk_poke(disks[3], base + 5 * sp->rows * sp->unit + sp->unit, bad.data(), bad.size());
 	lose(1);
-	sp->check = check;
+	begin_check();
 	ASSERT_EQ(0, give(1, 5)) << err;
 	in_sync();
-	EXPECT_EQ(2u, checker.rows.size());
-	EXPECT_EQ(4u, checker.asked);
-	for (auto &io : checker.ios)
-		strake_buf_put_list(io->io.bufs);
-	sp->check = nullptr;
+	end_check(2, 4);
 	for (auto two : {std::vector<unsigned>{0, 2}, {2, 4}, {3, 5}, {0, 4}})
 		expect_right_without(two, 6);
 }
@@ -192,24 +204,16 @@ TEST_F(LogDoubt, AsksTheStoreWhereColumnsDisagree)
 /* Another one cannot read something meanwhile: the store may have the row all the same, and have it written. */
 TEST_F(LogDoubt, AsksTheStoreForWhatCannotBeRead)
 {
-	checker.rows.clear();
-	checker.ios.clear();
-	checker.asked = 0;
-	checker.t = this;
 	all_up(4);
 	make_disks(1);
 	conf.n_drives = 4;
 	fill(3);
 	unreadable(2, lgroup_super_data_off(sp->intent_bytes) + sp->rows * sp->unit + 1024, 512);
 	lose(1);
-	sp->check = check;
+	begin_check();
 	ASSERT_EQ(0, give(1, 4)) << err;
 	in_sync();
-	EXPECT_EQ(1u, checker.rows.size());
-	EXPECT_EQ(2u, checker.asked);
-	for (auto &io : checker.ios)
-		strake_buf_put_list(io->io.bufs);
-	sp->check = nullptr;
+	end_check(1, 2);
 	for (unsigned i : {0u, 2u, 3u, 4u})
 		expect_right_without({i}, 3);
 }
