@@ -13,6 +13,8 @@
 #include "pattern.h"
 #include "ticks.h"
 
+#define PATIENCE_NS 100000
+
 /* Reads that nobody checks are taken from where they were received; so all writes may share few bytes in cache too. */
 static bool
 needs_buffers(const struct bench_conf *c)
@@ -232,6 +234,8 @@ bench_job_main(void *arg)
 	uint64_t now;
 
 	pin(job->cpu);
+	if (c->spin)
+		qp_set_patience(job->qp, ticks_from_ns(PATIENCE_NS));
 	if (c->verify)
 		fill(job);
 	pthread_barrier_wait(job->filled);

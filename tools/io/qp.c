@@ -112,6 +112,12 @@ qp_set_in_capsule(struct qp *qp, uint32_t bytes)
 	qp->in_capsule = bytes;
 }
 
+void
+qp_set_patience(struct qp *qp, uint64_t ticks)
+{
+	qp->patience = ticks;
+}
+
 const struct qp_stats *
 qp_get_stats(const struct qp *qp)
 {
@@ -262,7 +268,7 @@ qp_poll(struct qp *qp, uint64_t now)
 {
 	qp->done_count = 0;
 	qp_flush(qp);
-	qp_rx_poll(qp);
+	qp_rx_poll(qp, now);
 	qp_flush(qp);
 	if (qp->timeout != 0 && now >= qp->next_check && qp->state == QP_READY)
 		check_deadlines(qp, now);

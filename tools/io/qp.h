@@ -73,6 +73,9 @@ const char *qp_error(const struct qp *qp);
 int qp_status(const struct qp *qp);
 unsigned int qp_inflight(const struct qp *qp);
 void qp_set_in_capsule(struct qp *qp, uint32_t bytes);
+/** For who polls without sleeping: while the rest of a payload is on its way, leave the stream alone for as long as it
+ * should take, by the pace of those before, at most @p ticks. 0, as at first: never. */
+void qp_set_patience(struct qp *qp, uint64_t ticks);
 const struct qp_stats *qp_get_stats(const struct qp *qp);
 
 /**

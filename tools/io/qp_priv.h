@@ -71,6 +71,10 @@ struct qp {
 	uint32_t rx_digest_have;
 	uint8_t *rx_buf;
 	uint32_t rx_bytes;
+	uint64_t patience, rx_now;  /* ticks; of this poll */
+	uint64_t rx_began, rx_look; /* the payload under way; not before that is there to be more of it */
+	uint64_t rx_pace;	    /* of payloads before: ticks for PACE_BYTES */
+	uint32_t rx_whole;	    /* bytes of this one */
 
 	struct qp_stats stats;
 	char text[192];
@@ -84,7 +88,7 @@ void qp_slot_release(struct qp *qp, struct slot *s);
 void qp_protocol_error(struct qp *qp, const struct pdu_fault *fault, const void *header, uint32_t len);
 
 /* qp_rx.c: fetch from the stream and parse, a bounded number of times. */
-void qp_rx_poll(struct qp *qp);
+void qp_rx_poll(struct qp *qp, uint64_t now);
 
 /* qp_tx.c */
 int qp_tx_init(struct qp *qp, unsigned int depth);

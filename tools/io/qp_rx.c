@@ -14,6 +14,7 @@
 /* Remaining payload from which it pays to fetch it straight into its place, or to drop it unseen. */
 #define DIRECT_MIN   8192
 #define POLL_FETCHES 4
+#define PACE_BYTES   4096
 
 static void
 broken(struct qp *qp, const void *pdu, uint16_t fes, size_t fei, const char *text)
@@ -134,6 +135,8 @@ rx_data(struct qp *qp, const struct nvme_tcp_data *d)
 		qp->rx_slot = s;
 		qp->rx_dst = s->io->buf != NULL ? (uint8_t *)s->io->buf + s->moved : NULL;
 		qp->rx_left = d->datal;
+		qp->rx_whole = d->datal;
+		qp->rx_began = qp->rx_now;
 		qp->rx_crc = CRC_INIT;
 		qp->rx_state = RX_DATA;
 		s->moved += d->datal;
@@ -229,6 +232,25 @@ take_head(struct qp *qp, const uint8_t *p, size_t n)
 	return need;
 }
 
+/* How long a payload took, for those that come; the clock counts up. */
+static void
+learn_pace(struct qp *qp)
+{
+	uint64_t pace = (qp->rx_now - qp->rx_began) * PACE_BYTES / qp->rx_whole;
+
+	qp->rx_pace = (3 * qp->rx_pace + pace) / 4;
+}
+
+/* Each look takes the socket's lock from the kernel, which adds to it on another CPU; the target would wait for us. */
+static void
+rest_until_more(struct qp *qp)
+{
+	uint64_t rest = qp->rx_pace * qp->rx_left / PACE_BYTES;
+
+	if (qp->rx_state == RX_DATA && qp->rx_left >= DIRECT_MIN)
+		qp->rx_look = qp->rx_now + (rest < qp->patience ? rest : qp->patience);
+}
+
 /* @p n bytes of payload are in place, or were taken. */
 static void
 payload_taken(struct qp *qp, size_t n)
@@ -238,6 +260,7 @@ payload_taken(struct qp *qp, size_t n)
 	qp->rx_left -= (uint32_t)n;
 	if (qp->rx_left > 0)
 		return;
+	learn_pace(qp);
 	if (qp->ddgst) {
 		qp->rx_state = RX_DIGEST;
 		qp->rx_digest_have = 0;
@@ -339,10 +362,13 @@ fetch(struct qp *qp, bool *drained)
 }
 
 void
-qp_rx_poll(struct qp *qp)
+qp_rx_poll(struct qp *qp, uint64_t now)
 {
 	bool drained = false;
 
+	if (now < qp->rx_look)
+		return;
+	qp->rx_now = now;
 	for (int i = 0; i < POLL_FETCHES && !drained && qp->state != QP_FAILED; i++) {
 		ssize_t got = fetch(qp, &drained);
 
@@ -358,4 +384,5 @@ qp_rx_poll(struct qp *qp)
 		}
 		qp->stats.rx_bytes += (uint64_t)got;
 	}
+	rest_until_more(qp);
 }

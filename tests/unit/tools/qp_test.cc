@@ -27,6 +27,7 @@ struct MemStream {
 	std::string in, out;
 	size_t chunk = SIZE_MAX, room = SIZE_MAX;
 	bool closed = false;
+	unsigned recvs = 0;
 };
 
 ssize_t
@@ -53,6 +54,7 @@ mem_recv(xport *x, const iovec *iov, int n)
 	auto *m = (MemStream *)x;
 	size_t got = 0;
 
+	m->recvs++;
 	if (m->in.empty())
 		return m->closed ? -ECONNRESET : 0;
 	for (int i = 0; i < n; i++) {
@@ -377,6 +379,44 @@ TEST_F(Qp, DropsUnwantedPayloadInsideTheStream)
 	data(sent().at(0).cmd().cid, 0, std::string(200000, 'z'), NVME_TCP_F_LAST | NVME_TCP_F_SUCCESS);
 	EXPECT_GE(poll(), 0) << qp_error(qp_);
 	EXPECT_EQ(1, r.calls);
+}
+
+TEST_F(Qp, LeavesTheStreamAloneWhileTheRestOfAPayloadIsOnItsWay)
+{
+	const uint32_t len = 65536, first = 24 + 16384;
+	struct {
+		uint64_t patience, wait;
+	} turns[] = {{100000, 0}, {100000, 16000 * 3 / 4}, {500, 500}, {0, 0}};
+	uint64_t now = 1000;
+
+	open();
+	for (auto &turn : turns) {
+		Result r;
+		qp_io i = io(QP_IN, nullptr, len, &r);
+
+		qp_set_patience(qp_, turn.patience);
+		ASSERT_EQ(0, qp_submit(qp_, &i, now));
+		qp_flush(qp_);
+		data(sent().at(0).cmd().cid, 0, std::string(len, 'p'), NVME_TCP_F_LAST | NVME_TCP_F_SUCCESS);
+		std::string rest = s_.in.substr(first);
+		s_.in.resize(first);
+		qp_poll(qp_, now);
+		s_.in = rest;
+		if (turn.wait > 0) {
+			unsigned before = s_.recvs;
+
+			qp_poll(qp_, now + turn.wait - 1);
+			EXPECT_EQ(before, s_.recvs);
+			EXPECT_EQ(0, r.calls);
+		}
+		/* The first takes 64,000 ticks, a quarter of which counts: 16,000 for a payload, of which 3/4 is to
+		 * come. */
+		now += &turn == turns ? 64000 : turn.wait;
+		qp_poll(qp_, now);
+		EXPECT_EQ(1, r.calls) << &turn - turns;
+		EXPECT_EQ(0, r.err);
+	}
+	end();
 }
 
 TEST_F(Qp, WritesByR2tInPiecesOfMaxH2c)
