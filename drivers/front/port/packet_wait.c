@@ -31,10 +31,12 @@ hears(int fd, unsigned int ifindex)
 	       at.sll_protocol != 0;
 }
 
-/* The driver's sockets are in a fanout group even when there is one, which PACKET_IGNORE_OUTGOING does not reach. */
+/* By a filter where there are several: they are in a fanout group, which PACKET_IGNORE_OUTGOING does not reach. */
 static bool
 deafen(int fd)
 {
+	int ignores = 0;
+	socklen_t len = sizeof(ignores);
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1),
@@ -43,6 +45,8 @@ deafen(int fd)
 	};
 	struct sock_fprog prog = {.len = RTE_DIM(code), .filter = code};
 
+	if (getsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &ignores, &len) == 0 && ignores != 0)
+		return true;
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) == 0;
 }
 

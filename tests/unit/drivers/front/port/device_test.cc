@@ -565,6 +565,30 @@ TEST_F(PortKernel, SendsThePiecesOfFramesInOrderByAfPacket)
 	EXPECT_EQ(0u, Stats().tx_drop_refused);
 }
 
+TEST_F(PortKernel, IsInNoGroupAndDeafToItselfWhereAfPacketHasOneQueue)
+{
+	if (!Run("ip link add va type veth peer name vb && ip link set va up && ip link set vb up"))
+		GTEST_SKIP() << "needs veth";
+	for (const char *queues : {"", ",qpairs=1", ",qpairs=2"}) {
+		bool alone = strchr(queues, '2') == nullptr;
+		int ignores = 0, group = -1;
+		socklen_t len = sizeof(int);
+
+		OpenReal(std::string("net_af_packet5,iface=vb") + queues);
+		EXPECT_TRUE(port->packet_cuts) << queues;
+		EXPECT_EQ(alone, port->packet_rx >= 0) << queues;
+		if (alone) {
+			ASSERT_EQ(0, getsockopt(port->packet_rx, SOL_PACKET, PACKET_IGNORE_OUTGOING, &ignores, &len));
+			EXPECT_NE(0, ignores) << queues;
+			ASSERT_EQ(0, getsockopt(port->packet_rx, SOL_PACKET, PACKET_FANOUT, &group, &len));
+			EXPECT_EQ(0, group) << queues;
+		}
+		PortTest::TearDown();
+		port = nullptr;
+		lcores = 0;
+	}
+}
+
 TEST_F(PortKernel, DropsAndCountsWhatTheInterfaceRefuses)
 {
 	if (!Run("ip link add va type veth peer name vb && ip link set va up && ip link set vb up"))
