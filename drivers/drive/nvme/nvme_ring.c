@@ -141,7 +141,7 @@ ring_flush(struct strake_poller *p, uint64_t now)
 static bool
 ring_arm(struct strake_poller *p, bool on)
 {
-	return !on || drive_ring_idle(&container_of(p, struct nvme_ring, poller)->q);
+	return drive_ring_arm(&container_of(p, struct nvme_ring, poller)->q, on);
 }
 
 static int

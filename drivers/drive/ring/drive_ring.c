@@ -8,7 +8,10 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
+#include <rte_atomic.h>
 #include <rte_common.h>
 #include <rte_log.h>
 
@@ -92,15 +95,32 @@ register_pieces(struct drive_ring *r, const struct drive_ring_conf *conf)
 	return ret;
 }
 
+/* What tells of completions that are yet to be made; silent until armed. */
+static int
+make_event(struct drive_ring *r)
+{
+	int ret;
+
+	r->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	ret = r->event < 0 ? -errno : io_uring_register_eventfd(&r->ring, r->event);
+	if (ret == 0)
+		ret = io_uring_cq_eventfd_toggle(&r->ring, false);
+	if (ret < 0)
+		drive_ring_close(r);
+	return ret;
+}
+
 int
 drive_ring_open(struct drive_ring *r, const struct drive_ring_conf *conf)
 {
 	int ret;
 
-	*r = (struct drive_ring){.reg_shift = conf->reg_shift};
+	*r = (struct drive_ring){.reg_shift = conf->reg_shift, .event = -1};
 	for (unsigned int i = 0; i < DRIVE_RING_WAITS; i++)
 		r->waits[i].fd = -1;
 	ret = drive_ring_queue(&r->ring, conf->sqes, conf->cqes, conf->setup, conf->prompt, &r->deferred);
+	if (ret == 0 && r->deferred)
+		ret = make_event(r);
 	if (ret < 0)
 		return ret;
 	r->no_sleep = (r->ring.features & IORING_FEAT_EXT_ARG) == 0;
@@ -118,6 +138,8 @@ void
 drive_ring_close(struct drive_ring *r)
 {
 	io_uring_queue_exit(&r->ring);
+	if (r->event >= 0)
+		close(r->event);
 }
 
 int
@@ -152,10 +174,32 @@ drive_ring_enter(struct drive_ring *r)
 	return ret > 0 ? (uint32_t)ret : 0;
 }
 
-bool
-drive_ring_idle(const struct drive_ring *r)
+static bool
+idle(const struct drive_ring *r)
 {
 	return io_uring_cq_ready(&r->ring) == 0 && !drive_ring_kernel_waits(r) && io_uring_sq_ready(&r->ring) == 0;
+}
+
+static void
+arm_event(struct drive_ring *r, bool on)
+{
+	if (r->event < 0 || r->armed == on)
+		return;
+	r->armed = on;
+	io_uring_cq_eventfd_toggle(&r->ring, on);
+}
+
+bool
+drive_ring_arm(struct drive_ring *r, bool on)
+{
+	eventfd_t n;
+
+	if (!on && r->armed)
+		eventfd_read(r->event, &n);
+	arm_event(r, on);
+	/* The kernel says that it has some, then looks whether we want to be told. */
+	rte_smp_mb();
+	return !on || idle(r);
 }
 
 /* --- sleeping --------------------------------------------------------------------------------------------------------
@@ -241,7 +285,7 @@ watch_all(struct drive_ring *r, const struct strake_sleep *s)
 	if (r->epoch != s->epoch && !forget_waits(r, s->epoch))
 		return false;
 	for (unsigned int i = 0; i < s->n; i++) {
-		if (s->fds[i].fd != r->ring.ring_fd && !watch(r, s->fds[i].fd))
+		if (s->fds[i].fd != drive_ring_fd(r) && !watch(r, s->fds[i].fd))
 			return false;
 	}
 	return true;
@@ -274,6 +318,7 @@ drive_ring_sleep(struct drive_ring *r, const struct strake_sleep *s)
 
 	if (r->no_sleep || !watch_all(r, s))
 		return -EOPNOTSUPP;
+	arm_event(r, false);
 	/* Not both by one call: liburing would sleep once more where what it handed over was not answered in time. */
 	if (io_uring_sq_ready(&r->ring) > 0) {
 		r->enters++;

@@ -111,7 +111,7 @@ ring_arm(struct strake_poller *p, bool on)
 {
 	struct uring_ring *r = container_of(p, struct uring_ring, poller);
 
-	return !on || (drive_ring_idle(&r->q) && r->again == NULL);
+	return drive_ring_arm(&r->q, on) && (!on || r->again == NULL);
 }
 
 static int

@@ -10,7 +10,7 @@
  * An io_uring of one lcore, for a kind of drive that hands it entries and takes its completions: made the best way the
  * kernel knows, with the buffers' arena and a table of files registered, and entered at most once in a turn.
  *
- * The owner has the poller; its flush calls drive_ring_enter(), its arm drive_ring_idle(), its sleep
+ * The owner has the poller; its flush calls drive_ring_enter(), its arm drive_ring_arm(), its sleep
  * drive_ring_sleep(), and it sleeps on drive_ring_fd().
  */
 
@@ -53,6 +53,8 @@ struct drive_ring {
 	struct io_uring ring;
 	bool fixed_bufs, fixed_files;
 	bool deferred; /**< completions are made when we ask: the kernel flags that there are some */
+	bool armed;    /**< the kernel writes `event` */
+	int event;     /**< of a deferred ring: written when there are some; else -1 */
 	unsigned int reg_shift, fine_shift; /**< fine_shift 0: there are no fine pieces */
 	unsigned int fine_from;		    /**< place of the first of them */
 	uint8_t *arena;			    /**< what of it is registered */
@@ -85,20 +87,21 @@ int drive_ring_file(struct drive_ring *r, unsigned int slot, int fd);
 uint32_t drive_ring_enter(struct drive_ring *r);
 /** A system call is about to be made another way. */
 void drive_ring_count(struct drive_ring *r);
-/** Nothing to hand over and nothing to take: its lcore may sleep on drive_ring_fd(). */
-bool drive_ring_idle(const struct drive_ring *r);
+/** As strake_poller::arm. @return on: nothing to hand over and nothing to take, so its lcore may sleep on
+ * drive_ring_fd(). */
+bool drive_ring_arm(struct drive_ring *r, bool on);
 /** As strake_poller::sleep. A completion that ends the sleep is there when it returns: without this a sleeper wakes by
  * one system call and has the completion made by another. */
 int drive_ring_sleep(struct drive_ring *r, const struct strake_sleep *s);
 /** An entry of the ring's own was answered. */
 void drive_ring_own(struct drive_ring *r, uint64_t data, int res);
 
-/** Readable while there are completions, those among them that the kernel makes when it is entered. For a poller: there
- * is nothing to switch on before a sleep, and nothing to drain after it. */
+/** Readable, while armed, once there are completions, those among them that the kernel makes when it is entered. On
+ * newer kernels (seen on 6.18) these do not wake who polls the ring itself. */
 static inline int
 drive_ring_fd(const struct drive_ring *r)
 {
-	return r->ring.ring_fd;
+	return r->event >= 0 ? r->event : r->ring.ring_fd;
 }
 
 static inline bool
