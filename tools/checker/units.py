@@ -5,6 +5,7 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 
+import often
 from build import CLANG, setup
 from common import BUILD, sh, tail
 
@@ -56,7 +57,9 @@ def sanitized():
     # Clang needs little more than half of gcc's time for this, and its sanitizers see more. C++ is tests alone, where
     # UBSan would cost a fifth of the time that they compile for; what they include of the rooms it sees in the rooms.
     ok, text = setup(folder, ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dwerror=false",
-                              "-Doptimization=1", "-Dc_args=-g1", "-Dcpp_args=-fno-sanitize=undefined"], env=CLANG)
+                              "-Doptimization=1", "-Dc_args=-g1",
+                              f"-Dcpp_args=-fno-sanitize=undefined {often.included(folder)}"], env=CLANG,
+                     before=lambda: often.precompiled(folder))
     yield "build", ok, text
     if ok:
         yield from run_all(folder, ASAN_ENV)
