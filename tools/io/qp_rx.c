@@ -232,20 +232,23 @@ take_head(struct qp *qp, const uint8_t *p, size_t n)
 	return need;
 }
 
-/* How long a payload took, for those that come; the clock counts up. */
+/* How long a payload took, for those that come. One that something held up shall not count for what it took. */
 static void
 learn_pace(struct qp *qp)
 {
-	uint64_t pace = (qp->rx_now - qp->rx_began) * PACE_BYTES / qp->rx_whole;
+	uint64_t took = qp->rx_now - qp->rx_began;
 
-	qp->rx_pace = (3 * qp->rx_pace + pace) / 4;
+	if (took > qp->patience)
+		took = qp->patience;
+	qp->rx_pace = (3 * qp->rx_pace + took * PACE_BYTES / qp->rx_whole) / 4;
 }
 
-/* Each look takes the socket's lock from the kernel, which adds to it on another CPU; the target would wait for us. */
+/* Each look takes the socket's lock from the kernel, which adds to it on another CPU; the target would wait for us. A
+ * little less than it should take: else no payload would ever be found to have taken less. */
 static void
 rest_until_more(struct qp *qp)
 {
-	uint64_t rest = qp->rx_pace * qp->rx_left / PACE_BYTES;
+	uint64_t rest = qp->rx_pace * qp->rx_left / PACE_BYTES * 15 / 16;
 
 	if (qp->rx_state == RX_DATA && qp->rx_left >= DIRECT_MIN)
 		qp->rx_look = qp->rx_now + (rest < qp->patience ? rest : qp->patience);
@@ -260,7 +263,8 @@ payload_taken(struct qp *qp, size_t n)
 	qp->rx_left -= (uint32_t)n;
 	if (qp->rx_left > 0)
 		return;
-	learn_pace(qp);
+	if (qp->patience > 0)
+		learn_pace(qp);
 	if (qp->ddgst) {
 		qp->rx_state = RX_DIGEST;
 		qp->rx_digest_have = 0;
@@ -384,5 +388,6 @@ qp_rx_poll(struct qp *qp, uint64_t now)
 		}
 		qp->stats.rx_bytes += (uint64_t)got;
 	}
-	rest_until_more(qp);
+	if (drained && qp->patience > 0)
+		rest_until_more(qp);
 }

@@ -386,7 +386,7 @@ TEST_F(Qp, LeavesTheStreamAloneWhileTheRestOfAPayloadIsOnItsWay)
 	const uint32_t len = 65536, first = 24 + 16384;
 	struct {
 		uint64_t patience, wait;
-	} turns[] = {{100000, 0}, {100000, 16000 * 3 / 4}, {500, 500}, {0, 0}};
+	} turns[] = {{100000, 0}, {100000, 16000 * 3 / 4 * 15 / 16}, {500, 500}, {0, 0}};
 	uint64_t now = 1000;
 
 	open();
@@ -409,8 +409,8 @@ TEST_F(Qp, LeavesTheStreamAloneWhileTheRestOfAPayloadIsOnItsWay)
 			EXPECT_EQ(before, s_.recvs);
 			EXPECT_EQ(0, r.calls);
 		}
-		/* The first takes 64,000 ticks, a quarter of which counts: 16,000 for a payload, of which 3/4 is to
-		 * come. */
+		/* The first takes 64,000 ticks, a quarter of which counts: 16,000 for a payload. 3/4 of it is to
+		 * come, and 15/16 of that is waited. */
 		now += &turn == turns ? 64000 : turn.wait;
 		qp_poll(qp_, now);
 		EXPECT_EQ(1, r.calls) << &turn - turns;
