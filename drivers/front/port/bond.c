@@ -65,8 +65,7 @@ member_plug(const struct conf_port *conf, struct bond_member *m, const char *dev
 		snprintf(m->iface, sizeof(m->iface), "%.*s", (int)strcspn(iface + 6, ","), iface + 6);
 	if (rte_eth_dev_get_port_by_name(name, &m->id) != 0) {
 		port_complete_devargs(device, conf->mtu, args, sizeof(args));
-		port_packet_group(args);
-		ret = rte_dev_probe(args);
+		ret = port_probe(args);
 		if (ret == 0)
 			ret = rte_eth_dev_get_port_by_name(name, &m->id);
 		m->plugged = ret == 0;

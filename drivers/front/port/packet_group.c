@@ -8,7 +8,9 @@
  *
  * The driver of DPDK 22.11 puts its sockets into one even when there is but one. The kernel then chooses among the
  * group's members for every frame, and for every frame that we send as well, before the filter of the member can refuse
- * it: 6 % of a CPU that sends frames of 9,000 bytes. A socket that is in no group can be told to ignore those.
+ * it: 6 % of a CPU that sends frames of 9,000 bytes. A socket that is in no group can be told to ignore those. The
+ * group also has IPv4 fragments joined, which one alone gets as they come: as from any other device, and dropped as
+ * there.
  */
 
 #include <linux/if_packet.h>
@@ -18,17 +20,23 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <rte_dev.h>
+
 #include "port_impl.h"
 
 static __thread bool alone; /* the device that is being made has one queue */
 
-void
-port_packet_group(const char *device)
+int
+port_probe(const char *device)
 {
 	const char *queues = strstr(device, ",qpairs=");
+	int ret;
 
 	alone = strncmp(device, "net_af_packet", 13) == 0 &&
 		(queues == NULL || strtoul(queues + strlen(",qpairs="), NULL, 10) == 1);
+	ret = rte_dev_probe(device);
+	alone = false;
+	return ret;
 }
 
 int

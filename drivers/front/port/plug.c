@@ -126,8 +126,7 @@ port_plug(struct port *port, const struct conf_port *conf, char *err, size_t err
 			return ret;
 		if (strncmp(args, "net_memif", 9) == 0)
 			port_memif_clear(args);
-		port_packet_group(args);
-		ret = rte_dev_probe(args);
+		ret = port_probe(args);
 		if (ret == 0)
 			ret = rte_eth_dev_get_port_by_name(name, &port->id);
 		if (ret != 0) {

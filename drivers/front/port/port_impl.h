@@ -233,8 +233,8 @@ void port_packet_close(struct port *port);
 uint16_t port_packet_tx(struct port_lcore *lc, int fd, struct rte_mbuf **frames, uint16_t n);
 
 /* packet_group.c */
-/** Before a device is made: shall its socket ignore what is sent, as one in no group can? Main. */
-void port_packet_group(const char *device);
+/** rte_dev_probe(). An af_packet device's one socket is told to ignore what is sent. Main. */
+int port_probe(const char *device);
 
 /* packet_wait.c: the socket its driver receives by. */
 /** The one packet socket of this process that receives on an interface, or -1. (*deaf): none of them hears any more
