@@ -11,7 +11,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <rte_atomic.h>
 #include <rte_common.h>
 #include <rte_log.h>
 
@@ -192,14 +191,18 @@ arm_event(struct drive_ring *r, bool on)
 bool
 drive_ring_arm(struct drive_ring *r, bool on)
 {
+	bool was = r->armed;
 	eventfd_t n;
 
-	if (!on && r->armed)
-		eventfd_read(r->event, &n);
 	arm_event(r, on);
-	/* The kernel says that it has some, then looks whether we want to be told. */
-	rte_smp_mb();
-	return !on || idle(r);
+	if (on) {
+		/* Partner: the kernel, which flags that it has some, then looks whether we want to be told. */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		return idle(r);
+	}
+	if (was)
+		eventfd_read(r->event, &n);
+	return true;
 }
 
 /* --- sleeping --------------------------------------------------------------------------------------------------------

@@ -157,7 +157,7 @@ TEST_F(DriveRing, WakesWhoSleepsOnIt)
 			return;
 		struct pollfd p = {drive_ring_fd(&r), POLLIN, 0};
 		for (int round = 0; round < 3; round++) {
-			__kernel_timespec soon = {0, 1000000};
+			__kernel_timespec soon = {0, 50000000}; /* not before we are armed */
 			io_uring_sqe *sqe = io_uring_get_sqe(&r.ring);
 			uint64_t data, began = strake_clock_ns();
 			int res;
@@ -187,7 +187,7 @@ TEST_F(DriveRing, IsToldOnlyWhileArmed)
 	if (!is_open || !r.deferred)
 		return;
 	struct pollfd p = {drive_ring_fd(&r), POLLIN, 0};
-	__kernel_timespec soon = {0, 1000000};
+	__kernel_timespec soon = {0, 50000000}; /* not before we are armed */
 
 	for (bool armed : {false, true}) {
 		io_uring_sqe *sqe = io_uring_get_sqe(&r.ring);
@@ -198,7 +198,7 @@ TEST_F(DriveRing, IsToldOnlyWhileArmed)
 		sqe->user_data = 7;
 		ASSERT_EQ(1u, drive_ring_enter(&r));
 		ASSERT_TRUE(drive_ring_arm(&r, armed));
-		ASSERT_EQ(armed ? 1 : 0, poll(&p, 1, armed ? 30000 : 20));
+		ASSERT_EQ(armed ? 1 : 0, poll(&p, 1, armed ? 30000 : 100));
 		EXPECT_FALSE(drive_ring_arm(&r, true)) << "it is there all the same";
 		drive_ring_arm(&r, false);
 		EXPECT_EQ(0, poll(&p, 1, 0));
