@@ -17,13 +17,13 @@ import units
 # One schedule: what runs, in this order. `long` steps run only with --long.
 SCHEDULE = [
     # name, function, long, how long it takes on two cores, what it shows
-    ("lint", lint.run, False, "22 s", "format, licence lines, headers alone, include arrows, spelling, titles"),
-    ("build", build.release, False, "188 s", "gcc, warnings are errors; no circle of files where there is none yet"),
-    ("unit", units.release, False, "277 s", "every unit test and simulation"),
-    ("sanitize", units.sanitized, False, "441 s", "the same under AddressSanitizer and UBSan"),
-    ("system", system.run, False, "409 s", "the appliance as a process, with its own client and the kernel's TCP"),
+    ("lint", lint.run, False, "24 s", "format, licence lines, headers alone, include arrows, spelling, titles"),
+    ("build", build.release, False, "186 s", "gcc, warnings are errors; no circle of files where there is none yet"),
+    ("unit", units.release, False, "250 s", "every unit test and simulation"),
+    ("sanitize", units.sanitized, False, "400 s", "the same under AddressSanitizer and UBSan"),
+    ("system", system.run, False, "406 s", "the appliance as a process, with its own client and the kernel's TCP"),
     ("fuzz", fuzz.run, False, "as guest", "each libFuzzer harness for 60 s, two at a time, in the time that guests leave"),
-    ("guest", system.guest, False, "521 s", "a Linux host, its drives and its power losses, in a guest"),
+    ("guest", system.guest, False, "530 s", "a Linux host, its drives and its power losses, in a guest"),
     ("fresh", fresh.run, True, "12 min", "the README's two commands on a Debian 12 that is made for them"),
     ("guest long", system.guest_long, True, "> 1 h", "file systems, bad wires and restarts under a Linux host in a guest"),
     ("soak", system.soak, True, "140 min", "an hour of mixed verified I/O with connects and disconnects"),
