@@ -179,22 +179,25 @@ idle(const struct drive_ring *r)
 	return io_uring_cq_ready(&r->ring) == 0 && !drive_ring_kernel_waits(r) && io_uring_sq_ready(&r->ring) == 0;
 }
 
-static void
+/* Shall the kernel write the event? @return whether it did until now. */
+static bool
 arm_event(struct drive_ring *r, bool on)
 {
-	if (r->event < 0 || r->armed == on)
-		return;
-	r->armed = on;
+	bool was;
+
+	if (r->event < 0)
+		return false;
+	was = io_uring_cq_eventfd_enabled(&r->ring);
 	io_uring_cq_eventfd_toggle(&r->ring, on);
+	return was;
 }
 
 bool
 drive_ring_arm(struct drive_ring *r, bool on)
 {
-	bool was = r->armed;
+	bool was = arm_event(r, on);
 	eventfd_t n;
 
-	arm_event(r, on);
 	if (on) {
 		/* Partner: the kernel, which flags that it has some, then looks whether we want to be told. */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -53,8 +53,7 @@ struct drive_ring {
 	struct io_uring ring;
 	bool fixed_bufs, fixed_files;
 	bool deferred; /**< completions are made when we ask: the kernel flags that there are some */
-	bool armed;    /**< the kernel writes `event` */
-	int event;     /**< of a deferred ring: written when there are some; else -1 */
+	int event;     /**< of a deferred ring: written, while armed, when there are some; else -1 */
 	unsigned int reg_shift, fine_shift; /**< fine_shift 0: there are no fine pieces */
 	unsigned int fine_from;		    /**< place of the first of them */
 	uint8_t *arena;			    /**< what of it is registered */

@@ -174,6 +174,7 @@ TEST_F(DriveRing, WakesWhoSleepsOnIt)
 			drive_ring_enter(&r);
 			EXPECT_EQ(1u, drive_ring_take(&r, &data, &res, 1));
 			EXPECT_EQ(7u, data);
+			EXPECT_EQ(0, poll(&p, 1, 0)) << "nothing is left to drain";
 		}
 		drive_ring_close(&r);
 		is_open = false;
