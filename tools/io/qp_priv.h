@@ -74,7 +74,6 @@ struct qp {
 	uint64_t patience, rx_now;  /* ticks; of this poll */
 	uint64_t rx_began, rx_look; /* the payload under way; not before that is there to be more of it */
 	uint64_t rx_pace;	    /* of payloads before: ticks for PACE_BYTES */
-	uint32_t rx_whole;	    /* bytes of this one */
 
 	struct qp_stats stats;
 	char text[192];

@@ -135,7 +135,6 @@ rx_data(struct qp *qp, const struct nvme_tcp_data *d)
 		qp->rx_slot = s;
 		qp->rx_dst = s->io->buf != NULL ? (uint8_t *)s->io->buf + s->moved : NULL;
 		qp->rx_left = d->datal;
-		qp->rx_whole = d->datal;
 		qp->rx_began = qp->rx_now;
 		qp->rx_crc = CRC_INIT;
 		qp->rx_state = RX_DATA;
@@ -240,7 +239,7 @@ learn_pace(struct qp *qp)
 
 	if (took > qp->patience)
 		took = qp->patience;
-	qp->rx_pace = (3 * qp->rx_pace + took * PACE_BYTES / qp->rx_whole) / 4;
+	qp->rx_pace = (3 * qp->rx_pace + took * PACE_BYTES / pdu_data_len(&qp->rx_ch)) / 4;
 }
 
 /* Each look takes the socket's lock from the kernel, which adds to it on another CPU; the target would wait for us. A
